@@ -1,0 +1,36 @@
+/** What every long operation takes: `signal` stops it, `report` is told what it is doing. */
+export interface Operation {
+  readonly signal?: AbortSignal;
+  readonly report?: (event: ProgressEvent) => void;
+}
+
+/** How far a step is. `cached` ends a step that did not have to run, `canceled` one that was stopped by another's failure. */
+export type StepStatus = "started" | "cached" | "done" | "failed" | "canceled";
+
+/** What an operation tells while it runs. `id` is stable for one thing: a digest, a vertex digest, a container ID. */
+export type ProgressEvent =
+  | {
+      readonly kind: "step";
+      readonly id: string;
+      readonly name: string;
+      readonly status: StepStatus;
+      /** Milliseconds since the step started; given when it ends. */
+      readonly duration?: number;
+      readonly error?: string;
+    }
+  | {
+      readonly kind: "output";
+      readonly id: string;
+      readonly stream: "stdout" | "stderr";
+      readonly data: Uint8Array;
+    }
+  | {
+      readonly kind: "bytes";
+      readonly id: string;
+      readonly name: string;
+      /** Bytes. */
+      readonly current: number;
+      /** Bytes, where the end is known. */
+      readonly total?: number;
+    }
+  | { readonly kind: "warning"; readonly id: string; readonly message: string };

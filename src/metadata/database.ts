@@ -1,0 +1,23 @@
+/** Statements inside one transaction. Parameters are bound by position. */
+export interface Sql {
+  /** Every row of a query. */
+  all<Row>(text: string, ...parameters: readonly SqlValue[]): Row[];
+  /** The first row of a query, or undefined. */
+  get<Row>(text: string, ...parameters: readonly SqlValue[]): Row | undefined;
+  /** A statement that changes rows. @returns how many, and the row ID of the last insert */
+  run(text: string, ...parameters: readonly SqlValue[]): { readonly changes: number; readonly lastInsertRowid: number };
+}
+
+/** What SQLite stores. */
+export type SqlValue = string | number | bigint | null | Uint8Array;
+
+/** A SQLite file that many processes share. */
+export interface Database extends Disposable {
+  /**
+   * `BEGIN IMMEDIATE` … `COMMIT` around `body`, which can't await. Waits asynchronously while another process writes.
+   * What `body` throws rolls back and is thrown on.
+   */
+  write<T>(body: (sql: Sql) => T): Promise<T>;
+  /** One consistent read. */
+  read<T>(body: (sql: Sql) => T): T;
+}
