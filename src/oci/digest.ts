@@ -49,7 +49,8 @@ export function hexOf(digest: Digest): string {
  * @see image-spec v1.1 config.md#layer-chainid
  */
 export function childChain(parent: ChainID | undefined, diffID: DiffID): ChainID {
-  return parent === undefined ? diffID : digestOf(`${parent} ${diffID}`);
+  const bottom: Digest = diffID;
+  return parent === undefined ? bottom : digestOf(`${parent} ${diffID}`);
 }
 
 /** The chainID of every prefix of `diffIDs`, bottom layer first. */

@@ -56,7 +56,8 @@ export interface ImageConfig extends Platform {
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  if (!isImageConfig(value)) throw new BerthError("invalid-argument", "invalid image config: os, architecture or rootfs");
+  if (!isImageConfig(value))
+    throw new BerthError("invalid-argument", "invalid image config: os, architecture or rootfs");
   return value;
 }
 

@@ -1,0 +1,137 @@
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BerthError } from "../base/errors.ts";
+import type { Host } from "../host/host.ts";
+import type { Database, Sql, SqlValue } from "./database.ts";
+import { stateMigrations, storeMigrations } from "./schema.ts";
+
+/** How long a writer waits for the others before it gives up, milliseconds. */
+const busyLimit = 60_000;
+
+/** What {@link openDatabaseFile} needs to know of a database. */
+export interface DatabaseFile {
+  readonly path: string;
+  /** SQL that takes version n to n + 1. */
+  readonly migrations: readonly string[];
+  /** `FULL`: a commit survives power loss. `NORMAL`: it survives the process. */
+  readonly synchronous: "FULL" | "NORMAL";
+}
+
+/** Open the durable records of a store: images, layers, containers. @throws {BerthError} failed-precondition, when a newer berth wrote it */
+export function openDatabase(host: Pick<Host, "root">): Promise<Database> {
+  return openDatabaseFile({ path: join(host.root, "metadata.db"), migrations: storeMigrations, synchronous: "FULL" });
+}
+
+/** Open the records of what runs now: pids and addresses. */
+export function openState(host: Pick<Host, "runRoot">): Promise<Database> {
+  return openDatabaseFile({ path: join(host.runRoot, "state.db"), migrations: stateMigrations, synchronous: "NORMAL" });
+}
+
+/** Open a SQLite file in WAL mode and bring its tables up to date. */
+export async function openDatabaseFile(file: DatabaseFile): Promise<Database> {
+  mkdirSync(dirname(file.path), { recursive: true, mode: 0o700 });
+  const connection = new DatabaseSync(file.path, { timeout: 0 });
+  try {
+    await whenFree(() => connection.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${file.synchronous};`));
+    const database = wrap(connection);
+    await migrate(database, file);
+    return database;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function wrap(connection: DatabaseSync): Database {
+  const sql = sqlOf(connection);
+  const transaction = <T>(begin: string, body: (sql: Sql) => T): T => {
+    connection.exec(begin);
+    try {
+      const result = body(sql);
+      connection.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (connection.isTransaction) connection.exec("ROLLBACK");
+      throw error;
+    }
+  };
+  return {
+    write: (body) => whenFree(() => transaction("BEGIN IMMEDIATE", body)),
+    read: (body) => transaction("BEGIN", body),
+    [Symbol.dispose]: () => connection.close(),
+  };
+}
+
+function sqlOf(connection: DatabaseSync): Sql {
+  const statements = new Map<string, StatementSync>();
+  const prepared = (text: string): StatementSync => {
+    const known = statements.get(text);
+    if (known !== undefined) return known;
+    const statement = connection.prepare(text);
+    statements.set(text, statement);
+    return statement;
+  };
+  return {
+    all: <Row>(text: string, ...parameters: readonly SqlValue[]) => prepared(text).all(...parameters) as Row[],
+    get: <Row>(text: string, ...parameters: readonly SqlValue[]) =>
+      prepared(text).get(...parameters) as Row | undefined,
+    run: (text, ...parameters) => {
+      const { changes, lastInsertRowid } = prepared(text).run(...parameters);
+      return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };
+    },
+  };
+}
+
+async function migrate(database: Database, file: DatabaseFile): Promise<void> {
+  const newest = file.migrations.length;
+  const version = (sql: Sql): number => sql.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
+  const found = database.read(version);
+  if (found === newest) return;
+  if (found > newest) throw newerStore(file.path, found, newest);
+  await database.write((sql) => {
+    // Another process may have migrated between the look and the lock.
+    for (let next = version(sql); next < newest; next++) {
+      for (const statement of statementsOf(file.migrations[next] ?? "")) sql.run(statement);
+      sql.run(`PRAGMA user_version = ${next + 1}`);
+    }
+  });
+}
+
+function statementsOf(script: string): readonly string[] {
+  return script
+    .split(";")
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== "");
+}
+
+function newerStore(path: string, found: number, newest: number): BerthError {
+  return new BerthError(
+    "failed-precondition",
+    `${path} has version ${found}, this berth knows versions up to ${newest}`,
+    {
+      hint: "Use the newer berth that wrote it, or another place with --root.",
+    },
+  );
+}
+
+/** Run `action` again, with growing pauses, as long as another process holds the lock: SQLite's own wait would stop the event loop. */
+async function whenFree<T>(action: () => T): Promise<T> {
+  const end = Date.now() + busyLimit;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+    try {
+      return action();
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > end) throw error;
+    }
+    await sleep(pause * (0.5 + Math.random()));
+  }
+}
+
+/** SQLITE_BUSY (5) and its extended codes. */
+function isBusy(error: unknown): boolean {
+  return (
+    error instanceof Error && "errcode" in error && typeof error.errcode === "number" && (error.errcode & 0xff) === 5
+  );
+}

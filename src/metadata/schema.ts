@@ -1,0 +1,104 @@
+/**
+ * The tables of the durable database (`<root>/metadata.db`), one entry per version of the store.
+ * An entry is never edited once it has been released: a change is a new entry at the end.
+ */
+export const storeMigrations: readonly string[] = [
+  `
+  CREATE TABLE layer (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    chain_id  TEXT NOT NULL UNIQUE,
+    parent    INTEGER REFERENCES layer(id),
+    diff_id   TEXT NOT NULL,
+    size      INTEGER NOT NULL,
+    writer    INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE image (
+    id        TEXT PRIMARY KEY,
+    created   TEXT,
+    size      INTEGER NOT NULL,
+    parent    TEXT,
+    stored_at TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE image_layer (
+    image_id  TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    chain_id  TEXT NOT NULL,
+    PRIMARY KEY (image_id, chain_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE image_reference (
+    reference TEXT PRIMARY KEY,
+    image_id  TEXT NOT NULL REFERENCES image(id),
+    tagged_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE container (
+    id        TEXT PRIMARY KEY,
+    name      TEXT NOT NULL UNIQUE,
+    image_id  TEXT NOT NULL,
+    chain_id  TEXT,
+    created   TEXT NOT NULL,
+    request   TEXT NOT NULL,
+    exit      TEXT
+  ) STRICT;
+  CREATE TABLE network (
+    id        TEXT PRIMARY KEY,
+    name      TEXT NOT NULL UNIQUE,
+    driver    TEXT NOT NULL,
+    subnet    TEXT,
+    gateway   TEXT,
+    bridge    TEXT,
+    created   TEXT NOT NULL,
+    labels    TEXT NOT NULL DEFAULT '{}'
+  ) STRICT;
+  CREATE TABLE volume (
+    name      TEXT PRIMARY KEY,
+    driver    TEXT NOT NULL,
+    labels    TEXT NOT NULL DEFAULT '{}',
+    options   TEXT NOT NULL DEFAULT '{}',
+    created   TEXT NOT NULL,
+    anonymous INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE build_record (
+    key       TEXT PRIMARY KEY,
+    chain_id  TEXT,
+    created   TEXT NOT NULL,
+    used      TEXT NOT NULL,
+    detail    TEXT NOT NULL DEFAULT '{}'
+  ) STRICT;
+  CREATE TABLE file_digest (
+    path      TEXT PRIMARY KEY,
+    stamp     TEXT NOT NULL,
+    digest    TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE event (
+    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+    time      TEXT NOT NULL,
+    type      TEXT NOT NULL,
+    action    TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    attributes TEXT NOT NULL DEFAULT '{}'
+  ) STRICT;
+  CREATE INDEX image_layer_chain ON image_layer(chain_id);
+  CREATE INDEX image_reference_image ON image_reference(image_id);
+  CREATE INDEX build_record_chain ON build_record(chain_id);
+  `,
+];
+
+/** The tables of the run-state database (`<run root>/state.db`), which ends with a reboot. */
+export const stateMigrations: readonly string[] = [
+  `
+  CREATE TABLE run (
+    container_id TEXT PRIMARY KEY,
+    pid          INTEGER NOT NULL,
+    start_time   TEXT NOT NULL,
+    started_at   TEXT NOT NULL,
+    paused       INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE endpoint (
+    container_id TEXT NOT NULL,
+    network_id   TEXT NOT NULL,
+    address      TEXT NOT NULL,
+    mac          TEXT NOT NULL,
+    PRIMARY KEY (container_id, network_id),
+    UNIQUE (network_id, address)
+  ) STRICT;
+  `,
+];
