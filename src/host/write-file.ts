@@ -1,0 +1,21 @@
+import { randomBytes } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** Write a file so that after a crash it is there whole or not at all: temporary name, fsync, rename, fsync of the directory. */
+export async function writeFileDurably(path: string, bytes: Uint8Array | string): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    {
+      await using file = await open(temporary, "wx", 0o600);
+      await file.writeFile(bytes);
+      await file.sync();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await using directory = await open(dirname(path), "r");
+  await directory.sync();
+}
