@@ -1,0 +1,133 @@
+import { spawn } from "node:child_process";
+import { Readable, type Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { constants, createGunzip, createZstdDecompress } from "node:zlib";
+import { BerthError, codeOf, messageOf } from "../base/errors.ts";
+
+/** How an archive is compressed. */
+export type Compression = "none" | "gzip" | "zstd" | "xz" | "bzip2";
+
+/** The bytes that a compressed stream begins with. */
+const magics: readonly (readonly [Compression, readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  ["bzip2", [0x42, 0x5a, 0x68]],
+];
+const longestMagic = 6;
+
+/** Bytes that a decompressor hands over at once. */
+const chunkSize = 1 << 18;
+
+/** What `head`, the first bytes of a stream, says of its compression. */
+export function compressionOf(head: Uint8Array): Compression {
+  const found = magics.find(([, magic]) => magic.every((byte, i) => head[i] === byte));
+  return found?.[0] ?? "none";
+}
+
+/**
+ * The plain bytes of a stream that may be compressed with gzip, zstd, xz or bzip2 (the last two by the programs of
+ * those names).
+ *
+ * @throws {BerthError} invalid-argument, when the compressed bytes are damaged or cut off; unavailable, when the program isn't installed
+ */
+export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const { head, all } = await peek(source);
+  const compression = compressionOf(head);
+  switch (compression) {
+    case "none":
+      return yield* all;
+    case "gzip":
+      return yield* throughZlib(all, compression, createGunzip({ chunkSize }));
+    case "zstd":
+      return yield* throughZlib(all, compression, createZstdDecompress({ chunkSize, params: zstdLimits }));
+    case "xz":
+    case "bzip2":
+      return yield* throughProgram(all, compression);
+    default:
+      return compression satisfies never;
+  }
+}
+
+/** The window that a frame may ask for: 128 MiB, as zstd's own default. */
+const zstdLimits = { [constants.ZSTD_d_windowLogMax]: 27 };
+
+async function peek(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly head: Uint8Array; readonly all: AsyncIterable<Uint8Array> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  let head: Uint8Array = Buffer.alloc(0);
+  let ended = false;
+  while (head.length < longestMagic && !ended) {
+    const next = await iterator.next();
+    if (next.done === true) ended = true;
+    else head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
+  async function* all(): AsyncGenerator<Uint8Array> {
+    if (head.length > 0) yield head;
+    if (!ended) yield* { [Symbol.asyncIterator]: () => iterator };
+  }
+  return { head, all: all() };
+}
+
+async function* throughZlib(
+  source: AsyncIterable<Uint8Array>,
+  name: Compression,
+  transform: Transform,
+): AsyncGenerator<Uint8Array> {
+  let failure: unknown;
+  const fed = pipeline(Readable.from(source), transform).catch((error: unknown) => {
+    failure = error;
+  });
+  try {
+    yield* transform;
+  } catch (error) {
+    failure ??= error;
+  }
+  await fed;
+  if (failure !== undefined) throw damaged(name, failure);
+}
+
+async function* throughProgram(source: AsyncIterable<Uint8Array>, program: "xz" | "bzip2"): AsyncGenerator<Uint8Array> {
+  const child = spawn(program, ["-d", "-c"], { stdio: ["pipe", "pipe", "pipe"] });
+  const { promise: exited, resolve } = Promise.withResolvers<{ code: number | null; error?: Error }>();
+  child.once("error", (error) => resolve({ code: null, error }));
+  child.once("close", (code) => resolve({ code }));
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-1000);
+  });
+  let failure: unknown;
+  const fed = pipeline(Readable.from(source), child.stdin).catch((error: unknown) => {
+    // A program that stops reading says why by its exit code.
+    if (codeOf(error) !== "EPIPE") failure = error;
+  });
+  try {
+    yield* child.stdout;
+    const { code, error } = await exited;
+    if (codeOf(error) === "ENOENT") throw missing(program, error);
+    await fed;
+    if (failure !== undefined) throw failure;
+    if (code !== 0) throw damaged(program, error ?? new Error(stderr.trim()));
+  } finally {
+    child.kill();
+  }
+}
+
+function missing(program: "xz" | "bzip2", cause: unknown): BerthError {
+  const debian = program === "xz" ? "xz-utils" : "bzip2";
+  return new BerthError("unavailable", `exec: "${program}": executable file not found in $PATH`, {
+    hint: `The archive is compressed with ${program}: apt-get install ${debian}`,
+    cause,
+  });
+}
+
+/** An error of the source is passed on as it is; one of the decompressor says what is wrong with the bytes. */
+function damaged(name: Compression, error: unknown): unknown {
+  const code = codeOf(error) ?? "";
+  const ours = code.startsWith("Z_") || code.startsWith("ZSTD_") || name === "xz" || name === "bzip2";
+  if (!ours) return error;
+  const cut = code === "Z_BUF_ERROR" || /unexpected/i.test(messageOf(error));
+  const message = cut ? "unexpected EOF" : `${name}: ${messageOf(error)}`;
+  return new BerthError("invalid-argument", message, { cause: error });
+}
