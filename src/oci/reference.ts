@@ -57,7 +57,7 @@ export function parseReference(text: string): Reference {
 function splitName(name: string): { domain: string; path: string; tag: string | undefined } {
   const slash = name.indexOf("/");
   const head = slash < 0 ? "" : name.slice(0, slash);
-  const hasDomain = head !== "" && (/[.:]/.test(head) || head === "localhost" || head.toLowerCase() !== head);
+  const hasDomain = head !== "" && (/[.:]/.test(head) || head === "localhost");
   const rest = hasDomain ? name.slice(slash + 1) : name;
   const colon = rest.lastIndexOf(":");
   const tagged = colon >= 0 && !rest.slice(colon).includes("/");
