@@ -30,12 +30,21 @@ export interface Snapshotter {
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
   remove(key: string): Promise<void>;
+  /** Wait until every layer that this process committed is on disk and recorded. An image or build record comes after it. */
+  flush(): Promise<void>;
   /**
-   * Delete the committed snapshots that no image, container, build record or lease names, and active ones whose owner is gone.
-   * @returns bytes freed
+   * Delete the committed snapshots that no `image_layer`, `container`, `build_record` or living process names,
+   * top ones first, and active ones that no container owns and whose process is gone.
    */
-  collect(op?: Operation): Promise<number>;
+  collect(op?: Operation): Promise<Collected>;
 }
+
+/** What {@link Snapshotter.collect} deleted. */
+export interface Collected {
+  readonly layers: readonly ChainID[];
+  readonly bytes: number;
+}
+
 
 /** A committed snapshot. */
 export interface Layer {

@@ -1,0 +1,51 @@
+import { decompress } from "../archive/decompress.ts";
+import { applyLayer } from "../archive/extract.ts";
+import { randomID } from "../base/ids.ts";
+import type { Operation } from "../base/operation.ts";
+import type { RunConfig } from "../oci/image-config.ts";
+import { hostPlatform } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
+import { creationTime } from "./creation-time.ts";
+import { createImage, type Image, type ImageDeps } from "./images.ts";
+
+/** What {@link importImage} takes beside the archive. */
+export interface ImportOptions extends Operation {
+  readonly reference?: Reference;
+  readonly config?: RunConfig;
+  /** Goes into the history; where the archive came from when absent. */
+  readonly message?: string;
+  /** Where the archive came from, as the history says it: `-`, a file's name, a URL. */
+  readonly source?: string;
+}
+
+/**
+ * Make an image of one layer from the archive of a root file system: a tar, plain or compressed.
+ *
+ * @throws {BerthError} invalid-argument, when the archive is cut off, malformed or leads out of the root; the store is unchanged then
+ */
+export async function importImage(
+  deps: ImageDeps,
+  archive: AsyncIterable<Uint8Array>,
+  options: ImportOptions = {},
+): Promise<Image> {
+  const { signal } = options;
+  await using snapshot = await deps.snapshotter.prepare(`import-${randomID()}`, undefined);
+  await applyLayer(decompress(archive), snapshot.upper, {
+    syscalls: deps.host.syscalls,
+    whiteouts: "plain",
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const layer = await snapshot.commit(options);
+  const created = creationTime();
+  const comment = options.message || `Imported from ${options.source ?? "-"}`;
+  const config = {
+    architecture: hostPlatform.architecture,
+    comment,
+    config: options.config ?? {},
+    created,
+    history: [{ created, comment }],
+    os: hostPlatform.os,
+    rootfs: { type: "layers" as const, diff_ids: [layer.diffID] },
+  };
+  return await createImage(deps, config, options.reference === undefined ? {} : { references: [options.reference] });
+}
