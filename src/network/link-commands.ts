@@ -1,0 +1,48 @@
+import { gatewayOf, macOf } from "./address-pool.ts";
+import type { Endpoint } from "./network.ts";
+import type { Subnet } from "./subnet.ts";
+
+/** What {@link bridgeCommands} has to know of the bridge. */
+export interface BridgePlan {
+  readonly bridge: string;
+  readonly subnet: Subnet;
+  /** The interface is there, though not as it should be. */
+  readonly exists: boolean;
+  /** Host ends of running containers, which have lost their bridge. */
+  readonly orphans: readonly string[];
+}
+
+/**
+ * `ip -batch` lines that make a bridge, or mend one.
+ * Its MAC is set, since a bridge without one of its own takes a port's, and changes it when that port goes.
+ */
+export function bridgeCommands({ bridge, subnet, exists, orphans }: BridgePlan): string {
+  const gateway = gatewayOf(subnet);
+  return lines([
+    exists ? `address flush dev ${bridge}` : `link add ${bridge} address ${macOf(gateway)} type bridge`,
+    `address add ${gateway}/${subnet.length} broadcast + dev ${bridge}`,
+    ...orphans.map((link) => `link set ${link} master ${bridge}`),
+    `link set ${bridge} up`,
+  ]);
+}
+
+/** `ip -batch` lines for the host: a veth pair, one end on the bridge, the other as `eth0` in the namespace of process `pid`. */
+export function vethCommands(link: string, endpoint: Endpoint, pid: number): string {
+  return lines([
+    `link add ${link} master ${endpoint.bridge} up type veth peer name eth0 address ${endpoint.mac} netns ${pid}`,
+  ]);
+}
+
+/** `ip -batch` lines for the container's namespace. */
+export function eth0Commands(endpoint: Endpoint): string {
+  return lines([
+    "link set lo up",
+    `address add ${endpoint.address}/${endpoint.prefixLength} broadcast + dev eth0`,
+    "link set eth0 up",
+    `route add default via ${endpoint.gateway}`,
+  ]);
+}
+
+function lines(commands: readonly string[]): string {
+  return commands.map((command) => `${command}\n`).join("");
+}
