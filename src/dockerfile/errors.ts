@@ -17,3 +17,8 @@ export class DockerfileError extends BerthError {
     return this.span.start;
   }
 }
+
+/** The span of a single line. */
+export function lineSpan(line: number): Span {
+  return { start: line, end: line };
+}

@@ -1,13 +1,14 @@
 import { BerthError } from "../base/errors.ts";
 import type { Heredoc } from "./ast.ts";
 import { type ExpandOptions, expandWords } from "./expand.ts";
+import { withoutEnd } from "./space.ts";
 
 // @see Dockerfile reference, "Here-documents"
 
 /** A heredoc as its mark announces it; the content comes later. */
 export type HeredocMark = Omit<Heredoc, "content">;
 
-const mark = /^\d*<<(-?)\s*([^<]*)$/;
+const mark = /^\d*<<(-?)\s*((?!\s)[^<]*)$/;
 const unset = (): undefined => undefined;
 /** Heredoc names are quoted as in a shell, whatever the Dockerfile's escape character is. */
 const raw: ExpandOptions = { quotes: "keep", keepUnset: true };
@@ -38,7 +39,7 @@ export function heredocText(heredoc: Pick<Heredoc, "content" | "chomp">): string
 
 /** True when `line` (with its end) is the one that ends the heredoc. */
 export function endsHeredoc(heredoc: HeredocMark, line: string): boolean {
-  const text = line.replace(/[\r\n]+$/, "");
+  const text = withoutEnd(line);
   return (heredoc.chomp ? text.replace(/^\t+/, "") : text) === heredoc.name;
 }
 

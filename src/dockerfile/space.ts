@@ -28,3 +28,8 @@ export function cutAtBlank(text: string): readonly [string, string?] {
   if (match === null) return [text];
   return [text.slice(0, match.index), text.slice(match.index + match[0].length)];
 }
+
+/** A line without what ends it. */
+export function withoutEnd(line: string): string {
+  return line.replace(/(?<![\r\n])[\r\n]+$/, "");
+}

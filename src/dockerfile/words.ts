@@ -31,10 +31,10 @@ export function splitBlanks(text: string): readonly string[] {
 }
 
 /** Split at white space outside quotes; quotes and escapes stay. What ENV, LABEL and ARG take for words. */
-export function splitQuoted(text: string, escape: Escape): readonly string[] {
+export function splitQuoted(text: string, escapeChar: Escape): readonly string[] {
   const words: string[] = [];
   let word = "";
-  for (const { char, quoted } of readChars(text, escape)) {
+  for (const { char, quoted } of readChars(text, escapeChar)) {
     if (quoted || !isSpace(char)) {
       word += char;
       continue;
@@ -49,11 +49,14 @@ export function splitQuoted(text: string, escape: Escape): readonly string[] {
  * The `--flags` in front of an instruction's arguments, quotes and escapes taken away, and the rest of the line.
  * `--` ends the flags.
  */
-export function splitFlags(text: string, escape: Escape): { readonly flags: readonly string[]; readonly rest: string } {
+export function splitFlags(
+  text: string,
+  escapeChar: Escape,
+): { readonly flags: readonly string[]; readonly rest: string } {
   const flags: string[] = [];
   for (let rest = trimStart(text); ; rest = trimStart(rest)) {
     if (!rest.startsWith("--")) return { flags, rest };
-    const [flag, length] = readFlag(rest, escape);
+    const [flag, length] = readFlag(rest, escapeChar);
     rest = rest.slice(length);
     if (flag === "--") return { flags, rest: trimStart(rest) };
     flags.push(flag);
@@ -61,7 +64,7 @@ export function splitFlags(text: string, escape: Escape): { readonly flags: read
 }
 
 /** The first word without its quotes, and how long it is with them. */
-function readFlag(text: string, escape: Escape): readonly [string, number] {
+function readFlag(text: string, escapeChar: Escape): readonly [string, number] {
   let flag = "";
   let quote = "";
   let at = 0;
@@ -70,19 +73,19 @@ function readFlag(text: string, escape: Escape): readonly [string, number] {
     if (quote === "" && isSpace(char)) break;
     if (char === quote) quote = "";
     else if (quote === "" && (char === "'" || char === '"')) quote = char;
-    else if (char === escape) flag += text.charAt(++at);
+    else if (char === escapeChar) flag += text.charAt(++at);
     else flag += char;
   }
   return [flag, Math.min(at, text.length)];
 }
 
 /** Characters as written, each with whether it is protected from splitting; an escape comes with what it escapes. */
-function* readChars(text: string, escape: Escape): Generator<{ readonly char: string; readonly quoted: boolean }> {
+function* readChars(text: string, escapeChar: Escape): Generator<{ readonly char: string; readonly quoted: boolean }> {
   let quote = "";
   for (let at = 0; at < text.length; at++) {
     const char = text.charAt(at);
     // In single quotes nothing can be escaped; an escape at the very end is dropped.
-    if (char === escape && quote !== "'") {
+    if (char === escapeChar && quote !== "'") {
       if (++at < text.length) yield { char: char + text.charAt(at), quoted: true };
       continue;
     }
