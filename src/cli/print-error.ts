@@ -1,0 +1,31 @@
+import { BerthError, messageOf } from "../base/errors.ts";
+import { CliError } from "./cli-error.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+
+/**
+ * Print what was thrown as Docker's client prints it, then the hint.
+ * With `debug`, bugs are shown with their stack.
+ *
+ * @returns the exit code
+ */
+export function printError(io: Pick<Terminal, "stderr">, error: unknown, debug = false): number {
+  const each = error instanceof AggregateError ? error.errors : [error];
+  const lines = each.map(errorText).filter((line) => line !== "");
+  for (const line of lines) io.stderr.write(`${line}\n`);
+  for (const hint of new Set(each.flatMap(hintOf))) io.stderr.write(`hint: ${hint}\n`);
+  if (debug && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
+  return error instanceof CliError ? error.code : 1;
+}
+
+/** The text of an error, with the usage line where it has one. Docker's clients grep for what stands in front of the engine's own. */
+export function errorText(error: unknown): string {
+  if (error instanceof CliError)
+    return error.usage === undefined ? error.message : `${error.message}\n\n${error.usage}`;
+  return error instanceof BerthError ? `Error response from daemon: ${error.message}` : messageOf(error);
+}
+
+/** The hint of an error, as a list of at most one. */
+export function hintOf(error: unknown): readonly string[] {
+  const hint = error instanceof CliError || error instanceof BerthError ? error.hint : undefined;
+  return hint === undefined ? [] : [hint];
+}

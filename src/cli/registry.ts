@@ -1,0 +1,225 @@
+import type { Command } from "./command.ts";
+
+/** A command in the tree: what the overview says of it, and how it is loaded. */
+export interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+/** `berth image …`: commands about one kind of thing. */
+export interface Group {
+  readonly summary: string;
+  readonly commands: Readonly<Record<string, Entry>>;
+  /** Other names of its commands. */
+  readonly synonyms: Readonly<Record<string, string>>;
+}
+
+const attach: Entry = {
+  summary: "Attach local standard input, output, and error streams to a running container",
+  load: () => import("./commands/attach.ts"),
+};
+const build: Entry = {
+  summary: "Build an image from a Dockerfile",
+  load: () => import("./commands/build.ts"),
+};
+const commit: Entry = {
+  summary: "Create a new image from a container's changes",
+  load: () => import("./commands/commit.ts"),
+};
+const create: Entry = { summary: "Create a new container", load: () => import("./commands/create.ts") };
+const diff: Entry = {
+  summary: "Inspect changes to files or directories on a container's filesystem",
+  load: () => import("./commands/diff.ts"),
+};
+const exec: Entry = {
+  summary: "Execute a command in a running container",
+  load: () => import("./commands/exec.ts"),
+};
+const exportContainer: Entry = {
+  summary: "Export a container's filesystem as a tar archive",
+  load: () => import("./commands/export.ts"),
+};
+const history: Entry = { summary: "Show the history of an image", load: () => import("./commands/history.ts") };
+const images: Entry = { summary: "List images", load: () => import("./commands/images.ts") };
+const importImage: Entry = {
+  summary: "Import the contents from a tarball to create a filesystem image",
+  load: () => import("./commands/import.ts"),
+};
+const info: Entry = { summary: "Display system-wide information", load: () => import("./commands/info.ts") };
+const kill: Entry = {
+  summary: "Kill one or more running containers",
+  load: () => import("./commands/kill.ts"),
+};
+const load: Entry = {
+  summary: "Load an image from a tar archive or STDIN",
+  load: () => import("./commands/load.ts"),
+};
+const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./commands/logs.ts") };
+const ps: Entry = { summary: "List containers", load: () => import("./commands/ps.ts") };
+const pull: Entry = {
+  summary: "Download an image from a registry",
+  load: () => import("./commands/pull.ts"),
+};
+const push: Entry = { summary: "Upload an image to a registry", load: () => import("./commands/push.ts") };
+const restart: Entry = {
+  summary: "Restart one or more containers",
+  load: () => import("./commands/restart.ts"),
+};
+const rm: Entry = { summary: "Remove one or more containers", load: () => import("./commands/rm.ts") };
+const rmi: Entry = { summary: "Remove one or more images", load: () => import("./commands/rmi.ts") };
+const run: Entry = {
+  summary: "Create and run a new container from an image",
+  load: () => import("./commands/run.ts"),
+};
+const save: Entry = {
+  summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
+  load: () => import("./commands/save.ts"),
+};
+const start: Entry = {
+  summary: "Start one or more stopped containers",
+  load: () => import("./commands/start.ts"),
+};
+const stop: Entry = {
+  summary: "Stop one or more running containers",
+  load: () => import("./commands/stop.ts"),
+};
+const tag: Entry = {
+  summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+  load: () => import("./commands/tag.ts"),
+};
+const wait: Entry = {
+  summary: "Block until one or more containers stop, then print their exit codes",
+  load: () => import("./commands/wait.ts"),
+};
+
+/** Commands that need a group's name in front. */
+export const groups: Readonly<Record<string, Group>> = {
+  builder: {
+    summary: "Manage builds",
+    commands: {
+      build,
+      prune: { summary: "Remove build cache", load: () => import("./commands/builder-prune.ts") },
+    },
+    synonyms: {},
+  },
+  container: {
+    summary: "Manage containers",
+    commands: {
+      attach,
+      commit,
+      create,
+      diff,
+      exec,
+      export: exportContainer,
+      inspect: {
+        summary: "Display detailed information on one or more containers",
+        load: () => import("./commands/container-inspect.ts"),
+      },
+      kill,
+      logs,
+      ls: ps,
+      prune: { summary: "Remove all stopped containers", load: () => import("./commands/container-prune.ts") },
+      restart,
+      rm,
+      run,
+      start,
+      stop,
+      wait,
+    },
+    synonyms: { list: "ls", ps: "ls", remove: "rm" },
+  },
+  image: {
+    summary: "Manage images",
+    commands: {
+      build,
+      history,
+      import: importImage,
+      inspect: {
+        summary: "Display detailed information on one or more images",
+        load: () => import("./commands/image-inspect.ts"),
+      },
+      load,
+      ls: images,
+      prune: { summary: "Remove unused images", load: () => import("./commands/image-prune.ts") },
+      pull,
+      push,
+      rm: rmi,
+      save,
+      tag,
+    },
+    synonyms: { list: "ls", remove: "rm" },
+  },
+  system: {
+    summary: "Manage berth",
+    commands: {
+      df: { summary: "Show disk usage", load: () => import("./commands/system-df.ts") },
+      info,
+      prune: { summary: "Remove unused data", load: () => import("./commands/system-prune.ts") },
+    },
+    synonyms: {},
+  },
+};
+
+/** The commands that the overview names first. */
+export const commonCommands: readonly string[] = [
+  "run",
+  "exec",
+  "ps",
+  "build",
+  "pull",
+  "push",
+  "images",
+  "version",
+  "info",
+];
+
+/** Commands that stand alone. */
+export const topLevel: Readonly<Record<string, Entry>> = {
+  attach,
+  build,
+  commit,
+  create,
+  diff,
+  doctor: {
+    summary: "Show what this machine offers, what is missing and what mends it",
+    load: () => import("./commands/doctor.ts"),
+  },
+  exec,
+  export: exportContainer,
+  history,
+  images,
+  import: importImage,
+  info,
+  inspect: {
+    summary: "Return low-level information on Docker objects",
+    load: () => import("./commands/inspect.ts"),
+  },
+  kill,
+  load,
+  logs,
+  ps,
+  pull,
+  push,
+  restart,
+  rm,
+  rmi,
+  run,
+  save,
+  start,
+  stop,
+  tag,
+  version: { summary: "Show the berth version information", load: () => import("./commands/version.ts") },
+  wait,
+};
+
+/** Every way to call a command, as the help lists them: `berth container ls, berth container list, berth ps`. */
+export function pathsOf(entry: Entry): readonly string[] {
+  const inGroups = Object.entries(groups).flatMap(([group, { commands, synonyms }]) => {
+    const name = Object.keys(commands).find((each) => commands[each] === entry);
+    if (name === undefined) return [];
+    const others = Object.keys(synonyms).filter((each) => synonyms[each] === name);
+    return [name, ...others].map((each) => `berth ${group} ${each}`);
+  });
+  const alone = Object.keys(topLevel).filter((each) => topLevel[each] === entry);
+  return [...inGroups, ...alone.map((each) => `berth ${each}`)];
+}

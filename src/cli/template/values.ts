@@ -1,0 +1,37 @@
+/** A field that is null: Go knows what it would hold, and prints that empty. */
+export class Nil {
+  readonly text: string;
+
+  /** @param text what is printed for it: `[]`, `map[]`, `<nil>` */
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** A value as Go's `%v` prints it: `[a b]`, `map[k:v]`. */
+export function print(value: unknown): string {
+  if (value === undefined || value === null) return "<no value>";
+  return printInner(value);
+}
+
+function printInner(value: unknown): string {
+  if (value === undefined || value === null) return "<nil>";
+  if (value instanceof Nil) return value.text;
+  if (Array.isArray(value)) return `[${value.map(printInner).join(" ")}]`;
+  if (typeof value !== "object") return String(value);
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${entries.map(([key, each]) => `${key}:${printInner(each)}`).join(" ")}]`;
+}
+
+/** Whether `if` takes a value for true: everything but false, 0, nothing, and what is empty. */
+export function isTrue(value: unknown): boolean {
+  if (value instanceof Nil) return false;
+  if (Array.isArray(value)) return value.length > 0;
+  if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
+  return Boolean(value);
+}
+
+/** The value of a field that may be {@link Nil}, as JSON has it. */
+export function plain(value: unknown): unknown {
+  return value instanceof Nil ? null : value;
+}

@@ -1,0 +1,27 @@
+import type { Readable } from "node:stream";
+
+/** Standard input: a terminal where `isTTY` is true, which can then be switched to raw mode. */
+export type Input = Readable & {
+  readonly isTTY?: boolean;
+  readonly isRaw?: boolean;
+  setRawMode?(raw: boolean): unknown;
+};
+
+/** Standard output or error: a terminal where `isTTY` is true, which then has a size and emits `resize`. */
+export type Output = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
+
+/** What a command has of the process that it runs in. */
+export interface Terminal {
+  readonly stdin: Input;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's directory. */
+  readonly cwd: string;
+  /** Call `listener` for each of these signals, instead of ending, until disposed. */
+  onSignals(signals: readonly NodeJS.Signals[], listener: (signal: NodeJS.Signals) => void): Disposable;
+}
