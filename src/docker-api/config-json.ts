@@ -1,0 +1,67 @@
+import type { RunConfig } from "../oci/image-config.ts";
+
+/** `Config` of a container or an image, as the Engine API has it: what is empty is there, as null or as an empty text. @see Docker Engine API, ContainerConfig */
+export interface ConfigJSON {
+  readonly Hostname: string;
+  readonly Domainname: string;
+  readonly User: string;
+  readonly AttachStdin: boolean;
+  readonly AttachStdout: boolean;
+  readonly AttachStderr: boolean;
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Tty: boolean;
+  readonly OpenStdin: boolean;
+  readonly StdinOnce: boolean;
+  readonly Env: readonly string[] | null;
+  readonly Cmd: readonly string[] | null;
+  readonly Healthcheck?: RunConfig["Healthcheck"];
+  readonly ArgsEscaped?: boolean;
+  readonly Image: string;
+  readonly Volumes: Readonly<Record<string, object>> | null;
+  readonly WorkingDir: string;
+  readonly Entrypoint: readonly string[] | null;
+  readonly OnBuild: readonly string[] | null;
+  readonly Labels: Readonly<Record<string, string>> | null;
+  readonly StopSignal?: string;
+  readonly StopTimeout?: number;
+  readonly Shell?: readonly string[];
+}
+
+/** A `Config` of an image; {@link toContainerJSON} lays the container's own over it. */
+export function toConfigJSON(config: RunConfig): ConfigJSON {
+  const { ExposedPorts, Healthcheck, ArgsEscaped, StopSignal, Shell } = config;
+  return {
+    Hostname: "",
+    Domainname: "",
+    User: config.User ?? "",
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    ...(ExposedPorts === undefined || Object.keys(ExposedPorts).length === 0 ? {} : { ExposedPorts }),
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: filled(config.Env),
+    Cmd: filled(config.Cmd),
+    ...(Healthcheck === undefined ? {} : { Healthcheck }),
+    ...(ArgsEscaped === true ? { ArgsEscaped } : {}),
+    Image: "",
+    Volumes: entered(config.Volumes),
+    WorkingDir: config.WorkingDir ?? "",
+    Entrypoint: filled(config.Entrypoint),
+    OnBuild: filled(config.OnBuild),
+    Labels: entered(config.Labels),
+    ...(StopSignal === undefined || StopSignal === "" ? {} : { StopSignal }),
+    ...(Shell === undefined ? {} : { Shell }),
+  };
+}
+
+/** A list, or null when it is empty: Go's nil slice. */
+export function filled<T>(list: readonly T[] | undefined): readonly T[] | null {
+  return list === undefined || list.length === 0 ? null : list;
+}
+
+/** A map, or null when it is empty: Go's nil map. */
+export function entered<T>(map: Readonly<Record<string, T>> | undefined): Readonly<Record<string, T>> | null {
+  return map === undefined || Object.keys(map).length === 0 ? null : map;
+}
