@@ -2,7 +2,7 @@ import { BerthError } from "../base/errors.ts";
 import type { AnyInstruction, Arg, Diagnostic, Dockerfile, From, Instruction, Span, Stage } from "./ast.ts";
 import { DockerfileError } from "./errors.ts";
 import { parseStatement } from "./instruction.ts";
-import { lint } from "./lint.ts";
+import { lintFile, unskipped } from "./lint.ts";
 import { readStatements } from "./statements.ts";
 
 /** What a Dockerfile says, and what deserves a warning. */
@@ -33,7 +33,7 @@ export function parseDockerfile(text: string): Parsed {
     throw new DockerfileError("dockerfile contains no stages to build", last?.span ?? { start: 1, end: 1 });
   const { escape: escapeChar, directives } = source;
   const file = { escape: escapeChar, directives, globalArgs, stages: stages.map(finishStage) };
-  return { file, diagnostics: [...source.diagnostics, ...lint(file)] };
+  return { file, diagnostics: unskipped([...source.diagnostics, ...lintFile(file)], directives) };
 }
 
 /**
