@@ -1,0 +1,94 @@
+import { join } from "node:path/posix";
+import { BerthError } from "../base/errors.ts";
+import type { Heredoc, Run, Single } from "../dockerfile/ast.ts";
+import { heredocText, parseHeredocMark } from "../dockerfile/heredoc.ts";
+import { commandArgs, withShell } from "./apply-metadata.ts";
+import type { ExecOp, InlineFile } from "./graph.ts";
+import { lowerMounts } from "./run-mounts.ts";
+import {
+  nameStep,
+  type StageContext,
+  type StageState,
+  shownInstruction,
+  withConfig,
+  withHistory,
+  withLayer,
+  word,
+} from "./stage-state.ts";
+
+/** Where scripts of here-documents show in a step, as in BuildKit. */
+export const scriptDirectory = "/dev/pipes";
+
+/**
+ * Apply `RUN`: one vertex, one layer.
+ *
+ * @throws {BerthError} invalid-argument, with BuildKit's text; unimplemented, for options that need more than a plain step
+ */
+export function applyRun(state: StageState, context: StageContext, step: Run): StageState {
+  if (step.security === "insecure")
+    throw new BerthError("unimplemented", "RUN --security=insecure is not supported", {
+      hint: "Build with another tool, or do the step in a privileged container and commit it.",
+    });
+  if (step.devices.length > 0) throw new BerthError("unimplemented", "RUN --device is not supported");
+  const { args, scripts, summary } = commandOf(state, step);
+  const mounts = lowerMounts(state, context, step.mounts);
+  const op: ExecOp = {
+    kind: "exec",
+    args,
+    env: [...state.env].map(([name, value]) => `${name}=${value}`),
+    cwd: state.image.config.WorkingDir || "/",
+    user: state.image.config.User ?? "",
+    network: step.network === "default" ? context.network : step.network,
+    mounts: mounts.mounts,
+    scripts,
+  };
+  const [name, named] = nameStep(state, `${shownInstruction(state, context, step.original)}${summary}`);
+  const vertex = context.graph.add(op, [state.tip, ...mounts.inputs], { name, span: step.span });
+  return withLayer(named, vertex, `RUN ${[...declared(state), ...args].join(" ")} # buildkit`);
+}
+
+/** Apply `WORKDIR`: a layer with the directory, unless it is the root. */
+export function applyWorkdir(state: StageState, context: StageContext, step: Single): StageState {
+  const written = word(state, context, step.value);
+  const path = written.startsWith("/") ? written : join("/", state.image.config.WorkingDir ?? "/", written);
+  const next = withConfig(state, { WorkingDir: path });
+  if (path === "/") return withHistory(next, `WORKDIR ${path}`);
+  const [name, named] = nameStep(next, shownInstruction(state, context, step.original));
+  const op = { kind: "mkdir", path, user: state.image.config.User ?? "" } as const;
+  const vertex = context.graph.add(op, [state.tip], { name, span: step.span });
+  return withLayer(named, vertex, `WORKDIR ${path}`);
+}
+
+interface StepCommand {
+  readonly args: readonly string[];
+  readonly scripts: readonly InlineFile[];
+  /** What progress adds for a here-document. */
+  readonly summary: string;
+}
+
+function commandOf(state: StageState, step: Run): StepCommand {
+  const plain = { args: commandArgs(state, step.command), scripts: [], summary: "" };
+  const [first, ...more] = step.heredocs;
+  if (first === undefined || step.command.form === "exec") return plain;
+  const { command } = step.command;
+  if (more.length > 0 || parseHeredocMark(command) === undefined) {
+    const documents = step.heredocs.map(({ content, name }) => `\n${content}${name}`);
+    return { ...plain, args: withShell(state, [command, ...documents].join("")) };
+  }
+  const data = heredocText(first);
+  const summary = ` (${summaryOf(first)})`;
+  if (!data.startsWith("#!")) return { args: withShell(state, data), scripts: [], summary };
+  return { args: [join(scriptDirectory, first.name)], scripts: [{ name: first.name, data }], summary };
+}
+
+function summaryOf(heredoc: Heredoc): string {
+  const [first = "", ...more] = heredoc.content.trim().split(/\r?\n/);
+  return more.length > 0 ? `${first}...` : first;
+}
+
+/** `|2 A=1 B=2`: the arguments that the stage has declared, with the values that the step sees. */
+function declared(state: StageState): readonly string[] {
+  if (state.args.length === 0) return [];
+  const values = new Map(state.args.map(({ name, value }) => [name, state.env.get(name) ?? value ?? ""]));
+  return [`|${values.size}`, ...[...values].map(([name, value]) => `${name}=${value}`)];
+}

@@ -1,0 +1,61 @@
+import type { Database } from "../metadata/database.ts";
+import type { ChainID } from "../oci/digest.ts";
+
+/** What an earlier build made for a key. */
+export interface BuildRecord {
+  readonly key: string;
+  readonly chainID: ChainID;
+  /** When the step ran, RFC 3339: what `history` says of its layer. */
+  readonly created: string;
+  /** The step's name, for people. */
+  readonly name: string;
+}
+
+/** Keys to results. A key covers the step and the content that it reads, so a record never goes stale. */
+export interface BuildCache {
+  find(key: string): BuildRecord | undefined;
+  /** Keep records, and note that they were used now. The layers that they name must be durable already. */
+  save(records: readonly BuildRecord[]): Promise<void>;
+}
+
+interface Row {
+  readonly chain_id: ChainID;
+  readonly created: string;
+  readonly detail: string;
+}
+
+/** The cache in the store's database. A record whose layer is gone is no hit. */
+export function openBuildCache(db: Database, exists: (chainID: ChainID) => boolean): BuildCache {
+  return {
+    find: (key) => {
+      const row = db.read((sql) =>
+        sql.get<Row>("SELECT chain_id, created, detail FROM build_record WHERE key = ? AND chain_id IS NOT NULL", key),
+      );
+      if (row === undefined || !exists(row.chain_id)) return undefined;
+      return { key, chainID: row.chain_id, created: row.created, name: nameIn(row.detail) };
+    },
+    save: async (records) => {
+      if (records.length === 0) return;
+      const now = new Date().toISOString();
+      await db.write((sql) => {
+        for (const { key, chainID, created, name } of records)
+          sql.run(
+            `INSERT INTO build_record (key, chain_id, created, used, detail) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id, created = excluded.created, used = excluded.used`,
+            key,
+            chainID,
+            created,
+            now,
+            JSON.stringify({ name }),
+          );
+      });
+    },
+  };
+}
+
+function nameIn(detail: string): string {
+  const value: unknown = JSON.parse(detail);
+  return typeof value === "object" && value !== null && "name" in value && typeof value.name === "string"
+    ? value.name
+    : "";
+}

@@ -1,0 +1,115 @@
+import { BerthError } from "../base/errors.ts";
+import type { Instruction, Span } from "../dockerfile/ast.ts";
+import { parseTrigger } from "../dockerfile/parse.ts";
+import type { ChainID, Digest } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
+import { type Platform, platformText } from "../oci/platform.ts";
+import { located } from "./build-error.ts";
+import { type PlannedStage, scratch, sourcesOf } from "./stages.ts";
+
+/** An image that a build starts from. */
+export interface BaseImage {
+  readonly id: Digest;
+  readonly chainID: ChainID | undefined;
+  readonly config: ImageConfig;
+  /** Whole name, as progress shows it. */
+  readonly name: string;
+}
+
+/** How names become images. */
+export interface ImageResolver {
+  readonly platform: Platform;
+  /** An image of the store by name. @throws {BerthError} not-found */
+  resolveImage(name: string): Promise<BaseImage>;
+}
+
+/** A stage that the target needs, with its base known. */
+export interface ResolvedStage {
+  /** What is done in it: the base's `ONBUILD` triggers, then its own instructions. */
+  readonly instructions: readonly Instruction[];
+  /** How many of them, from the first, are triggers. */
+  readonly triggers: number;
+}
+
+/** What the target needs. */
+export interface ResolvedStages {
+  readonly stages: ReadonlyMap<PlannedStage, ResolvedStage>;
+  /** By the name that the Dockerfile gives them. */
+  readonly images: ReadonlyMap<string, BaseImage>;
+}
+
+/**
+ * Find out what a target needs: the stages that it stands on or copies from, and the images below them.
+ * Triggers of an image may need more, so that images are looked up on the way, side by side.
+ *
+ * @throws {BuildError} not-found, for an image; invalid-argument, for a trigger or a platform
+ */
+export async function resolveStages(
+  planned: readonly PlannedStage[],
+  options: ImageResolver & { readonly target: PlannedStage },
+): Promise<ResolvedStages> {
+  const stages = new Map<PlannedStage, ResolvedStage>();
+  const lookups = new Map<string, Promise<BaseImage>>();
+  const visits = new Map<PlannedStage, Promise<void>>();
+
+  const image = async (name: string, span: Span): Promise<BaseImage> => {
+    const lookup = lookups.get(name) ?? options.resolveImage(name);
+    lookups.set(name, lookup);
+    try {
+      return await lookup;
+    } catch (error) {
+      throw located(error, { span });
+    }
+  };
+  const visit = (stage: PlannedStage): Promise<void> => {
+    const known = visits.get(stage);
+    if (known !== undefined) return known;
+    const visiting = visitStage(stage);
+    visits.set(stage, visiting);
+    return visiting;
+  };
+  const visitStage = async (stage: PlannedStage): Promise<void> => {
+    const { span } = stage.stage.from;
+    const base = isImage(stage) ? await image(stage.base, span) : undefined;
+    if (base !== undefined) refuseForeign(stage, options.platform);
+    const triggers = triggersOf(stage, base);
+    const instructions = [...triggers, ...stage.stage.instructions];
+    stages.set(stage, { instructions, triggers: triggers.length });
+    if (stage.baseStage !== undefined) await visit(stage.baseStage);
+    await Promise.all(
+      sourcesOf(planned, instructions).map(({ source, span }) =>
+        "stage" in source ? visit(source.stage) : image(source.image, span),
+      ),
+    );
+  };
+  await visit(options.target);
+  const images = await Promise.all([...lookups].map(async ([name, lookup]) => [name, await lookup] as const));
+  return { stages, images: new Map(images) };
+}
+
+/** True when a stage starts from an image of the store. */
+export function isImage(stage: PlannedStage): boolean {
+  return stage.baseStage === undefined && stage.base !== scratch;
+}
+
+function triggersOf(stage: PlannedStage, base: BaseImage | undefined): readonly Instruction[] {
+  const { from } = stage.stage;
+  const own = stage.baseStage?.stage.instructions.flatMap((step) => (step.kind === "ONBUILD" ? [step.expression] : []));
+  try {
+    return (own ?? base?.config.config?.OnBuild ?? []).map((text) => parseTrigger(text, from));
+  } catch (error) {
+    throw located(error, { span: from.span });
+  }
+}
+
+function refuseForeign(stage: PlannedStage, host: Platform): void {
+  if (stage.platform === undefined) return;
+  const [os, architecture = os] = stage.platform
+    .toLowerCase()
+    .replace("x86_64", "amd64")
+    .replace("aarch64", "arm64")
+    .split("/");
+  if (architecture === host.architecture || architecture === host.os) return;
+  const message = `platform ${stage.platform} is not this machine's, which is ${platformText(host)}`;
+  throw located(new BerthError("unimplemented", message), { span: stage.stage.from.span });
+}

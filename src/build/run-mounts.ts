@@ -1,0 +1,103 @@
+import { basename, join, normalize } from "node:path/posix";
+import { BerthError } from "../base/errors.ts";
+import { parseMount, type RunMount } from "../dockerfile/mount.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { StepMount } from "./graph.ts";
+import { type StageContext, type StageState, word } from "./stage-state.ts";
+
+/** The mounts of a `RUN`, and the vertices that they read, which come after the step's file system. */
+export interface LoweredMounts {
+  readonly mounts: readonly StepMount[];
+  readonly inputs: readonly Digest[];
+}
+
+/** What a `--mount` names in `from=`; undefined without one. @throws {BerthError} invalid-argument */
+export function mountSource(text: string): string | undefined {
+  return parseMount(text, (unexpanded) => unexpanded).from || undefined;
+}
+
+/**
+ * Read the `--mount`s of a `RUN`.
+ *
+ * @throws {BerthError} invalid-argument, with BuildKit's text; unimplemented, for an ssh agent that is required
+ */
+export function lowerMounts(state: StageState, context: StageContext, texts: readonly string[]): LoweredMounts {
+  const inputs: Digest[] = [];
+  const input = (vertex: Digest): number => inputs.push(vertex);
+  const mounts = texts.flatMap((text) => {
+    const mount = parseMount(text, (unexpanded) => word(state, context, unexpanded));
+    return lowerMount(mount, { cwd: state.image.config.WorkingDir || "/", context, input }) ?? [];
+  });
+  return { mounts, inputs };
+}
+
+interface MountPlace {
+  readonly cwd: string;
+  readonly context: StageContext;
+  /** Makes a vertex an input of the step. @returns its index */
+  input(vertex: Digest): number;
+}
+
+function lowerMount(mount: RunMount, place: MountPlace): StepMount | undefined {
+  switch (mount.type) {
+    case "bind": {
+      const { source = "", readOnly: readonly } = mount;
+      const target = targetOf(mount, place.cwd);
+      const vertex = mount.from ? place.context.source(mount.from, false) : place.context.context();
+      return { type: "bind", input: place.input(vertex), source: join("/", source), target, readonly };
+    }
+    case "cache":
+      return lowerCache(mount, place);
+    case "tmpfs": {
+      const target = targetOf(mount, place.cwd);
+      return mount.size === undefined ? { type: "tmpfs", target } : { type: "tmpfs", target, size: mount.size };
+    }
+    case "secret":
+      return lowerSecret(mount);
+    case "ssh":
+      if (mount.required) throw new BerthError("unimplemented", "RUN --mount=type=ssh is not supported");
+      return undefined;
+    default:
+      return mount.type satisfies never;
+  }
+}
+
+function lowerCache(mount: RunMount, place: MountPlace): StepMount {
+  const target = targetOf(mount, place.cwd);
+  const from = mount.from
+    ? { input: place.input(place.context.source(mount.from, false)), source: join("/", mount.source ?? "") }
+    : undefined;
+  return {
+    type: "cache",
+    id: mount.id || normalize(mount.target ?? ""),
+    target,
+    sharing: mount.sharing ?? "shared",
+    readonly: mount.readOnly,
+    mode: mount.mode ?? 0o755,
+    uid: mount.uid ?? 0,
+    gid: mount.gid ?? 0,
+    ...(from === undefined ? {} : { from }),
+  };
+}
+
+function lowerSecret(mount: RunMount): StepMount {
+  const id = mount.source || mount.id || basename(mount.target ?? "");
+  const target = mount.target || (mount.env === undefined ? `/run/secrets/${basename(id)}` : undefined);
+  return {
+    type: "secret",
+    id,
+    required: mount.required,
+    mode: mount.mode ?? 0o400,
+    uid: mount.uid ?? 0,
+    gid: mount.gid ?? 0,
+    ...(target === undefined ? {} : { target }),
+    ...(mount.env === undefined ? {} : { env: mount.env || id }),
+  };
+}
+
+function targetOf(mount: RunMount, cwd: string): string {
+  const { target = "" } = mount;
+  const path = target.startsWith("/") ? normalize(target) : join("/", cwd, target);
+  if (path !== "/") return path;
+  throw new BerthError("invalid-argument", `invalid mount target ${JSON.stringify(path)}`);
+}

@@ -1,0 +1,88 @@
+import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import { basename, dirname, join } from "node:path/posix";
+import { BerthError, codeOf } from "../base/errors.ts";
+import type { EntryKind, MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
+
+/** Where a copy reads from: the layers of a stage or image, or the build context. Paths are absolute inside it. */
+export type SourceTree = Pick<MergedTree, "lstat" | "resolve" | "readdir">;
+
+/** What `.dockerignore` says of paths relative to the context, without a slash in front. */
+export interface Ignore {
+  excludes(path: string): boolean;
+  /** True when a pattern takes paths back in, so that an excluded directory may hold wanted files. */
+  readonly hasExceptions: boolean;
+}
+
+/** Most symlinks that are followed in one path, as the kernel's limit and Go's `securejoin`. */
+const linkLimit = 255;
+
+/** A directory of this machine as a tree that no symlink leads out of, less what is ignored. */
+export function directoryTree(root: string, ignore: Ignore): SourceTree {
+  const lstat = (path: string): TreeEntry | undefined => {
+    const source = join(root, path);
+    const stats = lstatOrUndefined(source);
+    return stats === undefined || !wanted(path, stats) ? undefined : { path, source, kind: kindOf(stats), stats };
+  };
+  const wanted = (path: string, stats: Stats): boolean => {
+    if (path === "/" || !ignore.excludes(path.slice(1))) return true;
+    if (!stats.isDirectory() || !ignore.hasExceptions) return false;
+    return names(path).length > 0;
+  };
+  const names = (path: string): readonly string[] =>
+    readdirSync(join(root, path))
+      .sort()
+      .filter((name) => lstat(join(path, name)) !== undefined);
+  return {
+    lstat,
+    readdir: (path) => (lstat(path)?.kind === "dir" ? names(path) : []),
+    resolve: (path) => resolveLinks(lstat, path),
+  };
+}
+
+function lstatOrUndefined(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Follow every symlink of `path` inside the root; what does not exist is kept as written. */
+function resolveLinks(lstat: (path: string) => TreeEntry | undefined, path: string): string {
+  let resolved = "/";
+  const rest = path.split("/");
+  for (let links = 0; rest.length > 0; ) {
+    const name = rest.shift() ?? "";
+    if (name === "" || name === ".") continue;
+    if (name === "..") {
+      resolved = dirname(resolved);
+      continue;
+    }
+    const next = join(resolved, name);
+    const entry = lstat(next);
+    if (entry?.kind !== "symlink") {
+      resolved = next;
+      continue;
+    }
+    if (++links > linkLimit) throw new BerthError("invalid-argument", `too many links in ${path}`);
+    const target = readlinkSync(entry.source);
+    if (target.startsWith("/")) resolved = "/";
+    rest.unshift(...target.split("/"));
+  }
+  return resolved;
+}
+
+function kindOf(stats: Stats): EntryKind {
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "dir";
+  if (stats.isSymbolicLink()) return "symlink";
+  if (stats.isCharacterDevice()) return "char";
+  if (stats.isBlockDevice()) return "block";
+  return stats.isFIFO() ? "fifo" : "socket";
+}
+
+/** The last component of a path that may end in slashes; `/` for the root. */
+export function nameOf(path: string): string {
+  return basename(path) || "/";
+}

@@ -1,0 +1,174 @@
+import { isKind } from "../base/errors.ts";
+import type { Escape } from "../dockerfile/ast.ts";
+import { expandWord } from "../dockerfile/expand.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { HistoryEntry, ImageConfig, RunConfig } from "../oci/image-config.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { GraphBuilder } from "./graph.ts";
+
+/** What BuildKit writes into the `comment` of its history entries. */
+const historyComment = "buildkit.dockerfile.v0";
+
+/** The PATH of an image that has none. */
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** A line of history, with the vertex that makes its layer when this build makes one. */
+export interface LoweredHistory {
+  readonly entry: HistoryEntry;
+  readonly vertex?: Digest;
+}
+
+/** An image as far as it is known before anything ran: everything but layers and times. */
+export interface LoweredImage {
+  readonly platform: Platform;
+  readonly author?: string;
+  readonly config: RunConfig;
+  readonly history: readonly LoweredHistory[];
+}
+
+/** An `ARG` that the stage has declared; it has no value when neither the command line nor a default gives one. */
+export interface DeclaredArg {
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** How a stage's steps are named: `[build 2/5] `. */
+export interface StepNames {
+  /** Empty where the Dockerfile has one stage. */
+  readonly stage: string;
+  /** Steps of the stage that show in progress. */
+  readonly total: number;
+  /** Steps that were named so far. */
+  readonly used: number;
+}
+
+/** A stage up to some instruction. Never changed: each instruction makes a new one. */
+export interface StageState {
+  /** The vertex whose file system the next step starts from. */
+  readonly tip: Digest;
+  readonly image: LoweredImage;
+  /** What words of the stage expand to, and what `RUN` sees: the image's variables and the stage's arguments. */
+  readonly env: ReadonlyMap<string, string>;
+  readonly args: readonly DeclaredArg[];
+  /** True when this Dockerfile has set `CMD`, so that `ENTRYPOINT` keeps it. */
+  readonly cmdSet: boolean;
+  readonly names: StepNames;
+}
+
+/** What the instructions of a stage need to know beside its state. */
+export interface StageContext {
+  readonly escape: Escape;
+  readonly graph: GraphBuilder;
+  /** Values from the command line. */
+  readonly buildArgs: ReadonlyMap<string, string>;
+  /** `ARG`s before the first `FROM`, and the predefined ones. */
+  readonly globalArgs: ReadonlyMap<string, string>;
+  /** Network of steps that don't say. */
+  readonly network: "default" | "none" | "host";
+  /** The vertex that `COPY --from=NAME` (or a mount) reads from. @throws {BerthError} invalid-argument */
+  source(from: string, isCopy: boolean): Digest;
+  /** The vertex of the build context. */
+  context(): Digest;
+}
+
+/** The state right after `FROM` of an image (or of another stage, as an image). */
+export function startStage(tip: Digest, image: LoweredImage, names: StepNames): StageState {
+  const { config } = image;
+  const env = config.Env ?? [];
+  const withPath = env.some((pair) => pair.startsWith("PATH=")) ? env : [...env, `PATH=${defaultPath}`];
+  const state: StageState = {
+    tip,
+    image: { ...image, config: { ...config, Env: withPath } },
+    env: new Map(withPath.map(splitPair)),
+    args: [],
+    cmdSet: false,
+    names,
+  };
+  return state;
+}
+
+/** An image config without what a child does not inherit. */
+export function loweredImage(base: ImageConfig): LoweredImage {
+  const { os, architecture, variant, author, config = {}, history = [] } = base;
+  return {
+    platform: variant === undefined ? { os, architecture } : { os, architecture, variant },
+    ...(author === undefined ? {} : { author }),
+    config,
+    history: history.map((entry) => ({ entry })),
+  };
+}
+
+/** The image of `FROM scratch`. */
+export function emptyImage(platform: Platform): LoweredImage {
+  return { platform, config: { Env: [`PATH=${defaultPath}`], WorkingDir: "/" }, history: [] };
+}
+
+/** `KEY=value` in its two parts; the value is empty without a `=`. */
+export function splitPair(pair: string): readonly [key: string, value: string] {
+  const equals = pair.indexOf("=");
+  return equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
+}
+
+/** Expand a word of an instruction. @throws {BerthError} invalid-argument */
+export function word(state: StageState, context: StageContext, text: string): string {
+  return expandWord(text, (name) => state.env.get(name), { escape: context.escape }).text;
+}
+
+/** The state with some fields of the image's config replaced. */
+export function withConfig(state: StageState, config: Partial<RunConfig>): StageState {
+  return { ...state, image: { ...state.image, config: { ...state.image.config, ...config } } };
+}
+
+/** The state with a variable set, for words and steps. */
+export function withVariable(state: StageState, name: string, value: string): StageState {
+  const env = new Map(state.env);
+  // A variable that is set again moves to the end, as in BuildKit.
+  env.delete(name);
+  return { ...state, env: env.set(name, value) };
+}
+
+/** The state with a line of history that has no layer. */
+export function withHistory(state: StageState, createdBy: string): StageState {
+  return addHistory(state, { entry: { created_by: createdBy, comment: historyComment, empty_layer: true } });
+}
+
+/** The state with a new tip, and a line of history for its layer. */
+export function withLayer(state: StageState, vertex: Digest, createdBy: string): StageState {
+  return addHistory({ ...state, tip: vertex }, { entry: { created_by: createdBy, comment: historyComment }, vertex });
+}
+
+function addHistory(state: StageState, line: LoweredHistory): StageState {
+  return { ...state, image: { ...state.image, history: [...state.image.history, line] } };
+}
+
+/** The name of the next step, and the state that has used it up. */
+export function nameStep(state: StageState, text: string): readonly [name: string, state: StageState] {
+  const { stage, total, used } = state.names;
+  if (total === 0) return [text, state];
+  const width = String(total).length;
+  const prefix = `[${stage === "" ? "" : `${stage} `}${String(used + 1).padStart(width)}/${total}] `;
+  return [`${prefix}${text}`, { ...state, names: { ...state.names, used: used + 1 } }];
+}
+
+/**
+ * An instruction as progress shows it: variables expanded, the keyword in capitals.
+ * `RUN` keeps its quotes, and the variables that only its shell knows.
+ */
+export function shownInstruction(state: StageState, context: StageContext, original: string): string {
+  const isRun = /^run\b/i.test(original);
+  const options = { escape: context.escape, ...(isRun ? ({ quotes: "keep", keepUnset: true } as const) : {}) };
+  return shownText(original, (text) => expandWord(text, (name) => state.env.get(name), options).text).replace(
+    /^\S+/,
+    (keyword) => keyword.toUpperCase(),
+  );
+}
+
+/** A name is shown as written where it can't be expanded. */
+function shownText(original: string, expand: (text: string) => string): string {
+  try {
+    return expand(original);
+  } catch (error) {
+    if (isKind(error, "invalid-argument")) return original;
+    throw error;
+  }
+}

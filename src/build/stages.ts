@@ -1,0 +1,134 @@
+import { BerthError } from "../base/errors.ts";
+import type { Dockerfile, Instruction, Span, Stage } from "../dockerfile/ast.ts";
+import { expandWord } from "../dockerfile/expand.ts";
+import { withSuggestion } from "../dockerfile/suggest.ts";
+import { located } from "./build-error.ts";
+import { expandGlobal } from "./global-args.ts";
+import { mountSource } from "./run-mounts.ts";
+
+/** The base name that stands for the empty file system. */
+export const scratch = "scratch";
+
+/** A stage of the Dockerfile with its base known by name. */
+export interface PlannedStage {
+  readonly index: number;
+  readonly stage: Stage;
+  /** Expanded. */
+  readonly base: string;
+  /** The earlier stage that `base` names; an image of the store otherwise. */
+  readonly baseStage: PlannedStage | undefined;
+  /** Expanded, as `linux/amd64`. */
+  readonly platform: string | undefined;
+}
+
+/** What `--from` names: a stage, or an image of the store. */
+export type StageSource = { readonly stage: PlannedStage } | { readonly image: string };
+
+/**
+ * Read the `FROM` lines.
+ *
+ * @throws {BuildError} invalid-argument, with BuildKit's text
+ */
+export function planStages(file: Dockerfile, args: ReadonlyMap<string, string>): readonly PlannedStage[] {
+  const planned: PlannedStage[] = [];
+  const byName = new Map<string, PlannedStage>();
+  for (const [index, stage] of file.stages.entries()) {
+    const { from } = stage;
+    try {
+      const base = expandGlobal(args, from.base, file.escape);
+      if (base === "") throw new BerthError("invalid-argument", `base name (${from.base}) should not be blank`);
+      const platform = from.platform === undefined ? undefined : expandGlobal(args, from.platform, file.escape);
+      if (platform === "")
+        throw new BerthError("invalid-argument", `empty platform value from expression ${from.platform}`);
+      planned.push({ index, stage, base, baseStage: byName.get(base), platform });
+    } catch (error) {
+      throw located(error, { span: from.span });
+    }
+    const last = planned.at(-1);
+    if (stage.name !== undefined && last !== undefined) byName.set(stage.name, last);
+  }
+  return planned;
+}
+
+/** The stage to build: by name, by number, or the last. @throws {BerthError} not-found `target stage "x" could not be found` */
+export function targetStage(stages: readonly PlannedStage[], target: string | undefined): PlannedStage {
+  const found = target === undefined || target === "" ? stages.at(-1) : findStage(stages, target);
+  if (found !== undefined) return found;
+  const names = stages.flatMap(({ stage }) => stage.name ?? []);
+  const message = `target stage ${JSON.stringify(target)} could not be found`;
+  throw new BerthError("not-found", withSuggestion(message, target ?? "", names));
+}
+
+function findStage(stages: readonly PlannedStage[], name: string): PlannedStage | undefined {
+  return stages.findLast(({ stage }) => stage.name === name.toLowerCase());
+}
+
+/**
+ * What a `--from` names: a stage by number or name, or an image.
+ *
+ * @throws {BerthError} invalid-argument, with BuildKit's text
+ */
+export function sourceOf(stages: readonly PlannedStage[], from: string, isCopy: boolean): StageSource {
+  if (expandWord(from, () => undefined).text !== from)
+    throw new BerthError(
+      "invalid-argument",
+      `variable expansion is not supported for ${isCopy ? "--from" : "--mount from"}, define a new stage with FROM using ARG from global scope as a workaround`,
+    );
+  if (isCopy && /^[+-]?\d+$/.test(from)) {
+    const stage = stages[Number(from)];
+    if (stage === undefined) throw new BerthError("invalid-argument", `invalid stage index ${Number(from)}`);
+    return { stage };
+  }
+  const stage = findStage(stages, from);
+  return stage === undefined ? { image: from } : { stage };
+}
+
+/** A source and the instruction that names it. */
+export interface LocatedSource {
+  readonly source: StageSource;
+  readonly span: Span;
+}
+
+/** Everything that instructions read besides their own stage and the context. @throws {BuildError} */
+export function sourcesOf(
+  stages: readonly PlannedStage[],
+  instructions: readonly Instruction[],
+): readonly LocatedSource[] {
+  return instructions.flatMap((instruction) => {
+    const { span } = instruction;
+    try {
+      return namesIn(instruction).map((from) => ({
+        source: sourceOf(stages, from, instruction.kind === "COPY"),
+        span,
+      }));
+    } catch (error) {
+      throw located(error, { span });
+    }
+  });
+}
+
+function namesIn(instruction: Instruction): readonly string[] {
+  if (instruction.kind === "COPY") return instruction.from === undefined ? [] : [instruction.from];
+  return instruction.kind === "RUN" ? instruction.mounts.flatMap((text) => mountSource(text) ?? []) : [];
+}
+
+/** @throws {BuildError} invalid-argument `circular dependency detected on stage: x` */
+export function refuseCycles(
+  stages: readonly PlannedStage[],
+  dependencies: (stage: PlannedStage) => readonly PlannedStage[],
+): void {
+  const done = new Set<PlannedStage>();
+  const visit = (stage: PlannedStage, path: ReadonlySet<PlannedStage>): void => {
+    if (path.has(stage)) throw circular(stage);
+    if (done.has(stage)) return;
+    for (const next of dependencies(stage)) visit(next, new Set([...path, stage]));
+    done.add(stage);
+  };
+  for (const stage of stages) visit(stage, new Set());
+}
+
+function circular({ stage, index }: PlannedStage): unknown {
+  const span: Span = stage.from.span;
+  const message = `circular dependency detected on stage: ${stage.name ?? index}`;
+  return located(new BerthError("invalid-argument", message), { span });
+}
