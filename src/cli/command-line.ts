@@ -20,11 +20,11 @@ const globalFlags = {
   version: bool("Print version information and quit", { short: "v" }),
 };
 
-/** Opens the engine; given to {@link main}, so that `--version` and `--help` never load it. */
+/** Opens the engine; given to {@link runCommandLine}, so that `--version` and `--help` never load it. */
 export type OpenEngine = (places: { readonly root?: string; readonly runRoot?: string }) => Promise<Engine>;
 
 /** Run one command line, without the program's name in front. @returns the exit code */
-export async function main(argv: readonly string[], io: Terminal, openEngine: OpenEngine): Promise<number> {
+export async function runCommandLine(argv: readonly string[], io: Terminal, openEngine: OpenEngine): Promise<number> {
   let debug = io.env["BERTH_DEBUG"] === "1";
   try {
     const globals = parseGlobals(argv);
