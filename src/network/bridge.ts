@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
@@ -53,14 +54,21 @@ export async function raiseBridge(
   return subnet;
 }
 
-/** Put the firewall rules back when somebody has flushed them, as a restart of a firewall service does. */
-export async function ensureRules(bridge: string, subnet: Subnet): Promise<void> {
+/**
+ * Put the firewall rules back when somebody has flushed them, as a restart of a firewall service does.
+ * Looked after at most every ten seconds: starting `nft` takes as long as all the rest of connecting a container.
+ */
+export async function ensureRules(host: Pick<Host, "runRoot">, bridge: string, subnet: Subnet): Promise<void> {
+  const stamp = join(host.runRoot, "rules-checked");
+  const checked = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (Math.abs(Date.now() - checked) < 10_000) return;
   try {
     await exec(["nft", "list", "table", "ip", bridge]);
   } catch (error) {
     if (!(error instanceof ExecError)) throw error;
     await applyRules(bridge, subnet);
   }
+  writeFileSync(stamp, "");
 }
 
 /** Take a bridge and its rules away. Nothing happens when they are not there. */

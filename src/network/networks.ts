@@ -37,7 +37,7 @@ export interface Networks {
 
 /** What {@link openNetworks} stands on. */
 export interface NetworkDeps {
-  readonly host: Host;
+  readonly host: Pick<Host, "root" | "runRoot" | "syscalls">;
   /** The durable database. */
   readonly database: Database;
   /** The database of what runs now. */
@@ -62,7 +62,7 @@ export function openNetworks(deps: NetworkDeps): Networks {
     reserve,
     attach: async (containerID, network, options) => {
       const endpoint = await reserve(containerID, network, options);
-      await connect(endpoint, options);
+      await connect(deps.host, endpoint, options);
       return endpoint;
     },
     release: (containerID) =>
@@ -179,7 +179,11 @@ async function raise({ host, database }: NetworkDeps, network: Network, operatio
   return subnet;
 }
 
-async function connect(endpoint: Endpoint, { pid, ...operation }: Operation & { readonly pid: number }): Promise<void> {
+async function connect(
+  host: NetworkDeps["host"],
+  endpoint: Endpoint,
+  { pid, ...operation }: Operation & { readonly pid: number },
+): Promise<void> {
   const link = newLinkName(endpoint.bridge);
   const interfaces = async (): Promise<void> => {
     await exec(["ip", "-batch", "-"], { ...operation, stdin: vethCommands(link, endpoint, pid) });
@@ -187,7 +191,7 @@ async function connect(endpoint: Endpoint, { pid, ...operation }: Operation & { 
     await exec(inside, { ...operation, stdin: eth0Commands(endpoint) });
   };
   const subnet = parseSubnet(`${endpoint.gateway}/${endpoint.prefixLength}`);
-  await Promise.all([interfaces(), ensureRules(endpoint.bridge, subnet)]);
+  await Promise.all([interfaces(), ensureRules(host, endpoint.bridge, subnet)]);
 }
 
 function toEndpoint(network: Network, { container_id, address, subnet }: Reservation): Endpoint {
