@@ -8,7 +8,7 @@ import { BerthError } from "../base/errors.ts";
 export function parseCSV(line: string): readonly string[] {
   const fields: string[] = [];
   for (let at = 0; ; ) {
-    const field = /"((?:[^"]|"")*)"(?=,|$)|[^",]*(?=,|$)/y;
+    const field = /"([^"]*(?:""[^"]*)*)"(?=,|$)|[^",]*(?=,|$)/y;
     field.lastIndex = at;
     const match = field.exec(line);
     if (match === null) throw wrong(line, at);

@@ -1,7 +1,7 @@
 import { BerthError } from "../base/errors.ts";
 import type { Escape } from "./ast.ts";
 import { replaced, withoutPrefix, withoutSuffix } from "./expand-pattern.ts";
-import { isSpace } from "./space.ts";
+import { splitAtSpace } from "./space.ts";
 
 // Variables and quotes in the words of a Dockerfile.
 // @see Dockerfile reference, "Environment replacement"; POSIX.1-2017 XCU 2.6.2 for the forms of ${}
@@ -112,9 +112,9 @@ function next(reader: Reader): string | undefined {
 
 /** Add characters of which white space ends a word. */
 function addSplit(output: Output, text: string): void {
-  for (const char of text) {
-    if (!isSpace(char)) output.word += char;
-    else flush(output);
+  for (const [i, part] of splitAtSpace(text).entries()) {
+    if (i > 0) flush(output);
+    output.word += part;
   }
   addText(output, text);
 }
@@ -297,10 +297,10 @@ function readTrim(reader: Reader, name: string, sign: "#" | "%"): string {
 function readReplace(reader: Reader, name: string): string {
   const all = peek(reader) === "/";
   if (all) reader.at++;
-  const pattern = readOperand(reader, "/", { keepEscapes: true, missing: "'/' in ${}" });
+  const pattern = readOperand(reader, "/", { keepEscapes: true, missing: `'/' in \${}` });
   const replacement = readOperand(reader, "}", { keepEscapes: true, missing: "'}'" });
   const value = currentValue(reader, name);
-  if (value === undefined && reader.keepUnset) return `\${${name}/${pattern}/${replacement}}`;
+  if (value === undefined && reader.keepUnset) return `\${${name}${all ? "//" : "/"}${pattern}/${replacement}}`;
   const output: Output = { text: "", word: "", words: [] };
   for (const piece of replaced(value ?? "", { pattern, replacement, all })) addText(output, piece);
   return output.text;

@@ -7,7 +7,7 @@ export interface GlobStep {
   readonly takes: (char: string) => boolean;
   /** True when it stands for any number of characters, none included. */
   readonly repeats?: true;
-  /** How many steps, this one first, may be left out together. */
+  /** A step that stands for nothing itself: this many steps, it first, may be left out together. */
   readonly skips?: number;
 }
 
@@ -71,7 +71,7 @@ function enter(states: number[], state: number, start: number): void {
 function leaveOut(steps: readonly GlobStep[], states: number[]): void {
   for (const [i, step] of steps.entries()) {
     const start = states[i] ?? Infinity;
-    if (step.repeats) enter(states, i + 1, start);
+    if (step.repeats || step.skips) enter(states, i + 1, start);
     if (step.skips) enter(states, i + step.skips, start);
   }
 }

@@ -59,7 +59,7 @@ function readDirectories(reader: Reader): readonly GlobStep[] {
   reader.at++;
   if (reader.chars[reader.at] === "/") reader.at++;
   if (reader.at >= reader.chars.length) return [anything];
-  return [{ ...anything, skips: 2 }, slash];
+  return [{ takes: () => false, skips: 3 }, anything, slash];
 }
 
 function readClass(reader: Reader): GlobStep {

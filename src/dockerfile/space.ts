@@ -2,11 +2,17 @@
 // it has U+FEFF and lacks U+0085.
 const space = "[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const one = new RegExp(`^${space}$`);
+const runs = new RegExp(`${space}+`);
 const leading = new RegExp(`^${space}+`);
 
 /** True for a single white-space character. */
 export function isSpace(char: string): boolean {
   return one.test(char);
+}
+
+/** What stands between runs of white space; the first and the last part are empty when there is some at the ends. */
+export function splitAtSpace(text: string): readonly string[] {
+  return text.split(runs);
 }
 
 /** `text` without white space in front. */
