@@ -20,7 +20,7 @@ export function applyCopy(state: StageState, context: StageContext, step: Copy |
   for (const source of sources) refuseRemote(step, source);
   const op: CopyOp = {
     kind: "copy",
-    sources: sources.map((source) => join("/", source)),
+    sources: sources.map((source) => (parents ? `/${source}` : join("/", source))),
     inline: step.files.map((file) => inlineFile(state, file)),
     destination: absoluteDestination(state, destination),
     parents,

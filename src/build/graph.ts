@@ -81,7 +81,7 @@ export interface InlineFile {
 /** Files from input 1 (the context, a stage, an image) copied into input 0: `COPY` and `ADD`. */
 export interface CopyOp {
   readonly kind: "copy";
-  /** Paths and patterns in the source, absolute inside its root. */
+  /** Paths and patterns in the source, absolute inside its root. With `parents`, `/./` ends the part that is not kept. */
   readonly sources: readonly string[];
   /** Files of here-documents; copied after `sources`. */
   readonly inline: readonly InlineFile[];

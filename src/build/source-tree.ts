@@ -1,23 +1,17 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path/posix";
 import { BerthError, codeOf } from "../base/errors.ts";
+import type { Matcher } from "../dockerfile/ignore.ts";
 import type { EntryKind, MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
 
 /** Where a copy reads from: the layers of a stage or image, or the build context. Paths are absolute inside it. */
 export type SourceTree = Pick<MergedTree, "lstat" | "resolve" | "readdir">;
 
-/** What `.dockerignore` says of paths relative to the context, without a slash in front. */
-export interface Ignore {
-  excludes(path: string): boolean;
-  /** True when a pattern takes paths back in, so that an excluded directory may hold wanted files. */
-  readonly hasExceptions: boolean;
-}
-
 /** Most symlinks that are followed in one path, as the kernel's limit and Go's `securejoin`. */
 const linkLimit = 255;
 
-/** A directory of this machine as a tree that no symlink leads out of, less what is ignored. */
-export function directoryTree(root: string, ignore: Ignore): SourceTree {
+/** A directory of this machine as a tree that no symlink leads out of, less what `ignore` excludes. */
+export function directoryTree(root: string, ignore: Matcher = nothingIgnored): SourceTree {
   const lstat = (path: string): TreeEntry | undefined => {
     const source = join(root, path);
     const stats = lstatOrUndefined(source);
@@ -25,7 +19,7 @@ export function directoryTree(root: string, ignore: Ignore): SourceTree {
   };
   const wanted = (path: string, stats: Stats): boolean => {
     if (path === "/" || !ignore.excludes(path.slice(1))) return true;
-    if (!stats.isDirectory() || !ignore.hasExceptions) return false;
+    if (!stats.isDirectory() || !ignore.mayHaveExceptionsBelow(path.slice(1))) return false;
     return names(path).length > 0;
   };
   const names = (path: string): readonly string[] =>
@@ -38,6 +32,8 @@ export function directoryTree(root: string, ignore: Ignore): SourceTree {
     resolve: (path) => resolveLinks(lstat, path),
   };
 }
+
+const nothingIgnored: Matcher = { excludes: () => false, mayHaveExceptionsBelow: () => false };
 
 function lstatOrUndefined(path: string): Stats | undefined {
   try {

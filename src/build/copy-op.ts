@@ -1,0 +1,175 @@
+import { createReadStream } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join, normalize } from "node:path/posix";
+import { decompress } from "../archive/decompress.ts";
+import { applyLayer } from "../archive/extract.ts";
+import { blockSize, parseHeader } from "../archive/tar-header.ts";
+import { tempDir } from "../base/disposal.ts";
+import { BerthError, isKind } from "../base/errors.ts";
+import { randomID } from "../base/ids.ts";
+import type { Operation } from "../base/operation.ts";
+import { openMatcher } from "../dockerfile/ignore.ts";
+import { type ChainID, digestOf } from "../oci/digest.ts";
+import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
+import { ownerOf } from "./chown.ts";
+import { contentKey } from "./content-key.ts";
+import { type CopyOptions, copySelection } from "./copy-files.ts";
+import { hasWildcards } from "./go-match.ts";
+import type { CopyOp, InlineFile } from "./graph.ts";
+import type { OpDeps } from "./op-deps.ts";
+import { type Owner, RootWriter } from "./root-writer.ts";
+import { type Selection, selectSource } from "./select.ts";
+import type { Work } from "./solve.ts";
+import { directoryTree, type SourceTree } from "./source-tree.ts";
+
+/** Where a copy goes, and where it comes from. */
+export interface CopyInputs {
+  readonly parent: ChainID | undefined;
+  /** Absent where every file is in the Dockerfile. */
+  readonly source?: CopySource;
+}
+
+/** A tree to copy from. */
+export interface CopySource {
+  readonly tree: SourceTree;
+  /** What names the tree; undefined for the context, whose files say what it is. */
+  readonly key: string | undefined;
+  /** Owner that its files count as having; their own when absent. */
+  readonly owner?: Owner;
+}
+
+const root: Owner = { uid: 0, gid: 0 };
+
+/** The work of `COPY` and `ADD`, which takes no kernel help: files go straight into the upper directory. */
+export function planCopy(deps: OpDeps, op: CopyOp, { parent, source }: CopyInputs): Work {
+  let selections: readonly Selection[] | undefined;
+  const select = (): readonly Selection[] => {
+    selections ??= source === undefined ? [] : selectAll(op, source.tree);
+    return selections;
+  };
+  const definition = async (): Promise<string> => digestOf(JSON.stringify(["copy", op, parent, source?.key]));
+  const content = async (): Promise<string> => {
+    const options = source?.owner === undefined ? {} : { owner: source.owner };
+    return digestOf(JSON.stringify(["copy", op, parent, { content: await contentKey(deps, select(), options) }]));
+  };
+  const isNamed = source === undefined || source.key !== undefined;
+  return {
+    keys: [...(isNamed ? [definition] : []), ...(source === undefined ? [] : [content])],
+    run: async (operation) => {
+      await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent);
+      await copyInto(deps, { op, snapshot, selections: select(), source }, operation);
+      return (await snapshot.commit(operation)).chainID;
+    },
+  };
+}
+
+interface CopyTask {
+  readonly op: CopyOp;
+  readonly snapshot: ActiveSnapshot;
+  readonly selections: readonly Selection[];
+  readonly source: CopySource | undefined;
+}
+
+async function copyInto(
+  deps: OpDeps,
+  task: CopyTask,
+  { signal }: Operation & { readonly signal: AbortSignal },
+): Promise<void> {
+  const { op, snapshot, source } = task;
+  const writer = new RootWriter(deps, snapshot);
+  const options: CopyOptions = {
+    syscalls: deps.host.syscalls,
+    destination: op.destination,
+    signal,
+    ...(op.owner === undefined ? {} : { owner: ownerOf(snapshot.view(), op.owner) }),
+    ...(op.mode === undefined ? {} : { mode: op.mode }),
+    ...(source?.owner === undefined ? {} : { defaultOwner: source.owner }),
+  };
+  for (const selection of task.selections) {
+    if (op.unpack && (await unpackInto(writer, selection, options))) continue;
+    await copySelection(writer, selection, options);
+  }
+  if (op.inline.length > 0) await copyInline(deps, writer, { files: op.inline, options });
+}
+
+function selectAll(op: CopyOp, tree: SourceTree): readonly Selection[] {
+  const exclude = op.exclude.length === 0 ? undefined : openMatcher(op.exclude).excludes;
+  const options = exclude === undefined ? {} : { exclude };
+  try {
+    return op.sources.flatMap((source) =>
+      op.parents ? selectParents(tree, source, exclude) : selectSource(tree, source, options),
+    );
+  } catch (error) {
+    if (!isKind(error, "not-found") || !(error instanceof BerthError)) throw error;
+    const message = `failed to compute cache key: failed to calculate checksum of ref: ${error.message}`;
+    throw new BerthError("not-found", message, {
+      cause: error,
+      hint: "Paths are relative to the build context; .dockerignore may leave the file out.",
+    });
+  }
+}
+
+/** With `--parents`: what a pattern matches, below the part of the path after `/./` or the whole path. */
+function selectParents(
+  tree: SourceTree,
+  source: string,
+  exclude: ((path: string) => boolean) | undefined,
+): readonly Selection[] {
+  const pivot = source.indexOf("/./");
+  const base = pivot < 0 ? "/" : source.slice(0, pivot);
+  const pattern = normalize(pivot < 0 ? source : source.slice(pivot + 2)).replace(/^\/|\/$/g, "");
+  const whole = join("/", base, pattern);
+  if (!hasWildcards(whole) && tree.lstat(tree.resolve(whole)) === undefined)
+    throw new BerthError("not-found", `${JSON.stringify(whole)}: not found`);
+  const include = pattern === "" ? undefined : openMatcher([pattern]).excludes;
+  const options = { ...(include === undefined ? {} : { include }), ...(exclude === undefined ? {} : { exclude }) };
+  return selectSource(tree, base, options);
+}
+
+async function copyInline(
+  deps: OpDeps,
+  writer: RootWriter,
+  { files, options }: { readonly files: readonly InlineFile[]; readonly options: CopyOptions },
+): Promise<void> {
+  await using scratch = await tempDir(deps.host.runRoot, "inline-");
+  const tree = directoryTree(scratch.path);
+  for (const [index, { name, data }] of files.entries()) {
+    await writeFile(join(scratch.path, String(index)), data, { mode: 0o644 });
+    const [selection] = selectSource(tree, `/${index}`);
+    if (selection !== undefined)
+      await copySelection(writer, { ...selection, name }, { defaultOwner: root, ...options });
+  }
+}
+
+/** Unpack a source that is a tar archive. @returns false when it is none */
+async function unpackInto(writer: RootWriter, selection: Selection, options: CopyOptions): Promise<boolean> {
+  const file = selection.files[0]?.entry;
+  if (file?.kind !== "file" || !(await isArchive(file.source))) return false;
+  const { destination, owner, syscalls, signal } = options;
+  const path = writer.resolve(normalize(destination).replace(/(?<=.)\/$/, ""));
+  writer.mkdirAll(path, owner);
+  const target = writer.directory(path);
+  const { implied } = await applyLayer(decompress(createReadStream(file.source)), target, {
+    syscalls,
+    whiteouts: "literal",
+    signal,
+    ...(owner === undefined ? {} : { owner }),
+  });
+  for (const directory of implied) writer.restore(join(path, directory));
+  return true;
+}
+
+/** True when a file begins like a tar archive, compressed or not. */
+async function isArchive(path: string): Promise<boolean> {
+  try {
+    let head = Buffer.alloc(0);
+    for await (const chunk of decompress(createReadStream(path))) {
+      head = Buffer.concat([head, chunk]);
+      if (head.length >= blockSize) return parseHeader(head, 0) !== undefined;
+    }
+    return false;
+  } catch (error) {
+    if (isKind(error, "invalid-argument")) return false;
+    throw error;
+  }
+}
