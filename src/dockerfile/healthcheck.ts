@@ -30,11 +30,11 @@ export function parseHealthcheck(statement: Statement): Healthcheck {
   const flags = parseFlags(statement.flags, kinds);
   if (kind !== "CMD") throw wrong(`Unknown type ${JSON.stringify(kind)} in HEALTHCHECK (try CMD)`);
   if (args.length === 0) throw wrong("Missing command after HEALTHCHECK CMD");
-  const Interval = parseInterval("interval", flags.interval[0]);
-  const Timeout = parseInterval("timeout", flags.timeout[0]);
-  const StartPeriod = parseInterval("start-period", flags["start-period"][0]);
-  const StartInterval = parseInterval("start-interval", flags["start-interval"][0]);
-  const Retries = parseRetries(flags.retries[0]);
+  const Interval = parseInterval("interval", flags("interval")[0]);
+  const Timeout = parseInterval("timeout", flags("timeout")[0]);
+  const StartPeriod = parseInterval("start-period", flags("start-period")[0]);
+  const StartInterval = parseInterval("start-interval", flags("start-interval")[0]);
+  const Retries = parseRetries(flags("retries")[0]);
   return {
     Test: [statement.json ? "CMD" : "CMD-SHELL", ...args],
     ...(Interval > 0 && { Interval }),

@@ -19,7 +19,9 @@ const raw: ExpandOptions = { quotes: "keep", keepUnset: true };
  * @throws {BerthError} when the name's quotes don't end
  */
 export function parseHeredocMark(word: string): HeredocMark | undefined {
-  const [, dash, rest = ""] = mark.exec(word) ?? [];
+  const match = mark.exec(word);
+  if (match === null) return undefined;
+  const [, dash, rest = ""] = match;
   const [name, ...more] = expandWords(rest, unset, { ...raw, quotes: "remove" });
   if (name === undefined || more.length > 0) return undefined;
   const [written = ""] = expandWords(rest, unset, raw);

@@ -92,7 +92,7 @@ function parseFrom(statement: Statement): From {
     throw wrong(
       `invalid name for build stage: ${JSON.stringify(as)}, name can't start with a number or contain symbols`,
     );
-  const platform = parseFlags(statement.flags, { platform: "string" }).platform[0] || undefined;
+  const platform = parseFlags(statement.flags, { platform: "string" })("platform")[0] || undefined;
   return {
     kind: "FROM",
     ...nodeOf(statement),
@@ -109,9 +109,9 @@ function commentHint(args: readonly string[]): string | undefined {
 
 function parseRun(statement: Statement): Run {
   const flags = parseFlags(statement.flags, { mount: "list", network: "string", security: "string", device: "list" });
-  const network = flags.network[0] ?? "default";
-  const security = flags.security[0] ?? "sandbox";
-  for (const mount of flags.mount) checkMount(mount);
+  const network = flags("network")[0] ?? "default";
+  const security = flags("security")[0] ?? "sandbox";
+  for (const mount of flags("mount")) checkMount(mount);
   if (network !== "default" && network !== "none" && network !== "host")
     throw wrong(`invalid network mode ${JSON.stringify(network)}`);
   if (security !== "sandbox" && security !== "insecure")
@@ -121,10 +121,10 @@ function parseRun(statement: Statement): Run {
     ...nodeOf(statement),
     command: commandLine(statement),
     heredocs: statement.heredocs,
-    mounts: flags.mount,
+    mounts: flags("mount"),
     network,
     security,
-    devices: flags.device,
+    devices: flags("device"),
   };
 }
 

@@ -1,6 +1,6 @@
 import { BerthError } from "../base/errors.ts";
 import type { Add, Copy, InlineFile, Transfer } from "./ast.ts";
-import { parseFlags } from "./flags.ts";
+import { type FlagValues, parseFlags } from "./flags.ts";
 import { heredocText, parseHeredocMark } from "./heredoc.ts";
 import type { Statement } from "./statements.ts";
 
@@ -12,11 +12,11 @@ const addFlags = { ...shared, "keep-git-dir": "boolean", checksum: "string", unp
 export function parseCopy(statement: Statement): Copy {
   requireDestination(statement, "COPY");
   const flags = parseFlags(statement.flags, copyFlags);
-  const from = flags.from[0] || undefined;
+  const from = flags("from")[0] || undefined;
   return {
     kind: "COPY",
     ...parseTransfer(statement, "COPY", flags),
-    parents: flags.parents[0] === "true",
+    parents: flags("parents")[0] === "true",
     ...(from !== undefined && { from }),
   };
 }
@@ -25,9 +25,9 @@ export function parseCopy(statement: Statement): Copy {
 export function parseAdd(statement: Statement): Add {
   requireDestination(statement, "ADD");
   const flags = parseFlags(statement.flags, addFlags);
-  const checksum = flags.checksum[0] || undefined;
-  const keepGitDir = flags["keep-git-dir"][0];
-  const unpack = flags.unpack[0];
+  const checksum = flags("checksum")[0] || undefined;
+  const keepGitDir = flags("keep-git-dir")[0];
+  const unpack = flags("unpack")[0];
   return {
     kind: "ADD",
     ...parseTransfer(statement, "ADD", flags),
@@ -45,18 +45,14 @@ function requireDestination(statement: Statement, kind: string): void {
     );
 }
 
-function parseTransfer(
-  statement: Statement,
-  kind: string,
-  flags: Readonly<Record<keyof typeof shared, readonly string[]>>,
-): Transfer {
+function parseTransfer(statement: Statement, kind: string, flags: FlagValues<keyof typeof shared>): Transfer {
   const { keyword, original, span, args } = statement;
   const destination = args.at(-1) ?? "";
   if (parseHeredocMark(destination) !== undefined)
     throw new BerthError("invalid-argument", `${kind} cannot accept a heredoc as a destination`);
   const words = args.slice(0, -1).map((word) => ({ word, file: inlineFile(statement, word) }));
-  const chown = flags.chown[0] || undefined;
-  const chmod = flags.chmod[0] || undefined;
+  const chown = flags("chown")[0] || undefined;
+  const chmod = flags("chmod")[0] || undefined;
   return {
     keyword,
     original,
@@ -64,8 +60,8 @@ function parseTransfer(
     sources: words.filter(({ file }) => file === undefined).map(({ word }) => word),
     files: words.flatMap(({ file }) => file ?? []),
     destination,
-    link: flags.link[0] === "true",
-    exclude: flags.exclude,
+    link: flags("link")[0] === "true",
+    exclude: flags("exclude"),
     ...(chown !== undefined && { chown }),
     ...(chmod !== undefined && { chmod }),
   };
