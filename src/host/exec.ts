@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 
 /** How a helper program ended. */
@@ -14,4 +17,68 @@ export interface ExecOptions extends Operation {
   readonly cwd?: string;
   /** The whole environment of the program; the caller's when absent. */
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A helper program failed: not found, or an exit code other than 0. */
+export class ExecError extends BerthError {
+  override readonly name = "ExecError";
+  readonly argv: readonly string[];
+  /** Exit code, or 128 and the signal's number; undefined when it could not be started. */
+  readonly code: number | undefined;
+  readonly stderr: string;
+
+  constructor(argv: readonly string[], code: number | undefined, stderr: string, cause?: unknown) {
+    const why = code === undefined ? "could not be started" : `exit code ${code}`;
+    super("internal", `${argv.slice(0, 4).join(" ")}: ${why}${stderr === "" ? "" : `: ${stderr.trim()}`}`, {
+      cause,
+      ...(code === undefined ? { hint: "`berth doctor` tells what is missing and how to install it." } : {}),
+    });
+    this.argv = argv;
+    this.code = code;
+    this.stderr = stderr;
+  }
+}
+
+/** Time between SIGTERM and SIGKILL for a program that was cancelled, milliseconds. */
+const patience = 5_000;
+
+/**
+ * Run a helper program to its end.
+ *
+ * @throws {ExecError} when it can't be started or ends with anything but 0
+ * @throws the signal's reason, when it was cancelled
+ */
+export async function exec(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<Exited> {
+  const { signal, stdin, cwd, env } = options;
+  signal?.throwIfAborted();
+  const [program, ...args] = argv;
+  const child = spawn(program, args, {
+    stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env }),
+  });
+  const stop = (): void => {
+    child.kill("SIGTERM");
+    setTimeout(() => child.kill("SIGKILL"), patience).unref();
+  };
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    // A program that ends without reading its input is judged by its exit code.
+    child.stdin?.on("error", () => undefined);
+    child.stdin?.end(stdin);
+    const ended = new Promise<number>((resolve, reject) => {
+      child.once("error", (error) => reject(new ExecError(argv, undefined, "", error)));
+      child.once("close", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 128)));
+    });
+    const [code, stdout, stderr] = await Promise.all([ended, outputOf(child.stdout), outputOf(child.stderr)]);
+    signal?.throwIfAborted();
+    if (code !== 0) throw new ExecError(argv, code, stderr);
+    return { code, stdout, stderr };
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+async function outputOf(stream: NodeJS.ReadableStream | null): Promise<string> {
+  return stream === null ? "" : await text(stream);
 }

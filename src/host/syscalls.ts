@@ -1,3 +1,6 @@
+import ffi from "node:ffi";
+import { constants } from "node:os";
+
 /** A failed system call. `code` is the errno's name (`ENOENT`), as in Node's own errors. */
 export class SyscallError extends Error {
   override readonly name: string = "SyscallError";
@@ -7,7 +10,8 @@ export class SyscallError extends Error {
   readonly path: string | undefined;
 
   /** @param errno positive, as in `<errno.h>` */
-  constructor(syscall: string, errno: number, code: string, path?: string) {
+  constructor(syscall: string, errno: number, path?: string) {
+    const code = errnoNames.get(errno) ?? `errno ${errno}`;
     super(path === undefined ? `${code}: ${syscall}` : `${code}: ${syscall} '${path}'`);
     this.syscall = syscall;
     this.errno = errno;
@@ -41,4 +45,150 @@ export interface Syscalls {
   connectSeqpacket(path: string): number;
   /** TIOCGWINSZ on a terminal; undefined when `fd` is none. */
   windowSize(fd: number): { readonly rows: number; readonly columns: number } | undefined;
+}
+
+/** Every C function in use. Misspelt keys here give garbage in silence: this is the one place to get them right. */
+const signatures = {
+  __errno_location: { return: "pointer", arguments: [] },
+  mknod: { return: "i32", arguments: ["buffer", "u32", "u64"] },
+  lsetxattr: { return: "i32", arguments: ["buffer", "string", "buffer", "u64", "i32"] },
+  lgetxattr: { return: "i64", arguments: ["buffer", "string", "buffer", "u64"] },
+  llistxattr: { return: "i64", arguments: ["buffer", "buffer", "u64"] },
+  lremovexattr: { return: "i32", arguments: ["buffer", "string"] },
+  utimensat: { return: "i32", arguments: ["i32", "buffer", "buffer", "i32"] },
+  flock: { return: "i32", arguments: ["i32", "i32"] },
+  syncfs: { return: "i32", arguments: ["i32"] },
+  socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
+  connect: { return: "i32", arguments: ["i32", "buffer", "u32"] },
+  close: { return: "i32", arguments: ["i32"] },
+  ioctl: { return: "i32", arguments: ["i32", "u64", "buffer"] },
+} as const;
+
+type Call = (...values: readonly (number | bigint | string | Uint8Array)[]) => number | bigint;
+type Functions = Readonly<Record<keyof typeof signatures, Call>>;
+
+const errnoNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno).map(([name, value]) => [value, name]),
+);
+
+const { ENODATA, EWOULDBLOCK, ERANGE } = constants.errno;
+const atFdcwd = -100;
+const atSymlinkNofollow = 0x100;
+const lockExclusive = 2;
+const lockShared = 1;
+const lockNonblocking = 4;
+const afUnix = 1;
+const seqpacketCloexec = 5 | 0o2000000;
+const tiocgwinsz = 0x5413n;
+const longestSocketPath = 107;
+/** Most bytes of one attribute, and of a file's list of names: XATTR_SIZE_MAX. */
+const xattrLimit = 65536;
+
+let loaded: Functions | undefined;
+
+/** Loading takes a millisecond that most commands needn't pay. */
+function libc(): Functions {
+  loaded ??= new ffi.DynamicLibrary(null).getFunctions(signatures) as unknown as Functions;
+  return loaded;
+}
+
+/** The kernel that this process runs on. */
+export const linux: Syscalls = {
+  mknod: (path, mode, major, minor) => {
+    check("mknod", libc().mknod(cPath(path), mode, makeDevice(major, minor)), path);
+  },
+  lsetxattr: (path, name, value) => {
+    check("lsetxattr", libc().lsetxattr(cPath(path), name, value, BigInt(value.length), 0), path);
+  },
+  lgetxattr,
+  llistxattr,
+  lremovexattr: (path, name) => {
+    check("lremovexattr", libc().lremovexattr(cPath(path), name), path);
+  },
+  lutimes: (path, atimeNs, mtimeNs) => {
+    const times = Buffer.concat([timespec(atimeNs), timespec(mtimeNs)]);
+    check("utimensat", libc().utimensat(atFdcwd, cPath(path), times, atSymlinkNofollow), path);
+  },
+  tryFlock: (fd, kind) => {
+    const operation = (kind === "exclusive" ? lockExclusive : lockShared) | lockNonblocking;
+    if (Number(libc().flock(fd, operation)) === 0) return true;
+    const errno = currentErrno();
+    if (errno === EWOULDBLOCK) return false;
+    throw new SyscallError("flock", errno);
+  },
+  syncfs: (fd) => {
+    check("syncfs", libc().syncfs(fd));
+  },
+  connectSeqpacket,
+  windowSize: (fd) => {
+    const size = Buffer.alloc(8);
+    if (Number(libc().ioctl(fd, tiocgwinsz, size)) !== 0) return undefined;
+    return { rows: size.readUInt16LE(0), columns: size.readUInt16LE(2) };
+  },
+};
+
+function lgetxattr(path: PathLike, name: string): Buffer | undefined {
+  const value = Buffer.allocUnsafe(xattrLimit);
+  const size = Number(libc().lgetxattr(cPath(path), name, value, BigInt(value.length)));
+  if (size >= 0) return Buffer.from(value.subarray(0, size));
+  const errno = currentErrno();
+  if (errno === ENODATA) return undefined;
+  throw new SyscallError("lgetxattr", errno, String(path));
+}
+
+const listBuffer = Buffer.alloc(1024);
+
+function llistxattr(path: PathLike): readonly string[] {
+  const cString = cPath(path);
+  let names = listBuffer;
+  let size = Number(libc().llistxattr(cString, names, BigInt(names.length)));
+  if (size < 0 && currentErrno() === ERANGE) {
+    names = Buffer.alloc(xattrLimit);
+    size = Number(libc().llistxattr(cString, names, BigInt(names.length)));
+  }
+  if (size < 0) throw new SyscallError("llistxattr", currentErrno(), String(path));
+  return size === 0 ? [] : names.toString("utf8", 0, size - 1).split("\0");
+}
+
+function connectSeqpacket(path: string): number {
+  const bytes = Buffer.from(path);
+  if (bytes.length > longestSocketPath) throw new SyscallError("connect", constants.errno.ENAMETOOLONG, path);
+  const fd = Number(libc().socket(afUnix, seqpacketCloexec, 0));
+  if (fd < 0) throw new SyscallError("socket", currentErrno());
+  const address = Buffer.alloc(2 + longestSocketPath + 1);
+  address.writeUInt16LE(afUnix);
+  bytes.copy(address, 2);
+  if (Number(libc().connect(fd, address, address.length)) === 0) return fd;
+  const errno = currentErrno();
+  libc().close(fd);
+  throw new SyscallError("connect", errno, path);
+}
+
+function check(syscall: string, result: number | bigint, path?: PathLike): void {
+  if (Number(result) !== 0) throw new SyscallError(syscall, currentErrno(), path === undefined ? path : String(path));
+}
+
+/** Right only straight after the call that failed: nothing else may run on this thread in between. */
+function currentErrno(): number {
+  return ffi.getInt32(BigInt(libc().__errno_location()));
+}
+
+function cPath(path: PathLike): Buffer {
+  if (path.includes("\0")) throw new SyscallError("path", constants.errno.EINVAL, String(path));
+  return typeof path === "string" ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.alloc(1)]);
+}
+
+function timespec(nanoseconds: bigint): Buffer {
+  const bytes = Buffer.alloc(16);
+  const second = 1_000_000_000n;
+  const rest = ((nanoseconds % second) + second) % second;
+  bytes.writeBigInt64LE((nanoseconds - rest) / second, 0);
+  bytes.writeBigInt64LE(rest, 8);
+  return bytes;
+}
+
+/** @see makedev(3) */
+function makeDevice(major: number, minor: number): bigint {
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn);
 }
