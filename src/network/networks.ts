@@ -26,7 +26,8 @@ export interface Networks {
   reserve(containerID: string, network: Network, operation?: Operation): Promise<Endpoint>;
   /**
    * Connect the network namespace of process `pid` by an `eth0` with an address ({@link reserve} is part of it) and a default route.
-   * The namespace has no `eth0` before. The kernel takes the pair of interfaces away together with the namespace.
+   * The namespace has no `eth0` before. The kernel takes the pair of interfaces away together with the namespace;
+   * the address stays taken until {@link release}, also when attaching failed.
    */
   attach(containerID: string, network: Network, options: Operation & { readonly pid: number }): Promise<Endpoint>;
   /** Forget a container that has ended: its addresses are free again. */
