@@ -223,7 +223,7 @@ export class TarParser {
     this.#longName = undefined;
     this.#longLink = undefined;
     this.#name = header.name;
-    if (stored < 0 || header.name.includes("\0") || header.linkname.includes("\0")) throw invalidHeader();
+    if (stored < 0 || !isSane(header)) throw invalidHeader();
     this.#offset = 0;
     const file = header.type === "file";
     this.#visitor.entry({ ...header, size: file ? (sparse?.size ?? stored) : 0 });
@@ -279,6 +279,16 @@ function complete(
     minor: raw.minor,
     xattrs: records.size === 0 ? noXattrs : paxXattrs(records),
   };
+}
+
+/** No name holds a NUL, and an owner is what the kernel takes for one. */
+function isSane(header: TarHeader): boolean {
+  const names = !header.name.includes("\0") && !header.linkname.includes("\0");
+  return names && isOwner(header.uid) && isOwner(header.gid);
+}
+
+function isOwner(id: number): boolean {
+  return id >= 0 && id < 0xffffffff;
 }
 
 /** @throws {BerthError} invalid-argument, for a kind of entry that no file system has */

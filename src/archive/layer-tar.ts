@@ -1,0 +1,255 @@
+import { createHash } from "node:crypto";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { BerthError } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+import { type DiffID, parseDigest } from "../oci/digest.ts";
+import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
+import { majorOf, minorOf } from "./device.ts";
+import { noXattrs, type TarHeader, type TarType } from "./tar-header.ts";
+import { encodeHeader, endOfArchive, paddingOf } from "./tar-writer.ts";
+import { isOpaque, isWhiteout, opaqueName, whiteoutPrefix } from "./whiteout.ts";
+import { readXattrs } from "./xattrs.ts";
+
+/** Goes up whenever {@link layerTar} gives other bytes for the same directory: a diffID is only good with the version that made it. */
+export const layerWriterVersion = 1;
+
+/** Bytes read, hashed and yielded at once. */
+const batchSize = 1 << 20;
+
+/** Batches between two turns of the event loop. */
+const batchesPerTurn = 16;
+
+/** What reading a layer's directory needs. */
+export interface LayerTarOptions extends Operation {
+  readonly syscalls: Syscalls;
+}
+
+/** What a layer's archive comes to. */
+export interface HashedLayer {
+  readonly diffID: DiffID;
+  /** Sum of the sizes of its regular files, hard links once, bytes. */
+  readonly size: number;
+  /** Length of the archive, bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * The canonical archive of a directory of differences in overlayfs's form. The same directory always gives the same bytes:
+ *
+ * - depth first, the names of each directory in the order of their bytes, each directory before its content;
+ * - owners by number, no names; access and change times left out; modification times to the nanosecond;
+ * - the root only where its mode isn't 0755, its owner not 0:0, or it has extended attributes;
+ * - a file with several names is stored under the first, the others are hard links to it;
+ * - whiteouts are empty `.wh.` files (mode, owner and time zero), `.wh..wh..opq` comes first in an opaque directory;
+ * - extended attributes but for overlayfs's own and those that belong to one machine (SELinux labels, IMA, EVM);
+ * - sockets are left out, as in Docker.
+ *
+ * @see image-spec v1.1 layer.md
+ */
+export async function* layerTar(directory: string, options: LayerTarOptions): AsyncGenerator<Buffer> {
+  const writer = new LayerWriter(options.syscalls, () => Buffer.allocUnsafe(batchSize));
+  for (const batch of writer.batches(bytesOf(directory))) {
+    options.signal?.throwIfAborted();
+    yield batch;
+  }
+}
+
+/** The digest of what {@link layerTar} yields for a directory, without making it. */
+export async function hashLayer(directory: string, options: LayerTarOptions): Promise<HashedLayer> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(batchSize);
+  const writer = new LayerWriter(options.syscalls, () => buffer);
+  let bytes = 0;
+  let batches = 0;
+  for (const batch of writer.batches(bytesOf(directory))) {
+    hash.update(batch);
+    bytes += batch.length;
+    if (++batches % batchesPerTurn === 0) await turn();
+    options.signal?.throwIfAborted();
+  }
+  return { diffID: parseDigest(`sha256:${hash.digest("hex")}`), size: writer.size, bytes };
+}
+
+interface Entry {
+  /** Relative to the directory of the layer; empty for itself. */
+  readonly name: ByteString;
+  readonly path: ByteString;
+  readonly stats: BigIntStats;
+}
+
+/** A run of the archive's bytes. */
+interface Part {
+  readonly length: number;
+  /** Put the `count` bytes that begin at `from` into `target` at `at`. */
+  copy(target: Buffer, at: number, from: number, count: number): void;
+}
+
+/** Writes one directory's archive into buffers that it is given. */
+class LayerWriter {
+  /** Bytes of regular files so far. */
+  size = 0;
+  readonly #syscalls: Syscalls;
+  readonly #allocate: () => Buffer;
+  /** First name of each file that has several. */
+  readonly #names: Map<bigint, ByteString> = new Map();
+
+  constructor(syscalls: Syscalls, allocate: () => Buffer) {
+    this.#syscalls = syscalls;
+    this.#allocate = allocate;
+  }
+
+  /** Each batch is full but the last, and its user is done with it when asking for the next. */
+  *batches(directory: ByteString): Generator<Buffer> {
+    let batch = this.#allocate();
+    let used = 0;
+    for (const part of this.#parts(directory)) {
+      for (let done = 0; done < part.length; ) {
+        const count = Math.min(batch.length - used, part.length - done);
+        part.copy(batch, used, done, count);
+        done += count;
+        used += count;
+        if (used < batch.length) continue;
+        yield batch;
+        batch = this.#allocate();
+        used = 0;
+      }
+    }
+    if (used > 0) yield batch.subarray(0, used);
+  }
+
+  *#parts(directory: ByteString): Generator<Part> {
+    for (const entry of entriesOf(directory)) {
+      if (isWhiteout(entry.stats)) {
+        yield partOf(encodeHeader(whiteout(entry.name)));
+        continue;
+      }
+      const header = this.#header(entry);
+      if (header === undefined) continue;
+      if (entry.name !== "" || isSpecialRoot(header)) yield partOf(encodeHeader(header));
+      if (header.type === "dir" && isOpaque(this.#syscalls, entry.path)) {
+        yield partOf(encodeHeader(whiteout(childOf(entry.name, opaqueName), "")));
+      }
+      if (header.size === 0) continue;
+      using content = openContent(entry.path, header.size);
+      yield content;
+    }
+    yield partOf(endOfArchive);
+  }
+
+  #header(entry: Entry): TarHeader | undefined {
+    const { stats, path } = entry;
+    const type = typeOf(stats);
+    if (type === undefined) return undefined;
+    const first = stats.nlink > 1n && type !== "dir" ? this.#firstName(entry) : undefined;
+    const size = type === "file" && first === undefined ? Number(stats.size) : 0;
+    this.size += size;
+    const device = type === "char" || type === "block";
+    return {
+      name: entry.name === "" ? "." : entry.name,
+      type: first === undefined ? type : "link",
+      mode: Number(stats.mode) & 0o7777,
+      uid: Number(stats.uid),
+      gid: Number(stats.gid),
+      size,
+      mtimeNs: stats.mtimeNs,
+      linkname: first ?? (type === "symlink" ? readlinkSync(pathOf(path), "latin1") : ""),
+      major: device ? majorOf(stats.rdev) : 0,
+      minor: device ? minorOf(stats.rdev) : 0,
+      xattrs: first === undefined ? readXattrs(this.#syscalls, path) : noXattrs,
+    };
+  }
+
+  #firstName({ stats, name }: Entry): ByteString | undefined {
+    const first = this.#names.get(stats.ino);
+    if (first === undefined) this.#names.set(stats.ino, name);
+    return first;
+  }
+}
+
+/** Depth first, each directory before its content. */
+function* entriesOf(directory: ByteString): Generator<Entry> {
+  const pending: ByteString[] = [""];
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    const path = name === "" ? directory : `${directory}/${name}`;
+    const stats = lstatSync(pathOf(path), { bigint: true });
+    yield { name, path, stats };
+    if (!stats.isDirectory()) continue;
+    const names = readdirSync(pathOf(path), "latin1").sort(descending);
+    for (const child of names) pending.push(childOf(name, child));
+  }
+}
+
+function descending(a: ByteString, b: ByteString): number {
+  return a < b ? 1 : -1;
+}
+
+function childOf(parent: ByteString, name: ByteString): ByteString {
+  return parent === "" ? name : `${parent}/${name}`;
+}
+
+function partOf(bytes: Buffer): Part {
+  return {
+    length: bytes.length,
+    copy: (target, at, from, count) => void bytes.copy(target, at, from, from + count),
+  };
+}
+
+/** A file's bytes and their padding. */
+function openContent(path: ByteString, size: number): Part & Disposable {
+  const fd = openSync(pathOf(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  return {
+    length: size + paddingOf(size),
+    copy: (target, at, from, count) => {
+      const content = Math.max(0, Math.min(count, size - from));
+      for (let done = 0; done < content; ) {
+        const read = readSync(fd, target, at + done, content - done, from + done);
+        if (read === 0) throw new BerthError("data-loss", `${textOf(path)} became shorter while it was read`);
+        done += read;
+      }
+      target.fill(0, at + content, at + count);
+    },
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}
+
+function isSpecialRoot(header: TarHeader): boolean {
+  return header.mode !== 0o755 || header.uid !== 0 || header.gid !== 0 || header.xattrs.size > 0;
+}
+
+function whiteout(name: ByteString, prefix = whiteoutPrefix): TarHeader {
+  const slash = name.lastIndexOf("/") + 1;
+  return {
+    name: `${name.slice(0, slash)}${prefix}${name.slice(slash)}`,
+    type: "file",
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtimeNs: 0n,
+    linkname: "",
+    major: 0,
+    minor: 0,
+    xattrs: noXattrs,
+  };
+}
+
+/** Undefined for a socket. */
+function typeOf(stats: BigIntStats): TarType | undefined {
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "dir";
+  if (stats.isSymbolicLink()) return "symlink";
+  if (stats.isCharacterDevice()) return "char";
+  if (stats.isBlockDevice()) return "block";
+  return stats.isFIFO() ? "fifo" : undefined;
+}

@@ -1,0 +1,58 @@
+import { codeOf } from "../base/errors.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+import { type ByteString, pathOf } from "./byte-string.ts";
+import { noXattrs } from "./tar-header.ts";
+
+/** Kept out of archives, both ways: overlayfs's own, and labels that belong to one machine. */
+const foreign = /^(?:trusted\.overlay\.|user\.overlay\.|security\.(?:selinux|ima|evm)$)/;
+
+/** True for an extended attribute that is part of a file, not of the machine or the layer that it lies in. */
+export function isPortable(name: string): boolean {
+  return !foreign.test(name);
+}
+
+/** The portable extended attributes of a file. Empty where the file system has none. */
+export function readXattrs(syscalls: Syscalls, path: ByteString): ReadonlyMap<string, Buffer> {
+  const names = namesOf(syscalls, path);
+  if (names.length === 0) return noXattrs;
+  const xattrs = new Map<string, Buffer>();
+  for (const name of names) {
+    if (!isPortable(name)) continue;
+    const value = syscalls.lgetxattr(pathOf(path), name);
+    if (value !== undefined) xattrs.set(name, value);
+  }
+  return xattrs;
+}
+
+function namesOf(syscalls: Syscalls, path: ByteString): readonly string[] {
+  try {
+    return syscalls.llistxattr(pathOf(path));
+  } catch (error) {
+    if (codeOf(error) === "ENOTSUP") return [];
+    throw error;
+  }
+}
+
+/**
+ * Give a file the portable ones of `xattrs`.
+ *
+ * @returns the names that the file system or the kernel refused, which Docker too passes over
+ */
+export function writeXattrs(
+  syscalls: Syscalls,
+  path: ByteString,
+  xattrs: ReadonlyMap<string, Buffer>,
+): readonly string[] {
+  const refused: string[] = [];
+  for (const [name, value] of xattrs) {
+    if (!isPortable(name)) continue;
+    try {
+      syscalls.lsetxattr(pathOf(path), name, value);
+    } catch (error) {
+      const code = codeOf(error) ?? "";
+      if (code !== "ENOTSUP" && code !== "EPERM") throw error;
+      refused.push(name);
+    }
+  }
+  return refused;
+}
