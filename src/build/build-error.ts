@@ -2,6 +2,13 @@ import { BerthError, type ErrorDetails, type ErrorKind, isKind } from "../base/e
 import type { Span } from "../dockerfile/ast.ts";
 import { DockerfileError } from "../dockerfile/errors.ts";
 
+/** A Dockerfile as errors show it. */
+export interface DockerfileSource {
+  /** As the user named it. */
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Where in a build something went wrong, as far as that is known. */
 export interface BuildErrorDetails extends ErrorDetails {
   /** Lines of the Dockerfile that are to blame. */
@@ -12,6 +19,8 @@ export interface BuildErrorDetails extends ErrorDetails {
   readonly exitCode?: number;
   /** Last lines of the command's output. */
   readonly output?: readonly string[];
+  /** The Dockerfile that `span` counts in. */
+  readonly source?: DockerfileSource;
 }
 
 /** A build that failed, with its place in the Dockerfile. */
@@ -21,6 +30,7 @@ export class BuildError extends BerthError {
   readonly step: string | undefined;
   readonly exitCode: number | undefined;
   readonly output: readonly string[];
+  readonly source: DockerfileSource | undefined;
 
   constructor(kind: ErrorKind, message: string, details: BuildErrorDetails = {}) {
     super(kind, message, details);
@@ -28,17 +38,35 @@ export class BuildError extends BerthError {
     this.step = details.step;
     this.exitCode = details.exitCode;
     this.output = details.output ?? [];
+    this.source = details.source;
   }
 }
 
-/** Say where an error of a user happened; bugs and cancellations pass as they are. */
-export function located(error: unknown, place: Pick<BuildErrorDetails, "span" | "step">): unknown {
-  if (!(error instanceof BerthError) || error instanceof BuildError || isKind(error, "canceled")) return error;
-  const span = error instanceof DockerfileError ? error.span : place.span;
-  return new BuildError(error.kind, error.message, {
-    cause: error,
-    ...(span === undefined ? {} : { span }),
-    ...(place.step === undefined ? {} : { step: place.step }),
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-  });
+/** Say where an error of a user happened; what is known already stays, bugs and cancellations pass as they are. */
+export function located(error: unknown, place: Pick<BuildErrorDetails, "span" | "step" | "source">): unknown {
+  if (!(error instanceof BerthError) || isKind(error, "canceled")) return error;
+  const known = error instanceof BuildError || error instanceof DockerfileError ? error : undefined;
+  const own = error instanceof BuildError ? error : undefined;
+  const details: BuildErrorDetails = {
+    ...place,
+    cause: error.cause ?? error,
+    ...defined({ hint: error.hint, span: known?.span, step: own?.step, source: own?.source }),
+    ...defined({ exitCode: own?.exitCode, output: own?.output }),
+  };
+  return new BuildError(error.kind, error.message, details);
+}
+
+/** Run `body`; errors of it show the Dockerfile. */
+export async function inDockerfile<T>(source: DockerfileSource, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw located(error, { source });
+  }
+}
+
+/** The fields that have a value. */
+function defined<T extends object>(fields: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Key in keyof T]?: Exclude<T[Key], undefined> };
 }

@@ -34,6 +34,8 @@ export interface CopySource {
   readonly tree: SourceTree;
   /** What names the tree; undefined for the context, whose files say what it is. */
   readonly key: string | undefined;
+  /** The layers that the tree is made of; undefined for the context and the empty tree. */
+  readonly chainID?: ChainID;
   /** Owner that its files count as having; their own when absent. */
   readonly owner?: Owner;
 }
@@ -58,7 +60,8 @@ export function planCopy(deps: OpDeps, op: CopyOp, { parent, source }: CopyInput
     run: async (operation) => {
       await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent);
       await copyInto(deps, { op, snapshot, selections: select(), source }, operation);
-      return (await snapshot.commit(operation)).chainID;
+      const { chainID } = await snapshot.commit(operation);
+      return { chainID };
     },
   };
 }

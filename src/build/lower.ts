@@ -1,6 +1,7 @@
 import { BerthError } from "../base/errors.ts";
-import type { Dockerfile, Instruction } from "../dockerfile/ast.ts";
+import type { Dockerfile, Instruction, Stage } from "../dockerfile/ast.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Platform } from "../oci/platform.ts";
 import { applyCopy } from "./apply-copy.ts";
 import { applyMetadata } from "./apply-metadata.ts";
 import { applyRun, applyWorkdir } from "./apply-run.ts";
@@ -25,6 +26,7 @@ export interface LowerOptions extends ImageResolver {
   /** Name of the stage to build; the last when absent. */
   readonly target?: string;
   readonly buildArgs: ReadonlyMap<string, string>;
+  readonly platform: Platform;
   /** Network of steps that don't say. */
   readonly network: "default" | "none" | "host";
 }
@@ -35,6 +37,8 @@ export interface Lowered {
   /** The vertex whose file system the image gets. */
   readonly output: Digest;
   readonly image: LoweredImage;
+  /** The stages that the target needs. */
+  readonly stages: readonly Stage[];
   readonly warnings: readonly string[];
 }
 
@@ -54,7 +58,13 @@ export async function lower(file: Dockerfile, options: LowerOptions): Promise<Lo
   const resolved = await resolveStages(planned, { ...options, target });
   const walk = new StageWalk(file, { ...options, args, planned, resolved });
   const { tip, image } = walk.stage(target);
-  return { graph: reachable(walk.graph, tip), output: tip, image, warnings: warningsOf(file, args, options.buildArgs) };
+  return {
+    graph: reachable(walk.graph, tip),
+    output: tip,
+    image,
+    stages: [...resolved.stages.keys()].map(({ stage }) => stage),
+    warnings: warningsOf(file, args, options.buildArgs),
+  };
 }
 
 interface WalkOptions extends LowerOptions {

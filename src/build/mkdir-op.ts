@@ -14,7 +14,8 @@ export function planMkdir(deps: OpDeps, op: MkdirOp, parent: ChainID | undefined
       await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent);
       const writer = new RootWriter(deps, snapshot);
       writer.mkdirAll(op.path, op.user === "" ? undefined : ownerOf(snapshot.view(), op.user));
-      return (await snapshot.commit(operation)).chainID;
+      const { chainID } = await snapshot.commit(operation);
+      return { chainID };
     },
   };
 }

@@ -1,10 +1,9 @@
-import { BerthError } from "../base/errors.ts";
 import type { Instruction, Span } from "../dockerfile/ast.ts";
 import { parseTrigger } from "../dockerfile/parse.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
-import { type Platform, platformText } from "../oci/platform.ts";
 import { located } from "./build-error.ts";
+import { refuseForeignPlatform } from "./options.ts";
 import { type PlannedStage, scratch, sourcesOf } from "./stages.ts";
 
 /** An image that a build starts from. */
@@ -18,7 +17,6 @@ export interface BaseImage {
 
 /** How names become images. */
 export interface ImageResolver {
-  readonly platform: Platform;
   /** An image of the store by name. @throws {BerthError} not-found */
   resolveImage(name: string): Promise<BaseImage>;
 }
@@ -71,7 +69,7 @@ export async function resolveStages(
   const visitStage = async (stage: PlannedStage): Promise<void> => {
     const { span } = stage.stage.from;
     const base = isImage(stage) ? await image(stage.base, span) : undefined;
-    if (base !== undefined) refuseForeign(stage, options.platform);
+    if (base !== undefined) refuseForeign(stage);
     const triggers = triggersOf(stage, base);
     const instructions = [...triggers, ...stage.stage.instructions];
     stages.set(stage, { instructions, triggers: triggers.length });
@@ -102,14 +100,10 @@ function triggersOf(stage: PlannedStage, base: BaseImage | undefined): readonly 
   }
 }
 
-function refuseForeign(stage: PlannedStage, host: Platform): void {
-  if (stage.platform === undefined) return;
-  const [os, architecture = os] = stage.platform
-    .toLowerCase()
-    .replace("x86_64", "amd64")
-    .replace("aarch64", "arm64")
-    .split("/");
-  if (architecture === host.architecture || architecture === host.os) return;
-  const message = `platform ${stage.platform} is not this machine's, which is ${platformText(host)}`;
-  throw located(new BerthError("unimplemented", message), { span: stage.stage.from.span });
+function refuseForeign({ platform, stage }: PlannedStage): void {
+  try {
+    refuseForeignPlatform(platform);
+  } catch (error) {
+    throw located(error, { span: stage.from.span });
+  }
 }

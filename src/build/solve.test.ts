@@ -38,7 +38,7 @@ function recorder(bodies: Readonly<Record<string, (signal: AbortSignal) => Promi
       log.push(`+${name}`);
       await bodies[name]?.(signal);
       log.push(`-${name}`);
-      return digestOf(name);
+      return { chainID: digestOf(name) };
     },
   });
   return { log, plan };

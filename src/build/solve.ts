@@ -2,13 +2,16 @@ import { availableParallelism } from "node:os";
 import { messageOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
+import { located } from "./build-error.ts";
 import type { BuildCache, BuildRecord } from "./cache.ts";
 import type { Graph, Vertex } from "./graph.ts";
 
 /** What a vertex came to. */
 export interface Solved {
-  /** The file system; undefined is the empty one, and what the context has. */
+  /** The file system; undefined is the empty one. */
   readonly chainID: ChainID | undefined;
+  /** True for the build context, which isn't in the store. */
+  readonly isContext?: boolean;
   /** When the step ran, RFC 3339; absent for sources. */
   readonly created?: string;
 }
@@ -20,7 +23,7 @@ export interface Work {
    * a result is recorded under all of them. A source has none.
    */
   readonly keys: readonly (() => Promise<string>)[];
-  run(op: Operation & { readonly signal: AbortSignal }): Promise<ChainID | undefined>;
+  run(op: Operation & { readonly signal: AbortSignal }): Promise<Solved>;
 }
 
 /** What the solver needs beside the graph. */
@@ -121,12 +124,13 @@ class Solver {
     this.#options.signal.throwIfAborted();
     step.started();
     const { signal, report } = this.#options;
-    const chainID = await work.run(report === undefined ? { signal } : { signal, report });
-    const created = new Date().toISOString();
-    if (chainID !== undefined)
-      for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name: step.vertex.name });
+    const solved = await work.run(report === undefined ? { signal } : { signal, report });
     step.done();
-    return keys.length === 0 ? { chainID } : { chainID, created };
+    const { chainID } = solved;
+    if (chainID === undefined || keys.length === 0) return solved;
+    const created = new Date().toISOString();
+    for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name: step.vertex.name });
+    return { ...solved, created };
   }
 }
 
@@ -148,7 +152,8 @@ class Step {
     } catch (error) {
       const canceled = this.#options.signal?.aborted === true;
       if (this.#startedAt !== undefined || !canceled) this.#report(canceled ? "canceled" : "failed", messageOf(error));
-      throw error;
+      const { name, span } = this.vertex;
+      throw located(error, { ...(name === "" ? {} : { step: name }), ...(span === undefined ? {} : { span }) });
     }
   }
 

@@ -1,0 +1,44 @@
+import { BerthError, isKind } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import { getImage, type Image, type ImageDeps } from "../image/images.ts";
+import { chainIDs } from "../oci/digest.ts";
+import { fullName, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
+import { internalStep } from "./progress.ts";
+import type { BaseImage } from "./resolve-stages.ts";
+
+/**
+ * The image that a `FROM` or a `--from` names.
+ *
+ * @throws {BerthError} not-found, when it isn't in the store; invalid-argument, for a malformed name
+ */
+export function resolveBase(deps: ImageDeps, name: string, operation: Operation): Promise<BaseImage> {
+  const full = fullName(withDefaultTag(referenceOf(name)));
+  return internalStep(operation, `[internal] load metadata for ${full}`, async () => {
+    const { id, config } = find(deps, name, full);
+    return { id, config, name: full, chainID: chainIDs(config.rootfs.diff_ids).at(-1) };
+  });
+}
+
+function referenceOf(name: string): Reference {
+  try {
+    return parseReference(name);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    throw new BerthError("invalid-argument", `failed to parse stage name ${JSON.stringify(name)}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function find(deps: ImageDeps, name: string, full: string): Image {
+  try {
+    return getImage(deps, name);
+  } catch (error) {
+    if (!isKind(error, "not-found")) throw error;
+    const message = `${name}: failed to resolve source metadata for ${full}: pull access denied, repository does not exist or may require authorization`;
+    throw new BerthError("not-found", message, {
+      cause: error,
+      hint: `${name} is not in the store, and registries are not supported yet: make it with \`berth import\` or \`berth build\`.`,
+    });
+  }
+}

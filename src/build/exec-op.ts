@@ -1,0 +1,161 @@
+import { writeFile } from "node:fs/promises";
+import { basename, join } from "node:path/posix";
+import { tempDir } from "../base/disposal.ts";
+import { randomID } from "../base/ids.ts";
+import type { Operation } from "../base/operation.ts";
+import { networkFiles, readHostFiles } from "../network/network-files.ts";
+import { type ChainID, digestOf } from "../oci/digest.ts";
+import type { SpecMount } from "../oci/runtime-spec.ts";
+import { createBundle } from "../runtime/bundle.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { type Resources, runtimeSpec } from "../runtime/spec.ts";
+import { resolveUser } from "../runtime/user.ts";
+import type { MergedTree } from "../snapshot/merged-tree.ts";
+import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
+import { BuildError } from "./build-error.ts";
+import type { CopySource } from "./copy-op.ts";
+import type { ExecOp, Vertex } from "./graph.ts";
+import { missingTargets, removeStubs } from "./mount-stubs.ts";
+import type { OpDeps } from "./op-deps.ts";
+import { OutputTail } from "./output-tail.ts";
+import { RootWriter } from "./root-writer.ts";
+import type { Work } from "./solve.ts";
+import { mountKeys, prepareMounts } from "./step-mounts.ts";
+import type { StepNetwork, StepNetworks } from "./step-network.ts";
+
+/** Name of the host that every step sees, as in BuildKit. */
+const hostname = "buildkitsandbox";
+
+/** Most bytes of a passwd or group file. */
+const userFileLimit = 10 << 20;
+
+/** What a step runs with. */
+export interface ExecDeps extends OpDeps {
+  readonly runtime: Runtime;
+  readonly stepNetworks: StepNetworks;
+  /** Proxy settings as `NAME=value`: the step sees them, its key doesn't. */
+  readonly proxy: readonly string[];
+  readonly resources?: Resources;
+  readonly secrets?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A vertex that runs a command. */
+export type ExecVertex = Vertex & { readonly op: ExecOp };
+
+type StepOperation = Operation & { readonly signal: AbortSignal };
+
+/** A `RUN` step and what it reads. */
+export interface ExecInputs {
+  readonly parent: ChainID | undefined;
+  /** By the index of the vertex's inputs; the first is the file system itself. */
+  readonly sources: readonly CopySource[];
+}
+
+/** The work of `RUN`: a bundle above the parent, run to its end, its changes committed. */
+export function planExec(deps: ExecDeps, vertex: ExecVertex, { parent, sources }: ExecInputs): Work {
+  const { op } = vertex;
+  return {
+    keys: [async () => digestOf(JSON.stringify(["exec", op, parent, await mountKeys(deps, op, sources)]))],
+    run: async (operation) => {
+      await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent);
+      await runStep(deps, { vertex, snapshot, sources }, operation);
+      const { chainID } = await snapshot.commit(operation);
+      return { chainID };
+    },
+  };
+}
+
+interface StepTask {
+  readonly vertex: ExecVertex;
+  readonly snapshot: ActiveSnapshot;
+  readonly sources: readonly CopySource[];
+}
+
+async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation): Promise<void> {
+  const { vertex, snapshot, sources } = task;
+  const { op } = vertex;
+  const { signal } = operation;
+  const secrets = deps.secrets ?? new Map();
+  await using directory = await tempDir(deps.host.runRoot, "step-");
+  using network = op.network === "default" ? await deps.stepNetworks.take(signal) : undefined;
+  await using prepared = await prepareMounts(deps, op, { sources, secrets, signal });
+  const tree = snapshot.view();
+  const user = userOf(tree, op.user);
+  new RootWriter(deps, snapshot).mkdirAll(op.cwd, user);
+  const mounts = [...(await hostMounts(directory.path, op, network)), ...prepared.mounts];
+  const stubs = missingTargets(
+    tree,
+    mounts.map(({ destination }) => destination),
+  );
+  const spec = runtimeSpec({
+    args: op.args,
+    env: stepEnv(op, [...deps.proxy, ...prepared.env], user.home),
+    cwd: op.cwd,
+    user,
+    terminal: false,
+    hostname,
+    mounts,
+    network: networkOf(op, network),
+    cgroupsPath: `/berth/build/${basename(directory.path)}`,
+    resources: deps.resources ?? {},
+    cgroup: deps.host.cgroup,
+  });
+  const tail = new OutputTail();
+  await using bundle = await createBundle(join(directory.path, "bundle"), spec, snapshot.mounts());
+  const exitCode = await deps.runtime.run(basename(directory.path), bundle, {
+    signal,
+    onOutput: (stream, data) => {
+      tail.add(data);
+      operation.report?.({ kind: "output", id: vertex.digest, stream, data });
+    },
+  });
+  signal.throwIfAborted();
+  if (exitCode !== 0) throw stepFailed(op, exitCode, tail.lines);
+  removeStubs(deps.host.syscalls, { upper: snapshot.upper, lower: deps.snapshotter.view(snapshot.parent) }, stubs);
+}
+
+function userOf(tree: MergedTree, user: string): ReturnType<typeof resolveUser> {
+  const read = (path: string): string =>
+    tree.stat(path)?.kind === "file" ? tree.readFile(path, userFileLimit).toString("utf8") : "";
+  return resolveUser(user === "" ? "0" : user, read("/etc/passwd"), read("/etc/group"));
+}
+
+/** What the image and the arguments say comes after the defaults and before the secrets. */
+function stepEnv(op: ExecOp, extra: readonly string[], home: string): readonly string[] {
+  const hasHome = op.env.some((pair) => pair.startsWith("HOME="));
+  return [...op.env, ...(hasHome ? [] : [`HOME=${home}`]), ...extra];
+}
+
+function networkOf(op: ExecOp, network: StepNetwork | undefined): "new" | "host" | { readonly path: string } {
+  if (op.network === "host") return "host";
+  return network === undefined ? "new" : { path: network.path };
+}
+
+/** `/etc/hosts` and `/etc/resolv.conf`, which a step sees and its layer doesn't. */
+async function hostMounts(
+  directory: string,
+  op: ExecOp,
+  network: StepNetwork | undefined,
+): Promise<readonly SpecMount[]> {
+  const files = networkFiles({
+    hostname,
+    hostNetwork: op.network === "host",
+    host: readHostFiles(),
+    ...(network === undefined ? {} : { address: network.endpoint.address, gateway: network.endpoint.gateway }),
+  });
+  const mounts: SpecMount[] = [];
+  for (const [name, text] of [
+    ["hosts", files.hosts],
+    ["resolv.conf", files.resolvConf],
+  ] as const) {
+    const source = join(directory, name);
+    await writeFile(source, text, { mode: 0o644 });
+    mounts.push({ destination: `/etc/${name}`, type: "bind", source, options: ["rbind", "ro"] });
+  }
+  return mounts;
+}
+
+function stepFailed(op: ExecOp, exitCode: number, output: readonly string[]): BuildError {
+  const message = `process ${JSON.stringify(op.args.join(" "))} did not complete successfully: exit code: ${exitCode}`;
+  return new BuildError("internal", message, { exitCode, output });
+}
