@@ -1,0 +1,84 @@
+import { closeSync, constants, createReadStream, openSync, write, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { codeOf } from "../base/errors.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+
+/** Size of a terminal in characters. */
+export interface WindowSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** What is done with a container's streams. */
+export interface AttachIO {
+  readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void;
+  /** Passed on as it comes; its end closes the container's standard input. */
+  readonly stdin?: Readable;
+}
+
+/** A connection to a container's streams. Disposing it leaves the container as it is. */
+export interface Attachment extends Disposable {
+  /** Resolves when the container has ended and all its output has been passed on, or the attachment was disposed. */
+  readonly ended: Promise<void>;
+}
+
+/** Most bytes of one packet: conmon's buffer of 8 KiB and a byte that names the stream. */
+const packetSize = 8193;
+const stdoutPacket = 2;
+
+/** Connect to a container's streams at conmon's socket, a SOCK_SEQPACKET one: the first byte of a packet names the stream. */
+export function attach(syscalls: Syscalls, bundle: string, io: AttachIO): Attachment {
+  const fd = syscalls.connectSeqpacket(join(bundle, "attach"));
+  const packets = createReadStream("", { fd, highWaterMark: packetSize, autoClose: true });
+  const ended = new Promise<void>((resolve, reject) => {
+    packets.on("data", (packet) => {
+      if (typeof packet === "string" || packet.length === 0) return;
+      io.onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
+    });
+    packets.once("error", (error) => (codeOf(error) === "ECONNRESET" ? resolve() : reject(error)));
+    packets.once("close", () => resolve());
+  });
+  if (io.stdin !== undefined) passInput(io.stdin, fd, ended);
+  return { ended, [Symbol.dispose]: () => packets.destroy() };
+}
+
+/** Every chunk is one packet or several; an empty packet would be taken for the end. */
+function passInput(stdin: Readable, fd: number, ended: Promise<void>): void {
+  let open = true;
+  void ended.finally(() => {
+    open = false;
+    stdin.pause();
+  });
+  const pass = (rest: Buffer): void => {
+    if (!open || rest.length === 0) {
+      stdin.resume();
+      return;
+    }
+    write(fd, rest.subarray(0, packetSize - 1), (error, written) => {
+      if (error === null) pass(rest.subarray(written));
+    });
+  };
+  stdin.on("data", (chunk: Buffer) => {
+    stdin.pause();
+    pass(chunk);
+  });
+  stdin.once("end", () => {
+    if (open) shutdownInput(fd);
+  });
+}
+
+/** conmon takes an empty packet as the end of input. */
+function shutdownInput(fd: number): void {
+  write(fd, Buffer.alloc(0), () => undefined);
+}
+
+/** Tell the container's terminal its size, through conmon's control pipe. */
+export function resize(bundle: string, size: WindowSize): void {
+  const fd = openSync(join(bundle, "ctl"), constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    writeSync(fd, `1 ${size.rows} ${size.columns}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}

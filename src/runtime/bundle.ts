@@ -1,0 +1,49 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CgroupLayout } from "../host/cgroup.ts";
+import type { Mount } from "../host/mount.ts";
+import type { RuntimeSpec } from "../oci/runtime-spec.ts";
+import { enterScript } from "./enter-script.ts";
+
+/** A directory with `config.json`, ready for a runtime. Disposing deletes it; {@link Bundle.keep} leaves it. @see runtime-spec v1.1 bundle.md */
+export interface Bundle extends AsyncDisposable {
+  /** Absolute. */
+  readonly path: string;
+  /** Script that puts the root file system together and becomes the runtime; see {@link enterScript}. */
+  readonly enter: string;
+  /** Leave the bundle in place when it is disposed: its container goes on. */
+  keep(): void;
+}
+
+/** What {@link createBundle} puts into a bundle. */
+export interface BundleContent {
+  readonly spec: RuntimeSpec;
+  /** What the root file system is made of, bottom first. */
+  readonly rootfs: readonly Mount[];
+  readonly cgroup: CgroupLayout;
+}
+
+/** Write a bundle. `spec.root.path` is `rootfs`, a mount point that stays empty on the host. */
+export async function createBundle(path: string, content: BundleContent): Promise<Bundle> {
+  const enter = join(path, "enter");
+  const rootfs = join(path, "rootfs");
+  await mkdir(rootfs, { recursive: true, mode: 0o700 });
+  const script = enterScript({ mounts: content.rootfs, rootfs, hideUnified: content.cgroup.hybrid });
+  await Promise.all([writeFile(join(path, "config.json"), JSON.stringify(content.spec)), writeFile(enter, script)]);
+  let kept = false;
+  return {
+    path,
+    enter,
+    keep: () => {
+      kept = true;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (!kept) await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The bundle of a container that was made earlier. Disposing leaves it. */
+export function openBundle(path: string): Bundle {
+  return { path, enter: join(path, "enter"), keep: () => undefined, [Symbol.asyncDispose]: async () => undefined };
+}

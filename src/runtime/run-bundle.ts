@@ -1,0 +1,71 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { codeOf } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import { exec } from "../host/exec.ts";
+import type { Bundle } from "./bundle.ts";
+import { inNamespace } from "./enter-script.ts";
+import { startError } from "./runtime-error.ts";
+
+/** Where the output of a build step goes. */
+export interface RunIO extends Pick<Operation, "signal"> {
+  readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void;
+}
+
+/**
+ * Run a bundle to its end: one process between this one and the container's.
+ *
+ * @throws {StartError} when it could not be started
+ * @throws the signal's reason, when it was cancelled; the container is gone by then
+ */
+export async function runBundle(
+  runtime: readonly string[],
+  { id, bundle }: { readonly id: string; readonly bundle: Bundle },
+  { onOutput, signal }: RunIO,
+): Promise<number> {
+  signal?.throwIfAborted();
+  const log = join(bundle.path, "runtime.log");
+  const [program = "", ...args] = [
+    ...inNamespace(bundle.enter),
+    ...runtime,
+    `--log=file:${log}`,
+    "run",
+    `--bundle=${bundle.path}`,
+    id,
+  ];
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.on("data", (data: Buffer) => onOutput("stdout", data));
+  child.stderr.on("data", (data: Buffer) => onOutput("stderr", data));
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
+  });
+  const remove = async (): Promise<void> => {
+    const [crun = "", ...options] = runtime;
+    await exec([crun, ...options, "delete", "--force", id]).catch(() => child.kill("SIGKILL"));
+  };
+  const stop = (): void => void remove();
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    const code = await ended;
+    signal?.throwIfAborted();
+    if (code !== 0) await throwStartError(log, bundle);
+    return code;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** crun ends with 1 when it couldn't start the command; its log tells that from a command that ended with 1. */
+async function throwStartError(log: string, bundle: Bundle): Promise<void> {
+  const text = await readFile(log, "utf8").catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return "";
+    throw error;
+  });
+  if (text.trim() === "") return;
+  const spec = JSON.parse(await readFile(join(bundle.path, "config.json"), "utf8")) as {
+    process: { args: readonly string[] };
+  };
+  throw startError(text, spec.process.args[0] ?? "");
+}

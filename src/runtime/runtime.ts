@@ -1,0 +1,60 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { ExecError, exec } from "../host/exec.ts";
+import type { Host } from "../host/host.ts";
+import type { ProcessSpec } from "../oci/runtime-spec.ts";
+import type { Bundle } from "./bundle.ts";
+import { type ExecIO, execProcess } from "./exec-process.ts";
+import { type MonitoredProcess, type MonitorOptions, monitorContainer } from "./monitor.ts";
+import { type RunIO, runBundle } from "./run-bundle.ts";
+import { StartError } from "./runtime-error.ts";
+
+/** crun, spoken to by argument vectors. A container that it made is a child of conmon, not of this process. */
+export interface Runtime {
+  /** Make a container under conmon; its process waits for {@link Runtime.start}. @throws {StartError} */
+  create(id: string, bundle: Bundle, options: MonitorOptions): Promise<MonitoredProcess>;
+  /** Let the process of a created container go. @throws {StartError} */
+  start(id: string): Promise<void>;
+  /** Run one more process in a container, to its end. @returns its exit code @throws {StartError} */
+  exec(id: string, process: ProcessSpec, io: ExecIO): Promise<number>;
+  /** Send a signal to the container's first process, or to all. A container that has ended is no error. */
+  kill(id: string, signal: number, options?: { readonly all?: boolean }): Promise<void>;
+  /** Forget a container and its cgroup; `force` kills it first. A container that isn't there is no error. */
+  delete(id: string, options?: { readonly force?: boolean }): Promise<void>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  /** Run a bundle to its end without a monitor: a build step. @returns the exit code @throws {StartError} */
+  run(id: string, bundle: Bundle, io: RunIO): Promise<number>;
+}
+
+/** Open the runtime of an engine; its state lies below the run root. */
+export function openRuntime(host: Host): Runtime {
+  const base = ["crun", "--root", join(host.runRoot, "crun"), "--cgroup-manager", "cgroupfs"] as const;
+  const call = (...args: readonly string[]): Promise<unknown> => exec([...base, ...args]);
+  return {
+    create: (id, bundle, options) => monitorContainer({ host, runtime: base }, { id, bundle }, options),
+    start: (id) => call("start", id).then(() => undefined, asStartError),
+    exec: async (id, process, io) => {
+      const directory = join(host.runRoot, "exec");
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      return await execProcess({ runtime: base, directory }, { id, process }, io);
+    },
+    kill: (id, signal, { all = false } = {}) =>
+      call("kill", ...(all ? ["--all"] : []), id, String(signal)).then(() => undefined, unlessGone),
+    delete: (id, { force = false } = {}) =>
+      call("delete", ...(force ? ["--force"] : []), id).then(() => undefined, unlessGone),
+    pause: async (id) => void (await call("pause", id)),
+    resume: async (id) => void (await call("resume", id)),
+    run: (id, bundle, io) => runBundle(base, { id, bundle }, io),
+  };
+}
+
+function asStartError(error: unknown): never {
+  throw error instanceof ExecError ? new StartError(error.stderr.trim(), 125) : error;
+}
+
+function unlessGone(error: unknown): void {
+  const gone =
+    error instanceof ExecError && /does not exist|No such process|not running|No such file/.test(error.stderr);
+  if (!gone) throw error;
+}
