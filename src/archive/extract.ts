@@ -20,7 +20,7 @@ import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
-import { cleanName, RootDirectories, splitName } from "./safe-path.ts";
+import { cleanName, RootDirectories, realDirectories, splitName } from "./safe-path.ts";
 import type { TarHeader } from "./tar-header.ts";
 import { parseTar, type TarVisitor } from "./tar-reader.ts";
 import { isWhiteout, makeWhiteout, opaqueName, setOpaque, whiteoutPrefix } from "./whiteout.ts";
@@ -135,10 +135,12 @@ class Extractor implements TarVisitor, Disposable {
   }
 
   finish(): AppliedLayer {
+    // Later entries may have put a link to elsewhere in a directory's place, or above it.
+    const isThere = realDirectories(this.#root);
     for (const [path, mtime] of this.#times) {
-      if (isDirectory(path)) this.#options.syscalls.lutimes(pathOf(path), mtime, mtime);
+      if (isThere(path)) this.#options.syscalls.lutimes(pathOf(path), mtime, mtime);
     }
-    const implied = [...this.#implied].filter(isDirectory);
+    const implied = [...this.#implied].filter(isThere);
     return { size: this.#size, implied: implied.map((path) => textOf(path.slice(this.#root.length))) };
   }
 
@@ -286,13 +288,9 @@ class Extractor implements TarVisitor, Disposable {
 
   #remove(path: ByteString): void {
     this.#directories.forget();
-    if (isDirectory(path)) rmSync(pathOf(path), { recursive: true });
+    if (lstatSync(pathOf(path)).isDirectory()) rmSync(pathOf(path), { recursive: true });
     else unlinkSync(pathOf(path));
   }
-}
-
-function isDirectory(path: ByteString): boolean {
-  return lstatSync(pathOf(path), { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function missingTarget(header: TarHeader): BerthError {

@@ -1,14 +1,5 @@
 import { createHash } from "node:crypto";
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readlinkSync, readSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -16,8 +7,10 @@ import type { Syscalls } from "../host/syscalls.ts";
 import { type DiffID, parseDigest } from "../oci/digest.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { majorOf, minorOf } from "./device.ts";
-import { noXattrs, type TarHeader, type TarType } from "./tar-header.ts";
+import { kindOf } from "./file-kind.ts";
+import { noXattrs, type TarHeader } from "./tar-header.ts";
 import { encodeHeader, endOfArchive, paddingOf } from "./tar-writer.ts";
+import { childOf, type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, isWhiteout, opaqueName, whiteoutPrefix } from "./whiteout.ts";
 import { readXattrs } from "./xattrs.ts";
 
@@ -81,13 +74,6 @@ export async function hashLayer(directory: string, options: LayerTarOptions): Pr
   return { diffID: parseDigest(`sha256:${hash.digest("hex")}`), size: writer.size, bytes };
 }
 
-interface Entry {
-  /** Relative to the directory of the layer; empty for itself. */
-  readonly name: ByteString;
-  readonly path: ByteString;
-  readonly stats: BigIntStats;
-}
-
 /** A run of the archive's bytes. */
 interface Part {
   readonly length: number;
@@ -129,7 +115,7 @@ class LayerWriter {
   }
 
   *#parts(directory: ByteString): Generator<Part> {
-    for (const entry of entriesOf(directory)) {
+    for (const entry of walk(directory)) {
       if (isWhiteout(entry.stats)) {
         yield partOf(encodeHeader(whiteout(entry.name)));
         continue;
@@ -147,10 +133,10 @@ class LayerWriter {
     yield partOf(endOfArchive);
   }
 
-  #header(entry: Entry): TarHeader | undefined {
+  #header(entry: WalkedFile): TarHeader | undefined {
     const { stats, path } = entry;
-    const type = typeOf(stats);
-    if (type === undefined) return undefined;
+    const type = kindOf(stats);
+    if (type === "socket") return undefined;
     const first = stats.nlink > 1n && type !== "dir" ? this.#firstName(entry) : undefined;
     const size = type === "file" && first === undefined ? Number(stats.size) : 0;
     this.size += size;
@@ -170,32 +156,11 @@ class LayerWriter {
     };
   }
 
-  #firstName({ stats, name }: Entry): ByteString | undefined {
+  #firstName({ stats, name }: WalkedFile): ByteString | undefined {
     const first = this.#names.get(stats.ino);
     if (first === undefined) this.#names.set(stats.ino, name);
     return first;
   }
-}
-
-/** Depth first, each directory before its content. */
-function* entriesOf(directory: ByteString): Generator<Entry> {
-  const pending: ByteString[] = [""];
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    const path = name === "" ? directory : `${directory}/${name}`;
-    const stats = lstatSync(pathOf(path), { bigint: true });
-    yield { name, path, stats };
-    if (!stats.isDirectory()) continue;
-    const names = readdirSync(pathOf(path), "latin1").sort(descending);
-    for (const child of names) pending.push(childOf(name, child));
-  }
-}
-
-function descending(a: ByteString, b: ByteString): number {
-  return a < b ? 1 : -1;
-}
-
-function childOf(parent: ByteString, name: ByteString): ByteString {
-  return parent === "" ? name : `${parent}/${name}`;
 }
 
 function partOf(bytes: Buffer): Part {
@@ -242,14 +207,4 @@ function whiteout(name: ByteString, prefix = whiteoutPrefix): TarHeader {
     minor: 0,
     xattrs: noXattrs,
   };
-}
-
-/** Undefined for a socket. */
-function typeOf(stats: BigIntStats): TarType | undefined {
-  if (stats.isFile()) return "file";
-  if (stats.isDirectory()) return "dir";
-  if (stats.isSymbolicLink()) return "symlink";
-  if (stats.isCharacterDevice()) return "char";
-  if (stats.isBlockDevice()) return "block";
-  return stats.isFIFO() ? "fifo" : undefined;
 }

@@ -133,3 +133,17 @@ export class RootDirectories {
     if (make) throw new BerthError("invalid-argument", `not a directory: ${textOf(name)}`);
   }
 }
+
+/** Tells of absolute paths below `root` whether they are directories with no link on the way. The tree must stay as it is. */
+export function realDirectories(root: ByteString): (path: ByteString) => boolean {
+  const known = new Map<ByteString, boolean>([[root, true]]);
+  const isReal = (path: ByteString): boolean => {
+    const found = known.get(path);
+    if (found !== undefined) return found;
+    const above = isReal(splitName(path)[0]);
+    const real = above && lstatSync(pathOf(path), { throwIfNoEntry: false })?.isDirectory() === true;
+    known.set(path, real);
+    return real;
+  };
+  return isReal;
+}

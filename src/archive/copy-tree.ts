@@ -1,0 +1,163 @@
+import {
+  type BigIntStats,
+  chmodSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { BerthError } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
+import { majorOf, minorOf } from "./device.ts";
+import { type FileKind, kindOf } from "./file-kind.ts";
+import { childOf, walk } from "./walk.ts";
+import { isOpaque, setOpaque } from "./whiteout.ts";
+import { readXattrs, writeXattrs } from "./xattrs.ts";
+
+/** How files are copied. */
+export interface CopyOptions extends Operation {
+  readonly syscalls: Syscalls;
+  /** Owner of the copies; that of each original when absent. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Permission bits of all copies but links; those of each original when absent. */
+  readonly mode?: number;
+  /** Modification time of the copies, nanoseconds since the epoch; that of each original when absent. */
+  readonly mtimeNs?: bigint;
+}
+
+/** What {@link copyTree} takes beside. */
+export interface CopyTreeOptions extends CopyOptions {
+  /** Says what is copied, by its path relative to the top (`""`); what is below a directory that isn't copied is left out too. */
+  readonly filter?: (name: string, kind: FileKind) => boolean;
+  /** Copy a layer: opaque directories stay opaque. */
+  readonly layer?: boolean;
+}
+
+/** Files copied between two turns of the event loop. */
+const filesPerTurn = 200;
+
+/**
+ * Copy a file, or a directory with all that is in it, to `to`, whose parent is there: owners, modes, times, extended
+ * attributes, devices, and hard links among what is copied. Contents are copied by the kernel. A file replaces a file; the
+ * content of a directory is added to a directory. Sockets are left out.
+ *
+ * @throws {BerthError} conflict, when one is a directory and the other is not
+ */
+export async function copyTree(from: string, to: string, options: CopyTreeOptions): Promise<void> {
+  const { filter, syscalls, signal } = options;
+  const left = new Set<ByteString>();
+  const target = bytesOf(to);
+  const copier = new Copier(options);
+  let files = 0;
+  for (const file of walk(bytesOf(from), ({ name }) => !left.has(name))) {
+    if (filter !== undefined && !filter(textOf(file.name), kindOf(file.stats))) {
+      left.add(file.name);
+      continue;
+    }
+    const path = file.name === "" ? target : childOf(target, file.name);
+    copier.copy(file.path, path, file.stats);
+    if (options.layer === true && file.stats.isDirectory() && isOpaque(syscalls, file.path)) setOpaque(syscalls, path);
+    signal?.throwIfAborted();
+    if (++files % filesPerTurn === 0) await turn();
+  }
+  copier.finish();
+}
+
+/** Copies files one by one, for whoever walks a tree that lies in several places. {@link finish} sets the directories' times. */
+export class Copier {
+  readonly #options: CopyOptions;
+  /** Copies by original, of files with several names. */
+  readonly #links: Map<string, ByteString> = new Map();
+  readonly #times: Map<ByteString, bigint> = new Map();
+  readonly #chown: boolean = process.getuid?.() === 0;
+
+  constructor(options: CopyOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Copy one file without what is below it; a directory that is there is kept.
+   *
+   * @throws {BerthError} conflict, when one is a directory and the other is not
+   */
+  copy(from: ByteString, to: ByteString, stats: BigIntStats): void {
+    const kind = kindOf(stats);
+    if (kind === "socket" || !this.#clear(to, kind)) return;
+    if (kind !== "dir" && stats.nlink > 1n) {
+      const key = `${stats.dev}:${stats.ino}`;
+      const first = this.#links.get(key);
+      if (first !== undefined) {
+        linkSync(pathOf(first), pathOf(to));
+        return;
+      }
+      this.#links.set(key, to);
+    }
+    this.#create(from, to, { kind, stats });
+    this.#attributes(from, to, { kind, stats });
+  }
+
+  finish(): void {
+    for (const [path, mtime] of this.#times) this.#options.syscalls.lutimes(pathOf(path), mtime, mtime);
+    this.#times.clear();
+  }
+
+  /** Make room at `to`. */
+  #clear(to: ByteString, kind: FileKind): boolean {
+    const there = lstatSync(pathOf(to), { throwIfNoEntry: false });
+    if (there === undefined) return true;
+    if (there.isDirectory() !== (kind === "dir")) {
+      const message = there.isDirectory() ? "cannot overwrite directory with non-directory" : "not a directory";
+      throw new BerthError("conflict", `${message}: ${textOf(to)}`);
+    }
+    if (kind !== "dir") unlinkSync(pathOf(to));
+    return true;
+  }
+
+  #create(from: ByteString, to: ByteString, { kind, stats }: Original): void {
+    const path = pathOf(to);
+    switch (kind) {
+      case "dir":
+        mkdirSync(path, { recursive: true });
+        return;
+      case "file":
+        copyFileSync(pathOf(from), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+        return;
+      case "symlink":
+        symlinkSync(readlinkSync(pathOf(from), "buffer"), path);
+        return;
+      case "char":
+      case "block":
+      case "fifo":
+        this.#options.syscalls.mknod(path, Number(stats.mode), majorOf(stats.rdev), minorOf(stats.rdev));
+        return;
+      case "socket":
+        return;
+      default:
+        kind satisfies never;
+    }
+  }
+
+  #attributes(from: ByteString, to: ByteString, { kind, stats }: Original): void {
+    const { syscalls, owner, mode, mtimeNs = stats.mtimeNs } = this.#options;
+    const path = pathOf(to);
+    if (this.#chown) lchownSync(path, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
+    if (kind !== "symlink") chmodSync(path, mode ?? Number(stats.mode) & 0o7777);
+    writeXattrs(syscalls, to, readXattrs(syscalls, from));
+    if (kind === "dir") this.#times.set(to, mtimeNs);
+    else syscalls.lutimes(path, mtimeNs, mtimeNs);
+  }
+}
+
+interface Original {
+  readonly kind: FileKind;
+  readonly stats: BigIntStats;
+}
