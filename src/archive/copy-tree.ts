@@ -8,7 +8,6 @@ import {
   lstatSync,
   mkdirSync,
   readlinkSync,
-  rmSync,
   symlinkSync,
   unlinkSync,
 } from "node:fs";
@@ -91,7 +90,8 @@ export class Copier {
    */
   copy(from: ByteString, to: ByteString, stats: BigIntStats): void {
     const kind = kindOf(stats);
-    if (kind === "socket" || !this.#clear(to, kind)) return;
+    if (kind === "socket") return;
+    clear(to, kind);
     if (kind !== "dir" && stats.nlink > 1n) {
       const key = `${stats.dev}:${stats.ino}`;
       const first = this.#links.get(key);
@@ -108,18 +108,6 @@ export class Copier {
   finish(): void {
     for (const [path, mtime] of this.#times) this.#options.syscalls.lutimes(pathOf(path), mtime, mtime);
     this.#times.clear();
-  }
-
-  /** Make room at `to`. */
-  #clear(to: ByteString, kind: FileKind): boolean {
-    const there = lstatSync(pathOf(to), { throwIfNoEntry: false });
-    if (there === undefined) return true;
-    if (there.isDirectory() !== (kind === "dir")) {
-      const message = there.isDirectory() ? "cannot overwrite directory with non-directory" : "not a directory";
-      throw new BerthError("conflict", `${message}: ${textOf(to)}`);
-    }
-    if (kind !== "dir") unlinkSync(pathOf(to));
-    return true;
   }
 
   #create(from: ByteString, to: ByteString, { kind, stats }: Original): void {
@@ -155,6 +143,17 @@ export class Copier {
     if (kind === "dir") this.#times.set(to, mtimeNs);
     else syscalls.lutimes(path, mtimeNs, mtimeNs);
   }
+}
+
+/** Make room for a copy. */
+function clear(to: ByteString, kind: FileKind): void {
+  const there = lstatSync(pathOf(to), { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (there.isDirectory() !== (kind === "dir")) {
+    const message = there.isDirectory() ? "cannot overwrite directory with non-directory" : "not a directory";
+    throw new BerthError("conflict", `${message}: ${textOf(to)}`);
+  }
+  if (kind !== "dir") unlinkSync(pathOf(to));
 }
 
 interface Original {
