@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import { BerthError } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import { type Lock, tryLock } from "../host/lock.ts";
+import type { Image } from "../image/images.ts";
+import { type AttachIO, type Attachment, resize, type WindowSize } from "../runtime/attach.ts";
+import type { ExecIO } from "../runtime/exec-process.ts";
+import { type LogLine, readLogs } from "../runtime/logs.ts";
+import type { Change } from "../snapshot/changes.ts";
+import { type CommitOptions, commitContainer } from "./commit.ts";
+import type { Container } from "./container.ts";
+import { createContainer } from "./create.ts";
+import { attendancePath, bundlePath, type ContainerDeps } from "./deps.ts";
+import { killToEnd, removeContainer, settleAll, settleEnd, stopContainer, waitForEnd } from "./end.ts";
+import { type ExecRequest, execInContainer } from "./exec.ts";
+import { allContainers, findContainer, recordPaused } from "./records.ts";
+import type { ContainerRequest } from "./request.ts";
+import { signalNumber } from "./signals.ts";
+import { attachTo, type StartOptions, startContainer } from "./start.ts";
+
+/** The containers of an engine. Everything takes a name, an ID or a unique ID prefix. */
+export interface Containers {
+  /** @throws {BerthError} not-found; conflict, when an ID prefix is ambiguous */
+  get(nameOrID: string): Promise<Container>;
+  /** Every container, newest first. */
+  list(): Promise<readonly Container[]>;
+  /** Make a container; nothing runs yet. @throws {BerthError} not-found, conflict, invalid-argument */
+  create(request: ContainerRequest): Promise<Container>;
+  /** Start a container that isn't running, attached before its first byte when asked. @throws {StartError} with an exit code */
+  start(nameOrID: string, options?: StartOptions): Promise<Attachment | undefined>;
+  /** Connect to the streams of a running container. @throws {BerthError} conflict */
+  attach(nameOrID: string, io: AttachIO): Promise<Attachment>;
+  /** Tell a container's terminal its size. */
+  resize(nameOrID: string, size: WindowSize): Promise<void>;
+  /**
+   * Say that this process waits for a container and settles its end by {@link Containers.wait}, so that nobody else has to.
+   * Dispose it when that is no longer so.
+   */
+  attend(nameOrID: string): Promise<Lock | undefined>;
+  /** Wait until a container isn't running. @returns its exit code */
+  wait(nameOrID: string, operation?: Operation): Promise<number>;
+  /** Settle a container whose process has ended; nothing when that was done. */
+  settle(id: string): Promise<void>;
+  /** Stop it by its stop signal, then kill it after `timeout` seconds (10 when absent; -1 waits forever). */
+  stop(nameOrID: string, options?: { readonly signal?: string; readonly timeout?: number }): Promise<void>;
+  /** Send a signal by name or number. @throws {BerthError} conflict `container … is not running` */
+  kill(nameOrID: string, signal?: string): Promise<void>;
+  pause(nameOrID: string): Promise<void>;
+  unpause(nameOrID: string): Promise<void>;
+  remove(nameOrID: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+  /** Run one more process, to its end. @returns its exit code */
+  exec(nameOrID: string, request: ExecRequest, io: ExecIO): Promise<number>;
+  /** What it has written, line by line; with `follow` until it ends. */
+  logs(nameOrID: string, options?: Operation & { readonly follow?: boolean }): AsyncIterable<LogLine>;
+  /** What its file system has changed since it was created. */
+  diff(nameOrID: string): Promise<readonly Change[]>;
+  /** Make an image of it. */
+  commit(nameOrID: string, options: CommitOptions): Promise<Image>;
+}
+
+/** Open the containers of an engine. */
+export function openContainers(deps: ContainerDeps): Containers {
+  const get = async (nameOrID: string): Promise<Container> => {
+    const found = findContainer(deps, nameOrID);
+    // What ended unseen is settled before anything is told of it.
+    await settleEnd(deps, found.id);
+    return found.state.status === "running" || found.state.status === "paused" ? found : findContainer(deps, found.id);
+  };
+  const idOf = (nameOrID: string): string => findContainer(deps, nameOrID).id;
+  return {
+    get,
+    list: async () => {
+      await settleAll(deps);
+      return allContainers(deps);
+    },
+    create: (request) => createContainer(deps, request),
+    start: async (nameOrID, options) => startContainer(deps, (await get(nameOrID)).id, options),
+    attach: async (nameOrID, io) => attachTo(deps, requireRunning(await get(nameOrID)).id, io),
+    resize: async (nameOrID, size) => resize(bundlePath(deps, idOf(nameOrID)), size),
+    attend: async (nameOrID) => tryLock(deps.host.syscalls, attendancePath(deps, idOf(nameOrID))),
+    wait: (nameOrID, operation) => waitForEnd(deps, idOf(nameOrID), operation),
+    settle: (id) => settleEnd(deps, id),
+    stop: async (nameOrID, options = {}) => {
+      const { id, request, config } = await get(nameOrID);
+      const signal = signalNumber(options.signal ?? config.StopSignal ?? "SIGTERM");
+      await stopContainer(deps, id, { signal, timeout: options.timeout ?? request.stopTimeout ?? defaultStopTimeout });
+    },
+    kill: async (nameOrID, signal = "SIGKILL") => {
+      const number = signalNumber(signal);
+      const { id } = requireRunning(await get(nameOrID), "cannot kill container: ");
+      await (number === sigkill ? killToEnd(deps, id) : deps.runtime.kill(id, number));
+    },
+    pause: async (nameOrID) => {
+      const { id } = requireRunning(await get(nameOrID));
+      await deps.runtime.pause(id);
+      await recordPaused(deps, id, true);
+    },
+    unpause: async (nameOrID) => {
+      const { id } = await get(nameOrID);
+      await deps.runtime.resume(id);
+      await recordPaused(deps, id, false);
+    },
+    remove: async (nameOrID, { force = false, volumes = false } = {}) =>
+      removeContainer(deps, (await get(nameOrID)).id, { force, volumes }),
+    exec: async (nameOrID, request, io) => execInContainer(deps, (await get(nameOrID)).id, { request, io }),
+    logs: (nameOrID, { follow = false, signal } = {}) => {
+      const { id, directory } = findContainer(deps, nameOrID);
+      const running = (): boolean => follow && findContainer(deps, id).state.status !== "exited";
+      const options = { follow: running, ...(signal === undefined ? {} : { signal }) };
+      return readLogs(join(directory, "container.log"), options);
+    },
+    diff: async (nameOrID) => (await deps.snapshotter.open(idOf(nameOrID))).changes(),
+    commit: async (nameOrID, options) => commitContainer(deps, (await get(nameOrID)).id, options),
+  };
+}
+
+const defaultStopTimeout = 10;
+const sigkill = 9;
+
+function requireRunning(container: Container, prefix = ""): Container {
+  if (container.state.status === "running") return container;
+  const paused = container.state.status === "paused" && prefix !== "";
+  if (paused) return container;
+  throw new BerthError("conflict", `${prefix}container ${container.id} is not running`);
+}

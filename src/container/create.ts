@@ -1,0 +1,75 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { BerthError } from "../base/errors.ts";
+import { randomID } from "../base/ids.ts";
+import { getImage } from "../image/images.ts";
+import { chainIDs } from "../oci/digest.ts";
+import type { Container, ContainerMount } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { checkName, randomName } from "./names.ts";
+import { findContainer, insertContainer } from "./records.ts";
+import type { ContainerRequest } from "./request.ts";
+import { settleConfig } from "./settle.ts";
+import { prepareMounts } from "./volumes.ts";
+
+/** Tries at a made-up name before the collision is told. */
+const nameTries = 10;
+
+/**
+ * Make a container: its read-write layer, its volumes, its record. Nothing runs yet.
+ *
+ * @throws {BerthError} not-found, without the image; conflict, when the name is taken; invalid-argument, for what can't be
+ */
+export async function createContainer(deps: ContainerDeps, request: ContainerRequest): Promise<Container> {
+  const name = request.name === undefined ? undefined : checkName(request.name);
+  const image = getImage(deps, request.image);
+  const id = randomID();
+  const chainID = chainIDs(image.config.rootfs.diff_ids).at(-1);
+  const run = image.config.config ?? {};
+  // What can be refused is refused before anything is made.
+  settleConfig({ id, request, image: run, mounts: [], hostHostname: hostname() });
+  const directory = deps.directoryOf(id);
+  await using stack = new AsyncDisposableStack();
+  const tree = deps.snapshotter.view(chainID);
+  const volumes = Object.keys(run.Volumes ?? {});
+  const mounts = await prepareMounts(deps, request.volumes, { volumes, tree });
+  const snapshot = stack.use(
+    await deps.snapshotter.prepare(id, chainID, { init: (init) => makeMountPoints(init, mounts) }),
+  );
+  mkdirSync(directory, { recursive: true, mode: 0o710 });
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }));
+  const config = settleConfig({ id, request, image: run, mounts, hostHostname: hostname() });
+  const record = { id, imageID: image.id, chainID, created: new Date().toISOString(), request, config };
+  await insertNamed(deps, record, name);
+  snapshot.keep();
+  stack.move();
+  return findContainer(deps, id);
+}
+
+async function insertNamed(
+  deps: ContainerDeps,
+  record: Omit<Parameters<typeof insertContainer>[1], "name">,
+  name: string | undefined,
+): Promise<void> {
+  if (name !== undefined) return await insertContainer(deps, { ...record, name });
+  for (let tries = 1; ; tries++) {
+    try {
+      return await insertContainer(deps, { ...record, name: randomName() });
+    } catch (error) {
+      if (!(error instanceof BerthError && error.kind === "conflict") || tries === nameTries) throw error;
+    }
+  }
+}
+
+/** Files that mounts lie on belong to a layer of their own, so that neither `diff` nor `commit` shows them, as in Docker. */
+function makeMountPoints(init: string, mounts: readonly ContainerMount[]): void {
+  for (const path of ["dev/pts", "dev/shm", "proc", "sys", "etc"]) {
+    mkdirSync(join(init, path), { recursive: true, mode: 0o755 });
+  }
+  for (const path of [".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf"]) {
+    writeFileSync(join(init, path), "", { mode: 0o755 });
+  }
+  for (const { kind, source, target } of mounts)
+    if (kind === "volume" && source !== "") mkdirSync(join(init, dirname(target)), { recursive: true });
+}

@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import type { Host } from "../host/host.ts";
+import { type Lock, lock } from "../host/lock.ts";
+import type { ImageDeps } from "../image/images.ts";
+import type { Database } from "../metadata/database.ts";
+import type { Networks } from "../network/networks.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Volumes } from "../volume/volumes.ts";
+import type { Records } from "./records.ts";
+
+/** What the container room works with. */
+export interface ContainerDeps extends ImageDeps, Records {
+  readonly host: Host;
+  readonly db: Database;
+  readonly state: Database;
+  readonly runtime: Runtime;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  /** What conmon runs when container `id` has ended. */
+  readonly exitCommand: (id: string) => readonly [string, ...string[]];
+}
+
+/** The container's bundle: gone when it isn't running. */
+export function bundlePath(deps: { readonly host: Host }, id: string): string {
+  return join(deps.host.runRoot, "containers", id);
+}
+
+/** Where exit codes are left, one file per container. */
+export function exitDirectory(deps: { readonly host: Host }): string {
+  return join(deps.host.runRoot, "exits");
+}
+
+/** One command at a time changes a container's state: one upper directory, one mount. */
+export function lockContainer(deps: { readonly host: Host }, id: string): Promise<Lock> {
+  return lock(deps.host.syscalls, join(deps.host.runRoot, "locks", id));
+}
+
+/** Held by whoever waits for a container in the foreground and will clean up after it: the exit command need not start then. */
+export function attendancePath(deps: { readonly host: Host }, id: string): string {
+  return join(deps.host.runRoot, "attended", id);
+}

@@ -1,0 +1,138 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { BerthError, isKind } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import { isAlive } from "../host/process.ts";
+import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
+import type { Container } from "./container.ts";
+import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
+import { deleteContainer, endedRuns, findContainer, recordEnd, runOf } from "./records.ts";
+
+const sigkill = 9;
+/** Milliseconds between SIGKILL and the end of a process that the kernel still holds on to. */
+const killPatience = 10_000;
+
+/**
+ * Settle a container whose process has ended: record how, free its address, its cgroup and its bundle, and remove it
+ * where it was run with `--rm`. Done already, or still running: nothing happens. Any process may do it.
+ */
+export async function settleEnd(deps: ContainerDeps, id: string): Promise<void> {
+  using _lock = await lockContainer(deps, id);
+  const run = runOf(deps, id);
+  if (run === undefined || isAlive(run.pid, run.start_time)) return;
+  const { code, oomKilled } = await waitExit(exitPlace(deps, id));
+  await deps.runtime.delete(id, { force: true });
+  await deps.networks.release(id);
+  await rm(bundlePath(deps, id), { recursive: true, force: true });
+  await rm(attendancePath(deps, id), { force: true });
+  const container = recorded(deps, id);
+  if (container?.request.autoRemove === true) await erase(deps, container);
+  const startedAt = run.started_at;
+  await recordEnd(deps, id, { code, oomKilled, startedAt, finishedAt: new Date().toISOString() });
+}
+
+/** Settle every container whose process ended unseen, before anything is told of them. */
+export async function settleAll(deps: ContainerDeps): Promise<void> {
+  for (const id of endedRuns(deps)) await settleEnd(deps, id);
+}
+
+/** Wait until a container isn't running. @returns its exit code; 0 for one that has never run, as Docker */
+export async function waitForEnd(deps: ContainerDeps, id: string, operation: Operation = {}): Promise<number> {
+  const run = runOf(deps, id);
+  if (run !== undefined) {
+    const status = await exitOf(deps, id, operation);
+    await settleEnd(deps, id);
+    return status.code;
+  }
+  const { state } = findContainer(deps, id);
+  return state.status === "exited" ? state.code : 0;
+}
+
+/** Ask a container to end by its stop signal, and kill it when it hasn't after `timeout` seconds; -1 waits forever. */
+export async function stopContainer(
+  deps: ContainerDeps,
+  id: string,
+  options: { readonly signal: number; readonly timeout: number },
+): Promise<void> {
+  if (runOf(deps, id) === undefined) return;
+  await deps.runtime.kill(id, options.signal);
+  if (options.timeout >= 0) {
+    const limit = AbortSignal.timeout(options.timeout * 1000);
+    try {
+      await exitOf(deps, id, { signal: limit });
+    } catch (error) {
+      if (!limit.aborted) throw error;
+      await deps.runtime.kill(id, sigkill);
+    }
+  }
+  await exitOf(deps, id, {});
+  await settleEnd(deps, id);
+}
+
+/** Kill a container and wait for its end. */
+export async function killToEnd(deps: ContainerDeps, id: string): Promise<void> {
+  if (runOf(deps, id) === undefined) return;
+  await deps.runtime.kill(id, sigkill);
+  await exitOf(deps, id, { signal: AbortSignal.timeout(killPatience) });
+  await settleEnd(deps, id);
+}
+
+/**
+ * Delete a container with its read-write layer, and its anonymous volumes when asked.
+ *
+ * @throws {BerthError} conflict, in Docker's words, when it runs and `force` isn't given
+ */
+export async function removeContainer(
+  deps: ContainerDeps,
+  id: string,
+  options: { readonly force: boolean; readonly volumes: boolean },
+): Promise<void> {
+  const { state, name } = findContainer(deps, id);
+  if (state.status === "running" || state.status === "paused") {
+    if (!options.force) {
+      const advice = state.status === "paused" ? "unpause and then stop" : "stop";
+      throw new BerthError(
+        "conflict",
+        `cannot remove container "${name}": container is ${state.status}: ${advice} the container before removing or force remove`,
+      );
+    }
+    await killToEnd(deps, id);
+  }
+  using _lock = await lockContainer(deps, id);
+  const container = recorded(deps, id);
+  if (container !== undefined) await erase(deps, container, options.volumes);
+}
+
+async function erase(deps: ContainerDeps, container: Container, volumes = true): Promise<void> {
+  const { id, config } = container;
+  await deleteContainer(deps, id);
+  await deps.snapshotter.remove(id);
+  await rm(container.directory, { recursive: true, force: true });
+  await rm(join(exitDirectory(deps), id), { force: true });
+  await rm(join(deps.host.runRoot, "locks", id), { force: true });
+  if (!volumes) return;
+  for (const { kind, name } of config.mounts) {
+    if (kind === "volume" && name !== undefined && deps.volumes.get(name).anonymous) await deps.volumes.remove(name);
+  }
+}
+
+/** The exit status, also when another process settles the container and takes the bundle away while this one waits. */
+async function exitOf(deps: ContainerDeps, id: string, operation: Operation): Promise<ExitStatus> {
+  const status = await waitExit(exitPlace(deps, id), operation);
+  const container = recorded(deps, id);
+  if (status.code === 255 && container?.state.status === "exited") return container.state;
+  return readExit(exitPlace(deps, id)) ?? status;
+}
+
+function exitPlace(deps: ContainerDeps, id: string): Parameters<typeof readExit>[0] {
+  return { id, exitDirectory: exitDirectory(deps), bundle: bundlePath(deps, id) };
+}
+
+function recorded(deps: ContainerDeps, id: string): Container | undefined {
+  try {
+    return findContainer(deps, id);
+  } catch (error) {
+    if (isKind(error, "not-found")) return undefined;
+    throw error;
+  }
+}

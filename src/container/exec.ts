@@ -1,0 +1,58 @@
+import { BerthError } from "../base/errors.ts";
+import { dockerCapabilities } from "../runtime/capabilities.ts";
+import type { ExecIO } from "../runtime/exec-process.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { environmentOf, userIn } from "./process.ts";
+import { findContainer } from "./records.ts";
+
+/** One more process in a running container. */
+export interface ExecRequest {
+  readonly args: readonly string[];
+  /** `NAME=value`, on top of the container's. */
+  readonly env: readonly string[];
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly terminal: boolean;
+}
+
+/**
+ * Run a process in a container, to its end.
+ *
+ * @returns its exit code
+ * @throws {BerthError} conflict `container … is not running`; {@link StartError} with 126 or 127
+ */
+export async function execInContainer(
+  deps: ContainerDeps,
+  id: string,
+  { request, io }: { readonly request: ExecRequest; readonly io: ExecIO },
+): Promise<number> {
+  const container = findContainer(deps, id);
+  const { config, state } = container;
+  if (state.status === "paused") {
+    throw new BerthError("conflict", `Container ${id} is paused, unpause the container before exec`);
+  }
+  if (state.status !== "running") throw new BerthError("conflict", `container ${container.id} is not running`);
+  const snapshot = await deps.snapshotter.open(container.id);
+  const { user, home } = userIn(snapshot.view(), request.user ?? config.User ?? "", container.request.groupAdd);
+  const capabilities = dockerCapabilities({
+    add: container.request.capAdd,
+    drop: container.request.capDrop,
+    privileged: container.request.privileged,
+    uid: user.uid,
+  });
+  const process = {
+    terminal: request.terminal,
+    user,
+    args: request.args,
+    env: environmentOf(config.Env ?? [], {
+      home,
+      hostname: config.hostname,
+      terminal: request.terminal,
+      extra: request.env,
+    }),
+    cwd: request.workingDir ?? (config.WorkingDir || "/"),
+    capabilities,
+    noNewPrivileges: container.request.securityOpt.includes("no-new-privileges"),
+  };
+  return await deps.runtime.exec(container.id, process, io);
+}

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import type { RunConfig } from "../oci/image-config.ts";
+import { type ContainerRequest, defaultRequest } from "./request.ts";
+import { defaultPath, mergeEnv, settleConfig } from "./settle.ts";
+
+const settle = (request: Partial<ContainerRequest>, image: RunConfig) =>
+  settleConfig({
+    id: "ab".repeat(32),
+    request: { ...defaultRequest("x"), ...request },
+    image,
+    mounts: [],
+    hostHostname: "host",
+  });
+
+test.each([
+  ["the image's command", {}, { Cmd: ["sh"] }, ["sh"]],
+  ["a command in its place", { command: ["ls", "-l"] }, { Cmd: ["sh"] }, ["ls", "-l"]],
+  ["the entrypoint with the default arguments", {}, { Entrypoint: ["echo"], Cmd: ["a"] }, ["echo", "a"]],
+  ["the entrypoint with other arguments", { command: ["b"] }, { Entrypoint: ["echo"], Cmd: ["a"] }, ["echo", "b"]],
+  ["another entrypoint, which drops CMD", { entrypoint: ["cat"] }, { Entrypoint: ["echo"], Cmd: ["a"] }, ["cat"]],
+  ["an entrypoint that was reset", { entrypoint: [""], command: ["ls"] }, { Entrypoint: ["echo"] }, ["ls"]],
+] as const)("runs %s", (_, request, image, args) => {
+  expect(settle(request, image).args).toEqual(args);
+});
+
+test("refuses a container that has nothing to run", () => {
+  expect(() => settle({}, {})).toThrow("no command specified");
+  expect(() => settle({ entrypoint: [""] }, { Cmd: ["sh"] })).toThrow("no command specified");
+});
+
+test("names the host after the container, the request or the machine", () => {
+  expect(settle({}, { Cmd: ["sh"] }).hostname).toBe("abababababab");
+  expect(settle({ hostname: "web" }, { Cmd: ["sh"] }).hostname).toBe("web");
+  expect(settle({ network: "host" }, { Cmd: ["sh"] }).hostname).toBe("host");
+});
+
+test("later variables take the place of earlier ones, and Docker's PATH is the ground", () => {
+  expect(settle({ env: ["A=2", "C=3"] }, { Cmd: ["sh"], Env: ["A=1", "B=1"] }).Env).toEqual([
+    defaultPath,
+    "A=2",
+    "B=1",
+    "C=3",
+  ]);
+  expect(mergeEnv(["A=1", "B=2"], ["A"])).toEqual(["B=2"]);
+});

@@ -1,0 +1,72 @@
+import { BerthError } from "../base/errors.ts";
+import { shortID } from "../base/ids.ts";
+import type { RunConfig } from "../oci/image-config.ts";
+import type { ContainerConfig, ContainerMount } from "./container.ts";
+import type { ContainerRequest } from "./request.ts";
+
+/** Docker's PATH where neither image nor user sets one. */
+export const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What {@link settleConfig} puts together. */
+export interface SettleInput {
+  readonly id: string;
+  readonly request: ContainerRequest;
+  readonly image: RunConfig;
+  readonly mounts: readonly ContainerMount[];
+  /** Name of this machine, for `--network host`. */
+  readonly hostHostname: string;
+}
+
+/**
+ * Put a request and an image's config together.
+ *
+ * @throws {BerthError} invalid-argument `no command specified`, when neither gives anything to run
+ */
+export function settleConfig(input: SettleInput): ContainerConfig {
+  const { id, request, image, mounts } = input;
+  const { entrypoint, command } = commandOf(request, image);
+  const args = [...entrypoint, ...command];
+  if (args.length === 0) throw new BerthError("invalid-argument", "no command specified");
+  const hostname = request.hostname ?? (request.network === "host" ? input.hostHostname : shortID(id));
+  const workingDir = request.workingDir ?? image.WorkingDir ?? "";
+  const user = request.user ?? image.User ?? "";
+  const stopSignal = request.stopSignal ?? image.StopSignal;
+  return {
+    ...image,
+    User: user,
+    Env: mergeEnv([defaultPath], image.Env ?? [], request.env),
+    Entrypoint: entrypoint,
+    Cmd: command,
+    WorkingDir: workingDir,
+    Labels: { ...image.Labels, ...request.labels },
+    ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    args,
+    hostname,
+    mounts,
+  };
+}
+
+/** An entrypoint of the request drops the image's CMD; a command replaces it. @see Dockerfile reference, "Understand how CMD and ENTRYPOINT interact" */
+function commandOf(
+  request: ContainerRequest,
+  image: RunConfig,
+): { entrypoint: readonly string[]; command: readonly string[] } {
+  if (request.entrypoint !== undefined) {
+    return { entrypoint: request.entrypoint.filter((word) => word !== ""), command: request.command };
+  }
+  const command = request.command.length > 0 ? request.command : (image.Cmd ?? []);
+  return { entrypoint: image.Entrypoint ?? [], command };
+}
+
+/** Environments on top of each other: a later `NAME=value` takes the place of an earlier one of that name; a bare `NAME` removes it. */
+export function mergeEnv(...environments: readonly (readonly string[])[]): readonly string[] {
+  const merged = new Map<string, string>();
+  for (const line of environments.flat()) {
+    const name = nameOf(line);
+    if (line.includes("=")) merged.set(name, line);
+    else merged.delete(name);
+  }
+  return [...merged.values()];
+}
+
+const nameOf = (line: string): string => line.split("=", 1)[0] ?? line;

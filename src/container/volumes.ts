@@ -1,0 +1,67 @@
+import { lstatSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { bytesOf } from "../archive/byte-string.ts";
+import { Copier } from "../archive/copy-tree.ts";
+import { BerthError } from "../base/errors.ts";
+import type { MergedTree } from "../snapshot/merged-tree.ts";
+import { createBindSource } from "../volume/bind-source.ts";
+import type { ContainerMount } from "./container.ts";
+import type { ContainerDeps } from "./deps.ts";
+import type { VolumeRequest } from "./request.ts";
+
+/** Make or find what a container mounts: what was asked for, and an anonymous volume for every other VOLUME of its image. */
+export async function prepareMounts(
+  deps: ContainerDeps,
+  requests: readonly VolumeRequest[],
+  image: { readonly volumes: readonly string[]; readonly tree: MergedTree },
+): Promise<readonly ContainerMount[]> {
+  const taken = new Set(requests.map(({ target }) => target));
+  const declared = image.volumes
+    .filter((target) => !taken.has(target))
+    .map((target): VolumeRequest => ({ kind: "volume", target, readonly: false, createSource: false, noCopy: false }));
+  const mounts: ContainerMount[] = [];
+  for (const request of [...requests, ...declared]) {
+    mounts.push(request.kind === "bind" ? prepareBind(request) : await prepareVolume(deps, request, image.tree));
+  }
+  return mounts;
+}
+
+function prepareBind(request: VolumeRequest): ContainerMount {
+  const { source = "", target, readonly, propagation = "rprivate", createSource } = request;
+  if (createSource) createBindSource(source);
+  else if (statSync(source, { throwIfNoEntry: false }) === undefined) {
+    throw new BerthError(
+      "invalid-argument",
+      `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+    );
+  }
+  return { kind: "bind", source, target, readonly, propagation };
+}
+
+async function prepareVolume(deps: ContainerDeps, request: VolumeRequest, tree: MergedTree): Promise<ContainerMount> {
+  const { source, target, readonly, noCopy } = request;
+  const volume = await deps.volumes.create(source === undefined ? {} : { name: source });
+  if (!noCopy && readdirSync(volume.mountpoint).length === 0) fillVolume(deps, volume.mountpoint, { tree, target });
+  return { kind: "volume", name: volume.name, source: volume.mountpoint, target, readonly, propagation: "" };
+}
+
+/** Docker's copy-up: an empty volume gets what the image has at its mount point, with the directory's own mode and owner. */
+function fillVolume(
+  deps: ContainerDeps,
+  mountpoint: string,
+  { tree, target }: { tree: MergedTree; target: string },
+): void {
+  const entry = tree.stat(target);
+  if (entry === undefined || entry.kind !== "dir") return;
+  const copier = new Copier({ syscalls: deps.host.syscalls });
+  copyMerged(copier, tree, { from: entry.path, to: mountpoint });
+  copier.finish();
+}
+
+function copyMerged(copier: Copier, tree: MergedTree, { from, to }: { from: string; to: string }): void {
+  const entry = tree.lstat(from);
+  if (entry === undefined) return;
+  copier.copy(bytesOf(entry.source), bytesOf(to), lstatSync(entry.source, { bigint: true }));
+  if (entry.kind !== "dir") return;
+  for (const name of tree.readdir(from)) copyMerged(copier, tree, { from: join(from, name), to: join(to, name) });
+}

@@ -1,0 +1,107 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Operation } from "../base/operation.ts";
+import type { BuildOptions, BuildResult } from "../build/build.ts";
+import { type Containers, openContainers } from "../container/containers.ts";
+import type { ContainerDeps } from "../container/deps.ts";
+import { attendancePath } from "../container/deps.ts";
+import { openContent } from "../content/content.ts";
+import type { Finding } from "../host/doctor.ts";
+import { type Host, openHost, type Places } from "../host/host.ts";
+import { openDatabase, openState } from "../metadata/open.ts";
+import { type Networks, openNetworks } from "../network/networks.ts";
+import { openRuntime } from "../runtime/runtime.ts";
+import { openSnapshotter } from "../snapshot/snapshotter.ts";
+import { openVolumes, type Volumes } from "../volume/volumes.ts";
+import { type Images, openImages } from "./images.ts";
+
+/** The front door: one object per process, closed with `await using`. */
+export interface Engine extends AsyncDisposable {
+  readonly places: Required<Places>;
+  readonly images: Images;
+  readonly containers: Containers;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  /** Build an image from a Dockerfile. @throws {BuildError} */
+  build(options: BuildOptions): Promise<BuildResult>;
+  /** Forget what earlier builds left, and delete the layers that nothing else needs. @returns bytes freed */
+  pruneBuilds(operation?: Operation): Promise<number>;
+  /** What this machine offers, and how to mend what is missing. */
+  doctor(): Promise<readonly Finding[]>;
+}
+
+/**
+ * Open an engine. The places are made when they aren't there.
+ *
+ * @throws {BerthError} failed-precondition, when a newer berth wrote the store
+ */
+export async function openEngine(places: Places = {}): Promise<Engine> {
+  const host = openHost(places);
+  await using stack = new AsyncDisposableStack();
+  const [db, state] = await Promise.all([openDatabase(host), openState(host)]);
+  stack.use(db);
+  stack.use(state);
+  const snapshotter = openSnapshotter(host, db);
+  const networks = openNetworks({ host, database: db, state });
+  const volumes = openVolumes(host, db);
+  const shared = { host, db, content: openContent(host), snapshotter };
+  const runtime = openRuntime(host);
+  const deps: ContainerDeps = {
+    ...shared,
+    state,
+    runtime,
+    networks,
+    volumes,
+    directoryOf: (id) => join(host.root, "containers", id),
+    endpointOf: networks.endpointOf,
+    exitCommand: (id) => exitCommand(host, id),
+  };
+  stack.defer(() => snapshotter.flush());
+  const owned = stack.move();
+  return {
+    places: { root: host.root, runRoot: host.runRoot },
+    images: openImages(deps),
+    containers: openContainers(deps),
+    networks,
+    volumes,
+    build: async (options) => {
+      const { build } = await import("../build/build.ts");
+      return await build({ ...shared, runtime, networks }, options);
+    },
+    pruneBuilds: async (operation) => {
+      await db.write((sql) => sql.run("DELETE FROM build_record"));
+      return (await snapshotter.collect(operation)).bytes;
+    },
+    doctor: async () => {
+      const { examine } = await import("../host/doctor.ts");
+      return await examine(host);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Start a berth that settles a container's end, unless somebody in the foreground attends to it: flock(1) is quicker to start. */
+function exitCommand(host: Host, id: string): readonly [string, ...string[]] {
+  const attended = attendancePath({ host }, id);
+  return [
+    "flock",
+    "--nonblock",
+    attended,
+    commandPath(),
+    "--root",
+    host.root,
+    "--run-root",
+    host.runRoot,
+    "internal-exited",
+    id,
+  ];
+}
+
+/** The command that belongs to this library: `bin/berth` of the package. */
+function commandPath(): string {
+  for (let directory = dirname(fileURLToPath(import.meta.url)); ; directory = dirname(directory)) {
+    const path = join(directory, "bin", "berth");
+    if (existsSync(path) || directory === "/") return path;
+  }
+}
