@@ -152,7 +152,7 @@ function writeNetworkFiles(
     hostname: config.hostname,
     hostNetwork: request.network === "host",
     ...(endpoint === undefined ? {} : { address: endpoint.address, gateway: endpoint.gateway }),
-    dns: { servers: request.dns },
+    dns: { servers: request.dns, search: [], options: [] },
     extraHosts: request.extraHosts,
     host: readHostFiles(),
   });

@@ -54,7 +54,7 @@ export async function openEngine(places: Places = {}): Promise<Engine> {
     networks,
     volumes,
     directoryOf: (id) => join(host.root, "containers", id),
-    endpointOf: networks.endpointOf,
+    endpointOf: (id) => networks.endpoints(id)[0],
     exitCommand: (id) => exitCommand(host, id),
   };
   stack.defer(() => snapshotter.flush());

@@ -44,7 +44,11 @@ export function imageHistory(deps: ImageDeps, nameOrID: string): readonly Histor
 function ancestors(deps: ImageDeps, image: Image): ReadonlyMap<number, Image> {
   const stored = new Map(listImages(deps).map((each) => [each.id, each]));
   const found = new Map<number, Image>();
-  for (let next: Image | undefined = image; next !== undefined && !found.has(lengthOf(next)); next = parentOf(stored, next)) {
+  for (
+    let next: Image | undefined = image;
+    next !== undefined && !found.has(lengthOf(next));
+    next = parentOf(stored, next)
+  ) {
     found.set(lengthOf(next), next);
   }
   return found;

@@ -82,7 +82,7 @@ export async function storeConfig(deps: ImageDeps, bytes: Buffer, options: Creat
   const config = parseImageConfig(bytes);
   const chains = chainIDs(config.rootfs.diff_ids);
   const layers = chains.map((chain) => deps.snapshotter.find(chain));
-  const missing = layers.findIndex((layer) => layer === undefined);
+  const missing = layers.indexOf(undefined);
   if (missing >= 0) throw new BerthError("not-found", `layer ${chains[missing]} does not exist`);
   await deps.snapshotter.flush();
   const id = await deps.content.put(bytes);
@@ -158,7 +158,10 @@ function pointReference(sql: Parameters<Parameters<Database["write"]>[0]>[0], re
 
 function toImage(deps: ImageDeps, row: ImageRow): Image {
   const references = deps.db.read((sql) =>
-    sql.all<{ reference: string }>("SELECT reference FROM image_reference WHERE image_id = ? ORDER BY reference", row.id),
+    sql.all<{ reference: string }>(
+      "SELECT reference FROM image_reference WHERE image_id = ? ORDER BY reference",
+      row.id,
+    ),
   );
   return {
     id: row.id,

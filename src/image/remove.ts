@@ -22,7 +22,11 @@ export interface RemoveOptions {
  *
  * @throws {BerthError} not-found; conflict, in Docker's words, when a container or a child uses it
  */
-export async function removeImage(deps: ImageDeps, nameOrID: string, options: RemoveOptions): Promise<readonly Removed[]> {
+export async function removeImage(
+  deps: ImageDeps,
+  nameOrID: string,
+  options: RemoveOptions,
+): Promise<readonly Removed[]> {
   const lines = await deps.db.write((sql) => {
     const id = resolveImageID(sql, nameOrID);
     if (id === undefined) throw noSuchImage(nameOrID);
@@ -58,9 +62,11 @@ function removeWhole(sql: Sql, target: Target): readonly Removed[] {
     // The name goes in any case; the image stays for whoever needs it, without a word, as in Docker.
     return running !== undefined || child !== undefined || users.length > 0 ? lines : [...lines, ...drop(sql, id)];
   }
-  if (running !== undefined) throw inUse(id, "cannot be forced", `image is being used by running container ${shortID(running)}`);
+  if (running !== undefined)
+    throw inUse(id, "cannot be forced", `image is being used by running container ${shortID(running)}`);
   if (child !== undefined) throw inUse(id, "cannot be forced", "image has dependent child images");
-  if (!options.force && names.length > 1) throw inUse(id, "must be forced", "image is referenced in multiple repositories");
+  if (!options.force && names.length > 1)
+    throw inUse(id, "must be forced", "image is referenced in multiple repositories");
   const [user] = users;
   if (!options.force && user !== undefined) {
     throw inUse(id, "must be forced", `image is being used by stopped container ${shortID(user)}`);

@@ -33,7 +33,7 @@ export interface Networks {
   /** Forget a container that has ended: its addresses are free again. */
   release(containerID: string): Promise<void>;
   /** The networks that a container is in. */
-  endpoints(containerID: string): Promise<readonly Endpoint[]>;
+  endpoints(containerID: string): readonly Endpoint[];
 }
 
 /** What {@link openNetworks} stands on. */
@@ -68,11 +68,11 @@ export function openNetworks(deps: NetworkDeps): Networks {
     },
     release: (containerID) =>
       deps.state.write((sql) => void sql.run("DELETE FROM endpoint WHERE container_id = ?", containerID)),
-    endpoints: async (containerID) => {
+    endpoints: (containerID) => {
       const rows = deps.state.read((sql) =>
         sql.all<EndpointRow>("SELECT * FROM endpoint WHERE container_id = ? ORDER BY network_id", containerID),
       );
-      const networks = rows.length > 0 ? await list() : [];
+      const networks = deps.database.read(allRows).map((row) => toNetwork(row, bridge));
       return rows.flatMap((row) => {
         const network = networks.find(({ id }) => id === row.network_id);
         return network?.subnet === undefined

@@ -1,0 +1,99 @@
+import { statfsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { release } from "node:os";
+import { BerthError, codeOf } from "../base/errors.ts";
+import { exec } from "./exec.ts";
+import type { Host } from "./host.ts";
+
+/** One line of `berth doctor`. */
+export interface Finding {
+  readonly name: string;
+  readonly value: string;
+  /** `missing` is something that berth needs, `warning` something that some commands need. */
+  readonly status: "ok" | "missing" | "warning";
+  /** The exact command that mends it. */
+  readonly remedy?: string;
+}
+
+interface Program {
+  readonly name: string;
+  /** Debian's package. */
+  readonly package: string;
+  readonly version: readonly string[];
+  readonly needed: boolean;
+}
+
+const programs: readonly Program[] = [
+  { name: "crun", package: "crun", version: ["--version"], needed: true },
+  { name: "conmon", package: "conmon", version: ["--version"], needed: true },
+  { name: "unshare", package: "util-linux", version: ["--version"], needed: true },
+  { name: "mount", package: "mount", version: ["--version"], needed: true },
+  { name: "flock", package: "util-linux", version: ["--version"], needed: true },
+  { name: "ip", package: "iproute2", version: ["-V"], needed: true },
+  { name: "nft", package: "nftables", version: ["--version"], needed: true },
+  { name: "runc", package: "runc", version: ["--version"], needed: false },
+  { name: "xz", package: "xz-utils", version: ["--version"], needed: false },
+];
+
+const neededControllers = ["cpu", "cpuset", "memory", "pids"];
+const gibibyte = 2 ** 30;
+
+/** Look at what this machine offers, in the order that `berth doctor` prints. */
+export async function examine(host: Host): Promise<readonly Finding[]> {
+  return [
+    { name: "kernel", value: release(), status: "ok" },
+    { name: "node", value: process.version, status: "ok" },
+    cgroups(host),
+    controllers(host),
+    await overlay(),
+    await userNamespaces(),
+    ...(await Promise.all(programs.map(program))),
+    store(host),
+    { name: "run state", value: host.runRoot, status: "ok" },
+  ];
+}
+
+function cgroups({ cgroup }: Host): Finding {
+  return { name: "cgroups", value: `v${cgroup.version}${cgroup.hybrid ? " (hybrid)" : ""}`, status: "ok" };
+}
+
+function controllers({ cgroup }: Host): Finding {
+  const missing = neededControllers.filter((name) => !cgroup.controllers.includes(name));
+  const value = cgroup.controllers.join(" ");
+  if (missing.length === 0) return { name: "controllers", value, status: "ok" };
+  return { name: "controllers", value: `${value} (without ${missing.join(", ")})`, status: "warning" };
+}
+
+async function overlay(): Promise<Finding> {
+  const known = (await readFile("/proc/filesystems", "utf8")).includes("\toverlay\n");
+  if (known) return { name: "overlay", value: "yes", status: "ok" };
+  return { name: "overlay", value: "no", status: "missing", remedy: "modprobe overlay" };
+}
+
+async function userNamespaces(): Promise<Finding> {
+  try {
+    const most = Number(await readFile("/proc/sys/user/max_user_namespaces", "utf8"));
+    if (most > 0) return { name: "user namespaces", value: `up to ${most}`, status: "ok" };
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+  const remedy = "sysctl -w user.max_user_namespaces=15000";
+  return { name: "user namespaces", value: "no", status: "warning", remedy };
+}
+
+async function program({ name, package: debian, version, needed }: Program): Promise<Finding> {
+  try {
+    const { stdout, stderr } = await exec([name, ...version]);
+    const found = /\d+\.\d+(?:\.\d+)*|iproute2-[\d.]+/.exec(stdout || stderr)?.[0] ?? "found";
+    return { name, value: found, status: "ok" };
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    const remedy = `apt-get install -y ${debian}`;
+    return { name, value: "not found", status: needed ? "missing" : "warning", remedy };
+  }
+}
+
+function store({ root }: Host): Finding {
+  const { bavail, bsize } = statfsSync(root);
+  return { name: "store", value: `${root} (${((bavail * bsize) / gibibyte).toFixed(1)} GiB free)`, status: "ok" };
+}
