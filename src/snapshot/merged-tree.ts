@@ -1,7 +1,13 @@
-import type { Stats } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, readlinkSync, readSync, type Stats } from "node:fs";
+import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
+import { type FileKind, kindOf } from "../archive/file-kind.ts";
+import { linkLimit } from "../archive/safe-path.ts";
+import { BerthError } from "../base/errors.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+import { LayerStack } from "./layer-stack.ts";
 
 /** What kind of file an entry is. */
-export type EntryKind = "file" | "dir" | "symlink" | "char" | "block" | "fifo" | "socket";
+export type EntryKind = FileKind;
 
 /** One file of a merged tree. */
 export interface TreeEntry {
@@ -13,16 +19,110 @@ export interface TreeEntry {
   readonly stats: Stats;
 }
 
-/** Layers seen as one file system, whiteouts applied, read without a mount. No path leads out of it. */
+/**
+ * Layers seen as one file system, whiteouts applied, read without a mount. No path leads out of it.
+ *
+ * Names that are no UTF-8 have a character of U+DC80 to U+DCFF for each byte that isn't; `bytesOf` and `pathOf` give what
+ * the file system takes.
+ */
 export interface MergedTree {
-  /** The entry at `path`, a symlink in the last place not followed; undefined when nothing is there. */
+  /** The entry at `path`, a symlink in the last place not followed (but on the way); undefined when nothing is there. */
   lstat(path: string): TreeEntry | undefined;
   /** The entry at `path`, every symlink followed inside the root; undefined when nothing is there. */
   stat(path: string): TreeEntry | undefined;
-  /** `path` with every symlink resolved inside the root; what doesn't exist is kept as written. */
+  /**
+   * `path` with every symlink resolved inside the root; what doesn't exist is kept as written.
+   *
+   * @throws {BerthError} invalid-argument, when it leads through more than 255 links
+   */
   resolve(path: string): string;
-  /** Names in a directory, sorted; empty when it is none. */
+  /** Names in a directory, links to it followed, in the order of their bytes; empty when it is none. */
   readdir(path: string): readonly string[];
   /** The bytes of a regular file, links followed. @throws {BerthError} not-found; invalid-argument, over `limit` bytes */
   readFile(path: string, limit: number): Buffer;
+}
+
+/** Directories of a tree, absolute. */
+export interface TreeLayers {
+  /** Never written while they are read, the topmost first. */
+  readonly layers: readonly string[];
+  /** On top of them, and being written: what it has is looked up anew each time. */
+  readonly upper?: string;
+}
+
+/** The merged view of layers in overlayfs's form. */
+export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): MergedTree {
+  const stack = new LayerStack(syscalls, {
+    layers: layers.map(bytesOf),
+    ...(upper === undefined ? {} : { upper: bytesOf(upper) }),
+  });
+  return {
+    lstat: (path) => entryAt(stack, resolveParents(stack, path)),
+    stat: (path) => entryAt(stack, resolve(stack, bytesOf(path))),
+    resolve: (path) => `/${textOf(resolve(stack, bytesOf(path)))}`,
+    readdir: (path) => stack.names(resolve(stack, bytesOf(path))).map(textOf),
+    readFile: (path, limit) => readFile(stack, path, limit),
+  };
+}
+
+function entryAt(stack: LayerStack, path: ByteString): TreeEntry | undefined {
+  const file = stack.find(path);
+  if (file === undefined) return undefined;
+  const stats = lstatSync(pathOf(file.source));
+  return { path: `/${textOf(path)}`, source: textOf(file.source), kind: kindOf(stats), stats };
+}
+
+/** All but the last component; `..` in the last place is a way, not a name. */
+function resolveParents(stack: LayerStack, path: string): ByteString {
+  const components = bytesOf(path)
+    .split("/")
+    .filter((component) => component !== "" && component !== ".");
+  const last = components.at(-1);
+  if (last === undefined || last === "..") return resolve(stack, components.join("/"));
+  return childOf(resolve(stack, components.slice(0, -1).join("/")), last);
+}
+
+/** As if the root were `/`: `..` in it stays there. */
+function resolve(stack: LayerStack, path: ByteString): ByteString {
+  let at: ByteString = "";
+  const rest = path.split("/").reverse();
+  for (let links = 0; rest.length > 0; ) {
+    const component = rest.pop() ?? "";
+    if (component === "" || component === ".") continue;
+    if (component === "..") {
+      at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
+      continue;
+    }
+    const next = childOf(at, component);
+    const file = stack.find(next);
+    if (file?.stats.isSymbolicLink() !== true) {
+      at = next;
+      continue;
+    }
+    if (++links > linkLimit) throw new BerthError("invalid-argument", `too many links in /${textOf(path)}`);
+    const target = readlinkSync(pathOf(file.source), "latin1");
+    if (target.startsWith("/")) at = "";
+    rest.push(...target.split("/").reverse());
+  }
+  return at;
+}
+
+function childOf(directory: ByteString, name: ByteString): ByteString {
+  return directory === "" ? name : `${directory}/${name}`;
+}
+
+function readFile(stack: LayerStack, path: string, limit: number): Buffer {
+  const file = stack.find(resolve(stack, bytesOf(path)));
+  if (file?.stats.isFile() !== true) throw new BerthError("not-found", `${path}: no such file`);
+  const fd = openSync(pathOf(file.source), constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    // One byte more than it should have tells a file that has grown.
+    const buffer = Buffer.alloc(Math.min(Number(file.stats.size), limit) + 1);
+    let used = 0;
+    for (let read = 1; read > 0 && used < buffer.length; used += read) read = readSync(fd, buffer, { offset: used });
+    if (used > limit) throw new BerthError("invalid-argument", `${path} is larger than ${limit} bytes`);
+    return buffer.subarray(0, used);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -45,7 +45,6 @@ export interface Collected {
   readonly bytes: number;
 }
 
-
 /** A committed snapshot. */
 export interface Layer {
   readonly chainID: ChainID;

@@ -1,0 +1,122 @@
+import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
+import { type ByteString, pathOf } from "../archive/byte-string.ts";
+import { isOpaque, isWhiteout } from "../archive/whiteout.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+
+/** A file of a {@link LayerStack}. */
+export interface StackFile {
+  /** Where it lies on this machine. */
+  readonly source: ByteString;
+  readonly stats: BigIntStats;
+}
+
+/** The directories that make up a stack of layers, in overlayfs's form. */
+export interface LayerPaths {
+  /** Absolute; never written while they are read. The topmost first. */
+  readonly layers: readonly ByteString[];
+  /** On top of them, and being written: nothing about it is remembered. */
+  readonly upper?: ByteString;
+}
+
+/**
+ * Layers seen as one, whiteouts and opaque directories applied. Paths are relative to the root, `""` for itself, clean, and
+ * no link in them is followed.
+ */
+export class LayerStack {
+  readonly #syscalls: Syscalls;
+  readonly #paths: LayerPaths;
+  /** For a directory: where the layers have it, topmost first. Empty where there is none. */
+  readonly #directories: Map<ByteString, readonly ByteString[]> = new Map();
+
+  constructor(syscalls: Syscalls, paths: LayerPaths) {
+    this.#syscalls = syscalls;
+    this.#paths = paths;
+    this.#directories.set("", paths.layers);
+  }
+
+  /** The file at `path`, or undefined. */
+  find(path: ByteString): StackFile | undefined {
+    const { found, below } = this.#inUpper(path);
+    return found ?? (below ? this.#inLayers(path) : undefined);
+  }
+
+  /** Names in the directory `path`, in the order of their bytes; empty where it is none. */
+  names(path: ByteString): readonly ByteString[] {
+    const { found, below } = this.#inUpper(path);
+    const directories: ByteString[] = found?.stats.isDirectory() === true ? [found.source] : [];
+    if (below) directories.push(...this.#directoriesOf(path));
+    // A whiteout hides its namesakes further down, and no others.
+    const names = new Map<ByteString, boolean>();
+    for (const directory of directories) {
+      for (const entry of readdirSync(pathOf(directory), { encoding: "latin1", withFileTypes: true })) {
+        if (names.has(entry.name)) continue;
+        const hidden = entry.isCharacterDevice() && isWhiteout(lstatSync(pathOf(`${directory}/${entry.name}`)));
+        names.set(entry.name, !hidden);
+      }
+    }
+    return [...names].flatMap(([name, visible]) => (visible ? [name] : [])).sort(byBytes);
+  }
+
+  /** What the upper directory has at `path`, and whether what the layers have there can be seen (through it, where both are directories). */
+  #inUpper(path: ByteString): { readonly found?: StackFile; readonly below: boolean } {
+    const { upper } = this.#paths;
+    if (upper === undefined) return { below: true };
+    let source = upper;
+    let stats = statOf(source);
+    let below = true;
+    for (const name of path === "" ? [] : path.split("/")) {
+      if (stats === undefined) return { below };
+      if (!stats.isDirectory()) return { below: false };
+      source = `${source}/${name}`;
+      stats = statOf(source);
+      if (stats !== undefined) below &&= stats.isDirectory() && !isOpaque(this.#syscalls, source);
+    }
+    return stats === undefined || isWhiteout(stats) ? { below } : { found: { source, stats }, below };
+  }
+
+  #inLayers(path: ByteString): StackFile | undefined {
+    if (path === "") return firstFile(this.#paths.layers);
+    const [parent, name] = split(path);
+    const file = firstFile(this.#directoriesOf(parent).map((directory) => `${directory}/${name}`));
+    return file === undefined || isWhiteout(file.stats) ? undefined : file;
+  }
+
+  #directoriesOf(path: ByteString): readonly ByteString[] {
+    const known = this.#directories.get(path);
+    if (known !== undefined) return known;
+    const [parent, name] = split(path);
+    const directories: ByteString[] = [];
+    for (const directory of this.#directoriesOf(parent)) {
+      const source = `${directory}/${name}`;
+      const stats = statOf(source);
+      if (stats === undefined) continue;
+      if (!stats.isDirectory()) break;
+      directories.push(source);
+      if (isOpaque(this.#syscalls, source)) break;
+    }
+    this.#directories.set(path, directories);
+    return directories;
+  }
+}
+
+function firstFile(sources: readonly ByteString[]): StackFile | undefined {
+  for (const source of sources) {
+    const stats = statOf(source);
+    if (stats !== undefined) return { source, stats };
+  }
+  return undefined;
+}
+
+function statOf(path: ByteString): BigIntStats | undefined {
+  return lstatSync(pathOf(path), { bigint: true, throwIfNoEntry: false });
+}
+
+function split(path: ByteString): readonly [ByteString, ByteString] {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
+}
+
+/** Sort order of byte strings. */
+export function byBytes(a: ByteString, b: ByteString): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
