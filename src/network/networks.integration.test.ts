@@ -101,9 +101,9 @@ test("an address is free again after its container was released, and the same as
   const [first, second] = [randomID(), randomID()];
   const endpoint = await networks.reserve(first, network);
   expect(await networks.reserve(first, network)).toEqual(endpoint);
-  expect(networks.endpoints(first).toEqual([endpoint]);
+  expect(networks.endpoints(first)).toEqual([endpoint]);
   await networks.release(first);
-  expect(networks.endpoints(first).toEqual([]);
+  expect(networks.endpoints(first)).toEqual([]);
   expect((await networks.reserve(second, network)).address).toBe(endpoint.address);
 });
 
