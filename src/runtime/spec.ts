@@ -1,0 +1,205 @@
+import type { CgroupLayout } from "../host/cgroup.ts";
+import { hostPlatform } from "../oci/platform.ts";
+import type { Capabilities, Rlimit, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
+import { dockerCapabilities } from "./capabilities.ts";
+import { defaultSeccomp } from "./seccomp.ts";
+
+/** Limits of a container; what is absent isn't limited. */
+export interface Resources {
+  /** Bytes. */
+  readonly memory?: number;
+  /** Bytes of memory and swap together, twice the memory when absent; -1 for no limit. */
+  readonly memorySwap?: number;
+  /** Billionths of a CPU. */
+  readonly nanoCpus?: number;
+  readonly cpuShares?: number;
+  readonly cpusetCpus?: string;
+  readonly cpusetMems?: string;
+  /** Zero and below is no limit. */
+  readonly pidsLimit?: number;
+}
+
+/** What {@link runtimeSpec} makes a specification of. */
+export interface SpecInput {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  /** Absolute. */
+  readonly cwd: string;
+  readonly user: SpecUser;
+  readonly terminal: boolean;
+  readonly hostname: string;
+  readonly readonlyRootfs?: boolean;
+  /** In the order in which they are mounted; one at the place of a mount that every container has takes its place. */
+  readonly mounts: readonly SpecMount[];
+  /** A network namespace of its own, the host's, or the one at a path. */
+  readonly network: "new" | "host" | { readonly path: string };
+  readonly cgroupsPath: string;
+  readonly resources: Resources;
+  readonly capAdd?: readonly string[];
+  readonly capDrop?: readonly string[];
+  /** Every capability and device, nothing masked, no seccomp filter. */
+  readonly privileged?: boolean;
+  readonly noNewPrivileges?: boolean;
+  readonly seccomp?: "default" | "unconfined";
+  /** `name` as `nofile`; -1 is no limit. */
+  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  /** Bytes of /dev/shm; 64 MiB when absent. */
+  readonly shmSize?: number;
+  readonly sysctls?: Readonly<Record<string, string>>;
+  readonly cgroup: CgroupLayout;
+}
+
+/**
+ * The specification of a container that is as isolated as Docker's are. Its root is the `rootfs` of its bundle.
+ *
+ * @throws {BerthError} invalid-argument, for an unknown capability
+ * @see runtime-spec v1.1
+ */
+export function runtimeSpec(input: SpecInput): RuntimeSpec {
+  const { user, privileged = false, readonlyRootfs = false, capAdd = [], capDrop = [], seccomp = "default" } = input;
+  const capabilities = dockerCapabilities({ add: capAdd, drop: capDrop, privileged, uid: user.uid });
+  const confined = !privileged && seccomp === "default";
+  return {
+    ociVersion: "1.0.2",
+    process: processOf(input, capabilities),
+    root: { path: "rootfs", readonly: readonlyRootfs },
+    hostname: input.hostname,
+    mounts: mountsOf(input),
+    linux: {
+      namespaces: namespacesOf(input),
+      cgroupsPath: input.cgroupsPath,
+      resources: { devices: privileged ? everyDevice : defaultDevices, ...limitsOf(input.resources) },
+      sysctl: { ...(input.network === "new" ? networkSysctls : {}), ...input.sysctls },
+      ...(confined ? { seccomp: defaultSeccomp(capabilities.bounding, hostPlatform.architecture) } : {}),
+      ...(privileged ? {} : { maskedPaths, readonlyPaths }),
+      ...propagationOf(input.mounts),
+    },
+  };
+}
+
+function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["process"] {
+  const { terminal, user, args, env, cwd, noNewPrivileges = false, ulimits = [] } = input;
+  const rlimits = ulimits.map(({ name, soft, hard }): Rlimit => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard }));
+  const { uid, gid, additionalGids = [] } = user;
+  return {
+    terminal,
+    user: { uid, gid, additionalGids },
+    args,
+    env,
+    cwd,
+    capabilities,
+    rlimits,
+    noNewPrivileges,
+    oomScoreAdj: 0,
+  };
+}
+
+function namespacesOf({ network, cgroup }: SpecInput): RuntimeSpec["linux"]["namespaces"] {
+  const types = ["pid", "mount", "ipc", "uts", ...(cgroup.version === 2 ? ["cgroup"] : [])];
+  const own = types.map((type) => ({ type }));
+  if (network === "host") return own;
+  return [...own, network === "new" ? { type: "network" } : { type: "network", path: network.path }];
+}
+
+const defaultShmSize = 64 << 20;
+
+function mountsOf({ mounts, privileged = false, shmSize = defaultShmSize }: SpecInput): readonly SpecMount[] {
+  const access = privileged ? [] : ["ro"];
+  const safe = ["nosuid", "noexec", "nodev"];
+  const devpts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
+  const own: readonly SpecMount[] = [
+    { destination: "/proc", type: "proc", source: "proc", options: safe },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
+    { destination: "/dev/pts", type: "devpts", source: "devpts", options: devpts },
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...safe, ...access] },
+    { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...access, ...safe] },
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: safe },
+    { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...safe, "mode=1777", `size=${shmSize}`] },
+  ];
+  const taken = new Set(mounts.map(({ destination }) => destination));
+  const kept = own.filter(
+    ({ destination }) => !taken.has(destination) && !(taken.has("/dev") && destination.startsWith("/dev/")),
+  );
+  return [...kept, ...mounts];
+}
+
+/** Mounts pass on between host and container only when the container's root lets them. */
+function propagationOf(mounts: readonly SpecMount[]): { readonly rootfsPropagation?: string } {
+  const has = (...names: readonly string[]): boolean =>
+    mounts.some(({ options }) => options.some((option) => names.includes(option)));
+  if (has("shared", "rshared")) return { rootfsPropagation: "shared" };
+  return has("slave", "rslave") ? { rootfsPropagation: "rslave" } : {};
+}
+
+/** Microseconds; quotas are per period. @see sched-bwc in the kernel's documentation */
+const cpuPeriod = 100_000;
+
+function limitsOf(resources: Resources): object {
+  const { memory = 0, nanoCpus = 0, cpuShares = 0, cpusetCpus = "", cpusetMems = "", pidsLimit } = resources;
+  const { memorySwap = memory * 2 } = resources;
+  const limits = {
+    memory: {
+      ...(memory > 0 ? { limit: memory } : {}),
+      ...(memorySwap > 0 ? { swap: memorySwap } : {}),
+    },
+    cpu: {
+      ...(cpuShares > 0 ? { shares: cpuShares } : {}),
+      ...(nanoCpus > 0 ? { period: cpuPeriod, quota: Math.trunc((nanoCpus * cpuPeriod) / 1e9) } : {}),
+      ...(cpusetCpus === "" ? {} : { cpus: cpusetCpus }),
+      ...(cpusetMems === "" ? {} : { mems: cpusetMems }),
+    },
+    pids: pidsLimit === undefined ? {} : { limit: pidsLimit > 0 ? pidsLimit : -1 },
+  };
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => Object.keys(limit).length > 0));
+}
+
+const characterDevice = (allow: boolean, major: number, minor: number): object => ({
+  allow,
+  type: "c",
+  major,
+  minor,
+  access: "rwm",
+});
+
+/** Nothing but zero, null, urandom, random, tty and console; the runtime adds terminals, and that any node may be made. */
+const defaultDevices: readonly object[] = [
+  { allow: false, access: "rwm" },
+  characterDevice(true, 1, 5),
+  characterDevice(true, 1, 3),
+  characterDevice(true, 1, 9),
+  characterDevice(true, 1, 8),
+  characterDevice(true, 5, 0),
+  characterDevice(true, 5, 1),
+  // /dev/fuse
+  characterDevice(false, 10, 229),
+];
+
+const everyDevice: readonly object[] = [{ allow: true, access: "rwm" }];
+
+/** Without capabilities, everybody may ping and listen on ports below 1024. */
+const networkSysctls: Readonly<Record<string, string>> = {
+  "net.ipv4.ping_group_range": "0 2147483647",
+  "net.ipv4.ip_unprivileged_port_start": "0",
+};
+
+const maskedPaths: readonly string[] = [
+  "/proc/asound",
+  "/proc/acpi",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/sys/firmware",
+  "/sys/devices/virtual/powercap",
+];
+
+const readonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
