@@ -140,7 +140,7 @@ function propagationOf(mounts: readonly SpecMount[]): { readonly rootfsPropagati
 const cpuPeriod = 100_000;
 
 function limitsOf(resources: Resources): object {
-  const { memory = 0, nanoCpus = 0, cpuShares = 0, cpusetCpus = "", cpusetMems = "", pidsLimit } = resources;
+  const { memory = 0, nanoCpus = 0, cpuShares = 0, cpusetCpus = "", cpusetMems = "", pidsLimit = 0 } = resources;
   const { memorySwap = memory * 2 } = resources;
   const limits = {
     memory: {
@@ -153,7 +153,7 @@ function limitsOf(resources: Resources): object {
       ...(cpusetCpus === "" ? {} : { cpus: cpusetCpus }),
       ...(cpusetMems === "" ? {} : { mems: cpusetMems }),
     },
-    pids: pidsLimit === undefined ? {} : { limit: pidsLimit > 0 ? pidsLimit : -1 },
+    pids: pidsLimit > 0 ? { limit: pidsLimit } : {},
   };
   return Object.fromEntries(Object.entries(limits).filter(([, limit]) => Object.keys(limit).length > 0));
 }
