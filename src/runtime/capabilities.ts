@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
 import type { Capabilities } from "../oci/runtime-spec.ts";
 
@@ -19,16 +20,27 @@ const defaultCapabilities = [
   "CAP_AUDIT_WRITE",
 ];
 
-/** Everything else that Linux knows. @see capabilities(7) */
-const otherCapabilities = [
+/** Every capability of Linux; its place is its number. @see capabilities(7) */
+const knownCapabilities = [
+  "CAP_CHOWN",
+  "CAP_DAC_OVERRIDE",
   "CAP_DAC_READ_SEARCH",
+  "CAP_FOWNER",
+  "CAP_FSETID",
+  "CAP_KILL",
+  "CAP_SETGID",
+  "CAP_SETUID",
+  "CAP_SETPCAP",
   "CAP_LINUX_IMMUTABLE",
+  "CAP_NET_BIND_SERVICE",
   "CAP_NET_BROADCAST",
   "CAP_NET_ADMIN",
+  "CAP_NET_RAW",
   "CAP_IPC_LOCK",
   "CAP_IPC_OWNER",
   "CAP_SYS_MODULE",
   "CAP_SYS_RAWIO",
+  "CAP_SYS_CHROOT",
   "CAP_SYS_PTRACE",
   "CAP_SYS_PACCT",
   "CAP_SYS_ADMIN",
@@ -37,8 +49,11 @@ const otherCapabilities = [
   "CAP_SYS_RESOURCE",
   "CAP_SYS_TIME",
   "CAP_SYS_TTY_CONFIG",
+  "CAP_MKNOD",
   "CAP_LEASE",
+  "CAP_AUDIT_WRITE",
   "CAP_AUDIT_CONTROL",
+  "CAP_SETFCAP",
   "CAP_MAC_OVERRIDE",
   "CAP_MAC_ADMIN",
   "CAP_SYSLOG",
@@ -50,14 +65,12 @@ const otherCapabilities = [
   "CAP_CHECKPOINT_RESTORE",
 ];
 
-const allCapabilities = [...defaultCapabilities, ...otherCapabilities];
-
 /** What changes the capabilities of a process. */
 export interface CapabilityRequest {
   /** `NET_ADMIN`, `CAP_NET_ADMIN`, `ALL`, in any case. */
   readonly add: readonly string[];
   readonly drop: readonly string[];
-  /** All of them, whatever else is asked. */
+  /** All that can be given, whatever else is asked. */
   readonly privileged: boolean;
   /** A process of another user than root holds none, but may gain those in the bounding set by its files. */
   readonly uid: number;
@@ -66,26 +79,42 @@ export interface CapabilityRequest {
 /**
  * The capability sets of a process, as Docker gives them.
  *
- * @throws {BerthError} invalid-argument `invalid CapAdd: unknown capability: "CAP_X"`
+ * @param held what this process holds, hence the most it can give
+ * @throws {BerthError} invalid-argument, with Docker's text, for a capability that is unknown or not held
  */
-export function dockerCapabilities({ add, drop, privileged, uid }: CapabilityRequest): Capabilities {
-  const bounding = privileged ? allCapabilities : tweak(normalize(add, "CapAdd"), normalize(drop, "CapDrop"));
-  const held = uid === 0 ? bounding : [];
-  return { bounding, effective: held, permitted: held };
+export function dockerCapabilities(
+  { add, drop, privileged, uid }: CapabilityRequest,
+  held: readonly string[] = heldCapabilities(),
+): Capabilities {
+  const bounding = privileged
+    ? held
+    : tweak({ add: normalize(add, "CapAdd", held), drop: normalize(drop, "CapDrop", held) }, held);
+  const effective = uid === 0 ? bounding : [];
+  return { bounding, effective, permitted: effective };
 }
 
-function tweak(add: readonly string[], drop: readonly string[]): readonly string[] {
-  if (add.includes("ALL")) return allCapabilities.filter((name) => !drop.includes(name));
+function tweak({ add, drop }: Pick<CapabilityRequest, "add" | "drop">, held: readonly string[]): readonly string[] {
+  if (add.includes("ALL")) return held.filter((name) => !drop.includes(name));
   const kept = drop.includes("ALL") ? [] : defaultCapabilities.filter((name) => !drop.includes(name));
   return [...new Set([...kept, ...add])];
 }
 
-function normalize(names: readonly string[], option: string): readonly string[] {
+function normalize(names: readonly string[], option: string, held: readonly string[]): readonly string[] {
   return names.map((written) => {
     const upper = written.toUpperCase();
     if (upper === "ALL") return upper;
     const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-    if (allCapabilities.includes(name)) return name;
-    throw new BerthError("invalid-argument", `invalid ${option}: unknown capability: ${JSON.stringify(name)}`);
+    if (held.includes(name)) return name;
+    const reason = knownCapabilities.includes(name)
+      ? "capability not supported by your kernel or not available in the current environment"
+      : "unknown capability";
+    throw new BerthError("invalid-argument", `invalid ${option}: ${reason}: ${JSON.stringify(name)}`);
   });
+}
+
+/** The effective capabilities of this process. @see proc_pid_status(5) */
+function heldCapabilities(): readonly string[] {
+  const [, hex = "0"] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  const mask = BigInt(`0x${hex}`);
+  return knownCapabilities.filter((_, number) => (mask >> BigInt(number)) & 1n);
 }

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { BerthError } from "../base/errors.ts";
 import { dockerCapabilities } from "./capabilities.ts";
 import { type Resources, runtimeSpec, type SpecInput } from "./spec.ts";
 
@@ -39,7 +38,9 @@ test("A plain container has Docker's isolation", () => {
 
 test("A privileged container has every capability and device, and nothing in its way", () => {
   const { process, linux, mounts } = specWith({ privileged: true, capDrop: ["ALL"] });
-  expect(process.capabilities.effective).toHaveLength(41);
+  expect(process.capabilities.effective).toEqual(
+    dockerCapabilities({ add: ["ALL"], drop: [], privileged: false, uid: 0 }).effective,
+  );
   for (const barrier of ["seccomp", "maskedPaths", "readonlyPaths"]) expect(linux).not.toHaveProperty(barrier);
   expect(linux.resources).toEqual({ devices: [{ allow: true, access: "rwm" }] });
   expect(mounts.flatMap(({ options }) => options)).not.toContain("ro");
@@ -129,29 +130,8 @@ test("Options reach the specification", () => {
   expect(linux).not.toHaveProperty("seccomp");
 });
 
-const bounding = (add: readonly string[], drop: readonly string[]) =>
-  dockerCapabilities({ add, drop, privileged: false, uid: 0 }).bounding;
-
-test.each([
-  [["net_admin"], [], 15],
-  [["CAP_CHOWN"], [], 14],
-  [[], ["CAP_MKNOD", "kill"], 12],
-  [["NET_ADMIN"], ["all"], 1],
-  [["ALL"], ["SYS_ADMIN"], 40],
-  [["MKNOD"], ["MKNOD"], 14],
-])("Adding %j and dropping %j leaves %i capabilities", (add, drop, count) => {
-  expect(bounding(add, drop)).toHaveLength(count);
-});
-
 test("Another user than root holds no capability, but may gain some", () => {
   const { capabilities } = specWith({ user: { uid: 1, gid: 1 } }).process;
   expect(capabilities).toMatchObject({ effective: [], permitted: [] });
   expect(capabilities.bounding).toHaveLength(14);
-});
-
-test("An unknown capability is refused in Docker's words", () => {
-  expect(() => bounding(["nope"], [])).toThrow(
-    new BerthError("invalid-argument", 'invalid CapAdd: unknown capability: "CAP_NOPE"'),
-  );
-  expect(() => bounding([], ["nope"])).toThrow('invalid CapDrop: unknown capability: "CAP_NOPE"');
 });
