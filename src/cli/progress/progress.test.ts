@@ -111,8 +111,8 @@ test("on a terminal steps are painted over, and the cursor comes back", () => {
   expect(text).toContain(" => => # hello");
   expect(last.replaceAll("\x1b[2K", "").split("\n")).toEqual([
     "[+] Building 2.0s (2/2) FINISHED",
-    `${" => [a] RUN a".padEnd(35)} 2.0s`,
-    `${" => CACHED [b] RUN b".padEnd(35)} 0.0s`,
+    `${" => [a] RUN a".padEnd(34)} 2.0s`,
+    `${" => CACHED [b] RUN b".padEnd(34)} 0.0s`,
     "\x1b[?25h",
   ]);
 });
