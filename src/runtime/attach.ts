@@ -29,7 +29,7 @@ const stdoutPacket = 2;
 
 /** Connect to a container's streams at conmon's socket, a SOCK_SEQPACKET one: the first byte of a packet names the stream. */
 export function attach(syscalls: Syscalls, bundle: string, io: AttachIO): Attachment {
-  const fd = syscalls.connectSeqpacket(join(bundle, "attach"));
+  const fd = connectBelow(syscalls, bundle);
   const packets = createReadStream("", { fd, highWaterMark: packetSize, autoClose: true });
   const ended = new Promise<void>((resolve, reject) => {
     packets.on("data", (packet) => {
@@ -41,6 +41,16 @@ export function attach(syscalls: Syscalls, bundle: string, io: AttachIO): Attach
   });
   if (io.stdin !== undefined) passInput(io.stdin, fd, ended);
   return { ended, [Symbol.dispose]: () => packets.destroy() };
+}
+
+/** By way of the directory's descriptor, as a socket's path has at most 107 bytes. */
+function connectBelow(syscalls: Syscalls, bundle: string): number {
+  const directory = openSync(bundle, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return syscalls.connectSeqpacket(`/proc/self/fd/${directory}/attach`);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 /** Every chunk is one packet or several; an empty packet would be taken for the end. */

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { BerthError } from "../base/errors.ts";
 import { ExecError } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
@@ -65,7 +64,7 @@ export async function monitorContainer(
   joinMonitorCgroup(deps.host.cgroup, child.pid ?? 0);
   const start = child.stdio[startFd] as Writable;
   start.end("\0");
-  const report = parseReport(await text(child.stdio[syncFd] as Readable));
+  const report = parseReport(await firstLine(child.stdio[syncFd] as Readable));
   if (report.pid <= 0) throw startError(report.message, options.command);
   const started = startTime(report.pid);
   if (started === undefined) throw new BerthError("internal", "the container's process ended before it was started");
@@ -105,13 +104,23 @@ function spawned(child: ChildProcess): Promise<void> {
   });
 }
 
-/** conmon writes one line: `{"pid": 123}`, or `{"pid": -1, "message": "…"}`. */
+/** conmon keeps the pipe open for as long as it lives. */
+async function firstLine(stream: Readable): Promise<string> {
+  let line = "";
+  for await (const chunk of stream) {
+    line += String(chunk);
+    if (line.includes("\n")) break;
+  }
+  return line;
+}
+
+/** conmon writes one line: `{"data": 123}`, the process, or `{"data": -1, "message": "…"}`. */
 function parseReport(line: string): { readonly pid: number; readonly message: string } {
   if (line.trim() === "") throw new BerthError("internal", "conmon ended without a word");
   const report: unknown = JSON.parse(line);
-  if (typeof report !== "object" || report === null || !("pid" in report) || typeof report.pid !== "number") {
+  if (typeof report !== "object" || report === null || !("data" in report) || typeof report.data !== "number") {
     throw new BerthError("internal", `conmon said ${line.trim()}`);
   }
   const message = "message" in report && typeof report.message === "string" ? report.message : "";
-  return { pid: report.pid, message };
+  return { pid: report.data, message };
 }

@@ -1,0 +1,211 @@
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterAll, expect, test } from "vitest";
+import { randomID } from "../base/ids.ts";
+import { openHost } from "../host/host.ts";
+import { isAlive } from "../host/process.ts";
+import type { RuntimeSpec } from "../oci/runtime-spec.ts";
+import { type AttachIO, attach, resize } from "./attach.ts";
+import { type Bundle, createBundle } from "./bundle.ts";
+import { waitExit } from "./exit.ts";
+import { readLogs } from "./logs.ts";
+import { openRuntime } from "./runtime.ts";
+
+const place = mkdtempSync(join(tmpdir(), "berth-runtime-"));
+const host = openHost({ root: join(place, "root"), runRoot: join(place, "run") });
+const runtime = openRuntime(host);
+const exitDirectory = join(place, "exits");
+const image = join(place, "image");
+mkdirSync(join(image, "bin"), { recursive: true });
+for (const directory of ["proc", "dev", "tmp"]) mkdirSync(join(image, directory));
+copyFileSync("/usr/bin/busybox", join(image, "bin", "busybox"));
+for (const applet of ["sh", "cat", "sleep", "echo", "stty", "true"]) symlinkSync("busybox", join(image, "bin", applet));
+
+afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+function specOf(args: readonly string[], terminal: boolean, id: string): RuntimeSpec {
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      terminal,
+      user: { uid: 0, gid: 0 },
+      args,
+      env: ["PATH=/bin"],
+      cwd: "/",
+      capabilities: { bounding: [], effective: [], permitted: [] },
+    },
+    root: { path: "rootfs" },
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc", options: [] },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["mode=755"] },
+      { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["newinstance", "ptmxmode=0666"] },
+    ],
+    linux: {
+      namespaces: ["pid", "mount", "ipc", "uts", "network"].map((type) => ({ type })),
+      cgroupsPath: `/berth-test/${id}`,
+      resources: {},
+    },
+  };
+}
+
+function bundleOf(id: string, args: readonly string[], terminal = false): Promise<Bundle> {
+  return createBundle(join(place, "run", "containers", id), {
+    spec: specOf(args, terminal, id),
+    rootfs: [{ type: "none", source: image, options: ["bind", "ro"] }],
+    cgroup: host.cgroup,
+  });
+}
+
+interface Started extends AsyncDisposable {
+  readonly id: string;
+  readonly bundle: Bundle;
+  readonly log: string;
+  /** What came over the attachment, until the end. */
+  readonly output: Promise<string>;
+  readonly pid: number;
+  readonly startTime: string;
+  readonly ended: ReturnType<typeof waitExit>;
+}
+
+async function start(
+  args: readonly string[],
+  options: { terminal?: boolean; stdin?: PassThrough; onOutput?: AttachIO["onOutput"] } = {},
+): Promise<Started> {
+  const id = randomID();
+  const { terminal = false, stdin } = options;
+  const bundle = await bundleOf(id, args, terminal);
+  const log = join(place, `${id}.log`);
+  const monitored = await runtime.create(id, bundle, {
+    terminal,
+    stdin: stdin !== undefined,
+    logPath: log,
+    exitCommand: ["true"],
+    exitDirectory,
+    command: args[0] ?? "",
+  });
+  let output = "";
+  const onOutput: AttachIO["onOutput"] = (stream, data) => {
+    output += Buffer.from(data).toString();
+    options.onOutput?.(stream, data);
+  };
+  const attachment = attach(host.syscalls, bundle.path, { onOutput, ...(stdin === undefined ? {} : { stdin }) });
+  await runtime.start(id);
+  return {
+    id,
+    bundle,
+    log,
+    output: attachment.ended.then(() => output),
+    pid: monitored.pid,
+    startTime: monitored.startTime,
+    ended: waitExit({ id, exitDirectory, bundle: bundle.path }),
+    [Symbol.asyncDispose]: async () => {
+      await runtime.delete(id, { force: true });
+      await bundle[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("output is complete and the exit code is the command's own", async () => {
+  await using container = await start(["sh", "-c", "echo out; echo err >&2; exit 42"]);
+  expect((await container.output).split("\n").sort()).toEqual(["", "err", "out"]);
+  expect(await container.ended).toEqual({ code: 42, oomKilled: false });
+  const lines = await Array.fromAsync(readLogs(container.log));
+  expect(lines.map(({ stream, data }) => `${stream} ${Buffer.from(data)}`).sort()).toEqual([
+    "stderr err\n",
+    "stdout out\n",
+  ]);
+});
+
+test("the end of input reaches the container", async () => {
+  const stdin = new PassThrough();
+  await using container = await start(["cat"], { stdin });
+  stdin.end("hello\n");
+  expect(await container.output).toBe("hello\n");
+  expect((await container.ended).code).toBe(0);
+});
+
+test("a megabyte of input arrives whole", async () => {
+  const stdin = new PassThrough();
+  await using container = await start(["sh", "-c", "cat | busybox wc -c"], { stdin });
+  stdin.end(Buffer.alloc(1 << 20, "x"));
+  expect((await container.output).trim()).toBe(String(1 << 20));
+});
+
+test("a terminal has the size that it is told", async () => {
+  const stdin = new PassThrough();
+  await using container = await start(["sh", "-c", "read x; stty size"], { terminal: true, stdin });
+  resize(container.bundle.path, { rows: 33, columns: 101 });
+  stdin.write("\n");
+  expect(await container.output).toContain("33 101");
+});
+
+test("a signal ends it with 128 and the signal's number", async () => {
+  await using container = await start(["sleep", "60"]);
+  await runtime.kill(container.id, 9);
+  expect((await container.ended).code).toBe(137);
+  expect(isAlive(container.pid, container.startTime)).toBe(false);
+});
+
+test("nobody waits for a monitor that was killed", async () => {
+  await using container = await start(["sleep", "60"]);
+  process.kill(Number(readFileSync(join(container.bundle.path, "conmon.pid"), "utf8")), "SIGKILL");
+  expect((await container.ended).code).toBe(255);
+});
+
+test("its mounts are nowhere on the host, and nothing is left of its cgroup", async () => {
+  await using container = await start(["sleep", "60"]);
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(container.id);
+  expect(readFileSync(`/proc/${container.pid}/cgroup`, "utf8")).toContain(`/berth-test/${container.id}`);
+  await runtime.kill(container.id, 9);
+  await container.ended;
+  await runtime.delete(container.id, { force: true });
+  expect(existsSync(`/sys/fs/cgroup/memory/berth-test/${container.id}`)).toBe(false);
+});
+
+test("a process that is run inside gives its output and exit code", async () => {
+  await using container = await start(["sleep", "60"]);
+  const spec = { ...specOf(["sh", "-c", "cat; exit 7"], false, container.id).process };
+  const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+  const output = text(stdout);
+  stdin.end("in");
+  expect(await runtime.exec(container.id, spec, { stdin, stdout, stderr: "null" })).toBe(7);
+  stdout.end();
+  expect(await output).toBe("in");
+  await expect(
+    runtime.exec(container.id, { ...spec, args: ["nosuch"] }, { stdin: "null", stdout: "null", stderr: "null" }),
+  ).rejects.toMatchObject({ exitCode: 127 });
+});
+
+test.each([
+  ["nosuch", 127, 'exec: "nosuch": executable file not found in $PATH'],
+  ["/nosuch", 127, 'exec: "/nosuch": stat /nosuch: no such file or directory'],
+  ["/bin", 126, 'exec: "/bin": '],
+])("a command that can't be started, %s, is told in Docker's words", async (command, exitCode, message) => {
+  await expect(start([command])).rejects.toMatchObject({ exitCode, message: expect.stringContaining(message) });
+});
+
+test("a build step's output and exit code come back, and nothing else", async () => {
+  const id = randomID();
+  await using bundle = await bundleOf(id, ["sh", "-c", "echo out; echo err >&2; exit 3"]);
+  const seen: string[] = [];
+  const onOutput: AttachIO["onOutput"] = (stream, data) => seen.push(`${stream} ${Buffer.from(data)}`);
+  expect(await runtime.run(id, bundle, { onOutput })).toBe(3);
+  expect(seen.sort()).toEqual(["stderr err\n", "stdout out\n"]);
+  expect(existsSync(join(place, "run", "crun", id))).toBe(false);
+});
+
+test("a build step that is cancelled is gone at once", async () => {
+  const id = randomID();
+  await using bundle = await bundleOf(id, ["sleep", "60"]);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error("enough")), 100);
+  const begun = Date.now();
+  await expect(runtime.run(id, bundle, { onOutput: () => undefined, signal: controller.signal })).rejects.toThrow(
+    "enough",
+  );
+  expect(Date.now() - begun).toBeLessThan(2_000);
+  expect(existsSync(join(place, "run", "crun", id))).toBe(false);
+});
