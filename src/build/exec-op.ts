@@ -101,7 +101,11 @@ async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation)
     cgroup: deps.host.cgroup,
   });
   const tail = new OutputTail();
-  await using bundle = await createBundle(join(directory.path, "bundle"), spec, snapshot.mounts());
+  await using bundle = await createBundle(join(directory.path, "bundle"), {
+    spec,
+    rootfs: snapshot.mounts(),
+    cgroup: deps.host.cgroup,
+  });
   const exitCode = await deps.runtime.run(basename(directory.path), bundle, {
     signal,
     onOutput: (stream, data) => {
@@ -141,6 +145,8 @@ async function hostMounts(
     hostname,
     hostNetwork: op.network === "host",
     host: readHostFiles(),
+    dns: { servers: [], search: [], options: [] },
+    extraHosts: [],
     ...(network === undefined ? {} : { address: network.endpoint.address, gateway: network.endpoint.gateway }),
   });
   const mounts: SpecMount[] = [];

@@ -1,9 +1,9 @@
 import { chmodSync, lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { bytesOf } from "../archive/byte-string.ts";
-import { readXattrs, writeXattrs } from "../archive/xattrs.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
+import { adoptAttributes } from "../snapshot/adopt.ts";
 import type { MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
 import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
 import type { OpDeps } from "./op-deps.ts";
@@ -81,7 +81,11 @@ export class RootWriter {
   /** Give a directory in the upper one the attributes of the lower layers' directory, where they have it. */
   restore(path: string): void {
     const entry = this.#lower.lstat(path);
-    if (entry?.kind === "dir") this.#copyAttributes(entry.source, join(this.#upper, path));
+    if (entry?.kind === "dir") this.#adopt(entry.source, join(this.#upper, path));
+  }
+
+  #adopt(source: string, target: string): void {
+    adoptAttributes(this.#syscalls, bytesOf(source), bytesOf(target));
   }
 
   #copyUp(path: string, target: string): void {
@@ -89,15 +93,6 @@ export class RootWriter {
     if (entry?.kind !== "dir") throw new BerthError("invalid-argument", `${path}: not a directory`);
     this.directory(dirname(path));
     mkdirSync(target);
-    this.#copyAttributes(entry.source, target);
-  }
-
-  /** Owner, mode, extended attributes and times. */
-  #copyAttributes(source: string, target: string): void {
-    const stats = lstatSync(source, { bigint: true });
-    lchownSync(target, Number(stats.uid), Number(stats.gid));
-    chmodSync(target, Number(stats.mode) & 0o7777);
-    writeXattrs(this.#syscalls, bytesOf(target), readXattrs(this.#syscalls, bytesOf(source)));
-    this.#syscalls.lutimes(target, stats.atimeNs, stats.mtimeNs);
+    this.#adopt(entry.source, target);
   }
 }
