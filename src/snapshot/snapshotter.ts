@@ -1,8 +1,25 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { bytesOf } from "../archive/byte-string.ts";
+import { copyTree } from "../archive/copy-tree.ts";
+import { hashLayer } from "../archive/layer-tar.ts";
+import { walk } from "../archive/walk.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
+import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
+import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount.ts";
-import type { ChainID, DiffID } from "../oci/digest.ts";
-import type { Change } from "./changes.ts";
-import type { MergedTree } from "./merged-tree.ts";
+import type { Database } from "../metadata/database.ts";
+import { type ChainID, childChain, parseDigest } from "../oci/digest.ts";
+import { adoptAttributes, adoptMountPoints } from "./adopt.ts";
+import { type Change, changesOf } from "./changes.ts";
+import { type Collected, leaseNames } from "./collect.ts";
+import type { LayerRecord } from "./layer-records.ts";
+import { LayerStore } from "./layer-store.ts";
+import { type MergedTree, mergedTree } from "./merged-tree.ts";
+import { overlayMount } from "./overlay-mount.ts";
 
 /**
  * File system states as a tree, in containerd's words.
@@ -12,7 +29,7 @@ import type { MergedTree } from "./merged-tree.ts";
  * committed parent. Nothing here mounts: a snapshot yields the {@link Mount} that whoever needs a kernel view makes in
  * a mount namespace of its own, and a {@link MergedTree} for everybody else.
  */
-export interface Snapshotter {
+export interface Snapshotter extends AsyncDisposable {
   /** A committed snapshot, or undefined. */
   find(chainID: ChainID): Layer | undefined;
   /** Every committed snapshot. */
@@ -21,39 +38,33 @@ export interface Snapshotter {
    * Make a writable snapshot above `parent` (an empty root when undefined).
    * Disposing it removes it, unless it was kept or committed.
    *
+   * `init` fills a directory that lies between the parent and what is written: mount points, which neither `diff` nor `commit`
+   * shall show. What the parent has already stays as it is there.
+   *
    * @throws {BerthError} not-found, when `parent` isn't committed; already-exists, when `key` is taken
    */
-  prepare(key: string, parent: ChainID | undefined): Promise<ActiveSnapshot>;
+  prepare(key: string, parent: ChainID | undefined, options?: PrepareOptions): Promise<ActiveSnapshot>;
   /** An active snapshot that was kept. Disposing the result does nothing. @throws {BerthError} not-found */
   open(key: string): Promise<ActiveSnapshot>;
   /** The file system of a committed snapshot, read without a mount. */
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
   remove(key: string): Promise<void>;
-  /** Wait until every layer that this process committed is on disk and recorded. An image or build record comes after it. */
+  /** Wait until every layer that this process committed is on disk and recorded: an image or build record comes after it. */
   flush(): Promise<void>;
   /**
-   * Delete the committed snapshots that no `image_layer`, `container`, `build_record` or living process names,
-   * top ones first, and active ones that no container owns and whose process is gone.
+   * Delete the committed snapshots that no image, container, build record or living process needs, top ones first, and active
+   * ones that no container owns and whose process is gone.
    */
   collect(op?: Operation): Promise<Collected>;
 }
 
-/** What {@link Snapshotter.collect} deleted. */
-export interface Collected {
-  readonly layers: readonly ChainID[];
-  readonly bytes: number;
-}
-
 /** A committed snapshot. */
-export interface Layer {
-  readonly chainID: ChainID;
-  readonly diffID: DiffID;
-  readonly parent: ChainID | undefined;
-  /** Sum of the sizes of its regular files, in bytes (what `history` shows). */
-  readonly size: number;
-  /** Absolute path of the directory of differences. */
-  readonly path: string;
+export type Layer = LayerRecord;
+
+/** What {@link Snapshotter.prepare} takes beside. */
+export interface PrepareOptions {
+  readonly init?: (directory: string) => void | Promise<void>;
 }
 
 /** A writable snapshot. */
@@ -67,16 +78,207 @@ export interface ActiveSnapshot extends AsyncDisposable {
   /** The file system as it is now, read without a mount. */
   view(): MergedTree;
   /** What differs from the parent, in Docker's order (by path). */
-  changes(): Promise<readonly Change[]>;
+  changes(op?: Operation): Promise<readonly Change[]>;
   /** Sum of the sizes of the regular files in the upper directory, bytes. */
   usage(): Promise<number>;
   /** Leave it in place when it is disposed: a container's read-write layer. */
   keep(): void;
   /**
-   * Turn it into a committed snapshot: hash the canonical archive, rename the upper directory into place, then record it.
-   * An equal layer that exists already wins. Durable once {@link Snapshotter} has synced: see `options.sync`.
+   * Turn it into a committed snapshot: hash the canonical archive and rename the upper directory into place.
+   * An equal layer that exists already wins. It can be found and built upon at once, and outlasts the process and a power
+   * loss after {@link Snapshotter.flush}.
    */
   commit(op?: Operation): Promise<Layer>;
   /** The same from a copy, leaving this one writable: what `berth commit` of a container does. */
   commitCopy(op?: Operation): Promise<Layer>;
+}
+
+/** Open the snapshots of a store: overlayfs directories below `layers`, `active` and `leases`. */
+export function openSnapshotter(host: Host, db: Database): Snapshotter {
+  const store = new LayerStore(host, db);
+  const activeOf = (key: string): ActiveOverlay => new ActiveOverlay(host, store, key);
+  return {
+    find: (chainID) => store.find(chainID),
+    layers: () => store.all(),
+    prepare: async (key, parent, options = {}) => {
+      const active = activeOf(key);
+      await active.make(parent, options);
+      return active;
+    },
+    open: async (key) => {
+      const active = activeOf(key);
+      active.load();
+      return active;
+    },
+    view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
+    remove: (key) => activeOf(key).remove(),
+    flush: () => store.flush(),
+    collect: (operation) => store.collect(operation),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}
+
+/** Time that hashing may take before the layer's data is sent to the disk meanwhile, milliseconds. */
+const writebackDelay = 100;
+
+/** Files between two turns of the event loop. */
+const filesPerTurn = 1000;
+
+const keyPattern = /^[\w-][\w.-]*$/;
+
+class ActiveOverlay implements ActiveSnapshot {
+  readonly key: string;
+  parent: ChainID | undefined;
+  readonly #host: Host;
+  readonly #store: LayerStore;
+  readonly #directory: string;
+  /** True for the one that made it, until it is kept or removed. */
+  #owned = false;
+  #holding = false;
+
+  constructor(host: Host, store: LayerStore, key: string) {
+    if (!keyPattern.test(key)) throw new Error(`bad snapshot key ${JSON.stringify(key)}`);
+    this.key = key;
+    this.#host = host;
+    this.#store = store;
+    this.#directory = join(store.paths.active, key);
+  }
+
+  get upper(): string {
+    return join(this.#directory, "upper");
+  }
+
+  async make(parent: ChainID | undefined, { init }: PrepareOptions): Promise<void> {
+    this.parent = parent;
+    if (parent !== undefined) await this.#store.holdChain(parent);
+    await this.#store.hold(leaseNames.active(this.key));
+    this.#holding = true;
+    try {
+      makeDirectory(this.#directory, 0o700, `snapshot ${this.key} exists`);
+      this.#owned = true;
+      writeFileSync(this.#parentFile, parent ?? "");
+      this.#makeRoot(this.upper);
+      mkdirSync(join(this.#directory, "work"), { mode: 0o700 });
+      if (init !== undefined) await this.#makeInit(init);
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Read what was kept. */
+  load(): void {
+    try {
+      const text = readFileSync(this.#parentFile, "utf8");
+      this.parent = text === "" ? undefined : parseDigest(text);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+      throw new BerthError("not-found", `snapshot does not exist: ${this.key}`, { cause: error });
+    }
+  }
+
+  mounts(): readonly Mount[] {
+    const directory = this.#store.paths.layers;
+    return [overlayMount({ directory, lower: this.#lower(), upper: this.upper, work: join(this.#directory, "work") })];
+  }
+
+  view(): MergedTree {
+    return mergedTree(this.#host.syscalls, { layers: this.#lower(), upper: this.upper });
+  }
+
+  changes(operation?: Operation): Promise<readonly Change[]> {
+    return changesOf(this.#host.syscalls, { upper: this.upper, layers: this.#lower() }, operation);
+  }
+
+  async usage(): Promise<number> {
+    const counted = new Set<bigint>();
+    let bytes = 0n;
+    let files = 0;
+    for (const { stats } of walk(bytesOf(this.upper))) {
+      if (stats.isFile() && !counted.has(stats.ino)) bytes += stats.size;
+      if (stats.nlink > 1n) counted.add(stats.ino);
+      if (++files % filesPerTurn === 0) await turn();
+    }
+    return Number(bytes);
+  }
+
+  keep(): void {
+    this.#owned = false;
+  }
+
+  async commit(operation: Operation = {}): Promise<Layer> {
+    const { signal } = operation;
+    const headStart = setTimeout(() => this.#store.startWriteback(), writebackDelay);
+    try {
+      const options = { syscalls: this.#host.syscalls, ...(signal === undefined ? {} : { signal }) };
+      const { diffID, size } = await hashLayer(this.upper, options);
+      const layer = { chainID: childChain(this.parent, diffID), diffID, parent: this.parent, size };
+      const committed = await this.#store.add(this.upper, layer);
+      await this.remove();
+      return committed;
+    } finally {
+      clearTimeout(headStart);
+    }
+  }
+
+  async commitCopy(operation: Operation = {}): Promise<Layer> {
+    const { signal } = operation;
+    const copy = new ActiveOverlay(this.#host, this.#store, `commit-${randomID()}`);
+    await copy.make(this.parent, {});
+    await using _removed = copy;
+    const options = { syscalls: this.#host.syscalls, layer: true, ...(signal === undefined ? {} : { signal }) };
+    await copyTree(this.upper, copy.upper, options);
+    return await copy.commit(operation);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true });
+    this.#owned = false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#owned) await this.remove();
+    if (!this.#holding) return;
+    this.#holding = false;
+    await this.#store.release(leaseNames.active(this.key));
+    if (this.parent !== undefined) await this.#store.release(leaseNames.chain(this.parent));
+  }
+
+  get #parentFile(): string {
+    return join(this.#directory, "parent");
+  }
+
+  get #init(): string {
+    return join(this.#directory, "init");
+  }
+
+  /** What the upper directory lies on, the topmost first. */
+  #lower(): readonly string[] {
+    const layers = this.#store.directories(this.parent);
+    return existsSync(this.#init) ? [this.#init, ...layers] : layers;
+  }
+
+  /** The root of an upper directory is the root that is seen: it takes after the one below. */
+  #makeRoot(path: string): void {
+    mkdirSync(path);
+    chmodSync(path, 0o755);
+    const [below] = this.#store.directories(this.parent);
+    if (below !== undefined) adoptAttributes(this.#host.syscalls, bytesOf(below), bytesOf(path));
+  }
+
+  async #makeInit(init: (directory: string) => void | Promise<void>): Promise<void> {
+    const layers = this.#store.directories(this.parent);
+    this.#makeRoot(this.#init);
+    await init(this.#init);
+    adoptMountPoints(this.#host.syscalls, this.#init, layers);
+  }
+}
+
+function makeDirectory(path: string, mode: number, taken: string): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    throw new BerthError("already-exists", taken, { cause: error });
+  }
 }

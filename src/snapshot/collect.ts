@@ -1,0 +1,78 @@
+import { readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Operation } from "../base/operation.ts";
+import type { Host } from "../host/host.ts";
+import type { Database, Sql } from "../metadata/database.ts";
+import type { ChainID } from "../oci/digest.ts";
+import { allRecords, containerKeys, deleteRecord, type LayerRecord, referredChains } from "./layer-records.ts";
+import { heldNames } from "./lease.ts";
+import type { StorePaths } from "./store-paths.ts";
+
+/** What a collection deleted. */
+export interface Collected {
+  /** Each before the layer that it lay on. */
+  readonly layers: readonly ChainID[];
+  /** Bytes of the layers' files. */
+  readonly bytes: number;
+}
+
+/** Names under which a lease holds a recorded layer, a layer's directory that has no record yet, and an active snapshot. */
+export const leaseNames: {
+  readonly chain: (chainID: ChainID) => string;
+  readonly directory: (number: number | string) => string;
+  readonly active: (key: string) => string;
+} = {
+  chain: (chainID) => `chain-${chainID}`,
+  directory: (number) => `layer-${number}`,
+  active: (key) => `active-${key}`,
+};
+
+/** What {@link collectGarbage} works on. */
+export interface CollectDeps {
+  readonly host: Host;
+  readonly db: Database;
+  readonly paths: StorePaths;
+}
+
+/**
+ * Delete the layers that nothing refers to and no living process holds, the directories of layers that were never
+ * recorded, and the active snapshots whose process is gone and that are no container's.
+ */
+export async function collectGarbage(deps: CollectDeps, operation: Operation = {}): Promise<Collected> {
+  const { host, db, paths } = deps;
+  // Listed first: whoever makes one of these holds it before, and lets go after its record is written.
+  const found = { layers: readdirSync(paths.layers), active: readdirSync(paths.active) };
+  const { doomed, garbage } = await db.write((sql) => {
+    const held = heldNames(host.syscalls, paths.leases);
+    const all = allRecords(sql, paths.layers);
+    const doomed = unneeded(sql, all, held);
+    for (const { chainID } of doomed) deleteRecord(sql, chainID);
+    const recorded = new Set(all.map(({ path }) => path));
+    const containers = containerKeys(sql);
+    const garbage = [
+      ...found.layers
+        .filter((name) => !recorded.has(join(paths.layers, name)) && !held.has(leaseNames.directory(name)))
+        .map((name) => join(paths.layers, name)),
+      ...found.active
+        .filter((key) => !containers.has(key) && !held.has(leaseNames.active(key)))
+        .map((key) => join(paths.active, key)),
+    ];
+    return { doomed, garbage };
+  });
+  for (const path of [...doomed.map((layer) => layer.path), ...garbage]) {
+    operation.signal?.throwIfAborted();
+    await rm(path, { recursive: true, force: true });
+  }
+  return { layers: doomed.map(({ chainID }) => chainID), bytes: doomed.reduce((sum, { size }) => sum + size, 0) };
+}
+
+/** @param all each before the layer that it lies on */
+function unneeded(sql: Sql, all: readonly LayerRecord[], held: ReadonlySet<string>): readonly LayerRecord[] {
+  const needed = new Set<string>(referredChains(sql));
+  return all.filter((layer) => {
+    const isNeeded = needed.has(layer.chainID) || held.has(leaseNames.chain(layer.chainID));
+    if (isNeeded && layer.parent !== undefined) needed.add(layer.parent);
+    return !isNeeded;
+  });
+}

@@ -1,0 +1,95 @@
+import { join } from "node:path";
+import { layerWriterVersion } from "../archive/layer-tar.ts";
+import { BerthError } from "../base/errors.ts";
+import type { Sql } from "../metadata/database.ts";
+import type { ChainID, DiffID } from "../oci/digest.ts";
+
+/** A committed snapshot. */
+export interface LayerRecord {
+  readonly chainID: ChainID;
+  readonly diffID: DiffID;
+  readonly parent: ChainID | undefined;
+  /** Sum of the sizes of its regular files, in bytes (what `history` shows). */
+  readonly size: number;
+  /** Absolute path of the directory of differences. */
+  readonly path: string;
+}
+
+interface Row {
+  readonly id: number;
+  readonly chain_id: ChainID;
+  readonly diff_id: DiffID;
+  readonly size: number;
+  readonly parent: ChainID | null;
+}
+
+const select = `SELECT layer.id, layer.chain_id, layer.diff_id, layer.size, below.chain_id AS parent
+  FROM layer LEFT JOIN layer AS below ON below.id = layer.parent`;
+
+/** The chains that something needs: the one place that knows who refers to layers. */
+const referrers = `SELECT chain_id FROM image_layer
+  UNION SELECT chain_id FROM container WHERE chain_id IS NOT NULL
+  UNION SELECT chain_id FROM build_record WHERE chain_id IS NOT NULL`;
+
+/** The record of a layer. @param directory where layers lie */
+export function findRecord(sql: Sql, directory: string, chainID: ChainID): LayerRecord | undefined {
+  const row = sql.get<Row>(`${select} WHERE layer.chain_id = ?`, chainID);
+  return row === undefined ? undefined : recordOf(row, directory);
+}
+
+/** Every layer, the newest first: each comes before the layer that it lies on. */
+export function allRecords(sql: Sql, directory: string): readonly LayerRecord[] {
+  return sql.all<Row>(`${select} ORDER BY layer.id DESC`).map((row) => recordOf(row, directory));
+}
+
+/** The chains that images, containers and build records name. */
+export function referredChains(sql: Sql): ReadonlySet<string> {
+  return new Set(sql.all<{ chain_id: string }>(referrers).map((row) => row.chain_id));
+}
+
+/** The keys of the active snapshots that belong to containers. */
+export function containerKeys(sql: Sql): ReadonlySet<string> {
+  return new Set(sql.all<{ id: string }>("SELECT id FROM container").map((row) => row.id));
+}
+
+/** The largest number that a layer ever had. */
+export function lastNumber(sql: Sql): number {
+  return sql.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'layer'")?.seq ?? 0;
+}
+
+/**
+ * Record a layer whose directory is in place and on disk.
+ *
+ * @returns false, when another process recorded the same chain first
+ * @throws {BerthError} data-loss, when its parent is gone
+ */
+export function insertRecord(sql: Sql, number: number, layer: Omit<LayerRecord, "path">): boolean {
+  const parent =
+    layer.parent === undefined
+      ? undefined
+      : sql.get<{ id: number }>("SELECT id FROM layer WHERE chain_id = ?", layer.parent);
+  if (layer.parent !== undefined && parent === undefined) {
+    throw new BerthError("data-loss", `layer ${layer.parent} is gone`);
+  }
+  const { changes } = sql.run(
+    `INSERT INTO layer (id, chain_id, parent, diff_id, size, writer) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (chain_id) DO NOTHING`,
+    ...[number, layer.chainID, parent?.id ?? null, layer.diffID, layer.size, layerWriterVersion],
+  );
+  return changes > 0;
+}
+
+/** Forget a layer. Those above it must have been forgotten before. */
+export function deleteRecord(sql: Sql, chainID: ChainID): void {
+  sql.run("DELETE FROM layer WHERE chain_id = ?", chainID);
+}
+
+function recordOf(row: Row, directory: string): LayerRecord {
+  return {
+    chainID: row.chain_id,
+    diffID: row.diff_id,
+    parent: row.parent ?? undefined,
+    size: row.size,
+    path: join(directory, String(row.id)),
+  };
+}

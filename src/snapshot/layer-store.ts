@@ -1,0 +1,201 @@
+import { mkdirSync, renameSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { BerthError, codeOf } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import { ExecError, exec } from "../host/exec.ts";
+import type { Host } from "../host/host.ts";
+import type { Database } from "../metadata/database.ts";
+import type { ChainID } from "../oci/digest.ts";
+import { type Collected, collectGarbage, leaseNames } from "./collect.ts";
+import { allRecords, findRecord, insertRecord, type LayerRecord, lastNumber } from "./layer-records.ts";
+import { type Lease, openLease } from "./lease.ts";
+import { type StorePaths, storePaths } from "./store-paths.ts";
+
+/** A layer whose directory is in place and that has no record yet. */
+interface Pending {
+  readonly number: number;
+  readonly layer: LayerRecord;
+}
+
+/**
+ * The committed snapshots of a store: directories first, then records. A layer that this process committed is there for
+ * itself at once; for others, and after a crash, when it is flushed.
+ */
+export class LayerStore implements AsyncDisposable {
+  readonly paths: StorePaths;
+  readonly #host: Host;
+  readonly #db: Database;
+  /** In the order of their commits: each after its parent. */
+  readonly #pending: Map<ChainID, Pending> = new Map();
+  /** Chains that this process committed: held for a referrer to come, until it collects garbage itself. */
+  readonly #fresh: Set<ChainID> = new Set();
+  readonly #holds: Map<string, number> = new Map();
+  #lease: Promise<Lease> | undefined;
+  #writeback: Promise<void> | undefined;
+  #flushing: Promise<void> | undefined;
+  #lastNumber = 0;
+
+  constructor(host: Host, db: Database) {
+    this.#host = host;
+    this.#db = db;
+    this.paths = storePaths(host);
+  }
+
+  find(chainID: ChainID): LayerRecord | undefined {
+    const pending = this.#pending.get(chainID);
+    return pending?.layer ?? this.#db.read((sql) => findRecord(sql, this.paths.layers, chainID));
+  }
+
+  all(): readonly LayerRecord[] {
+    const pending = [...this.#pending.values()].map(({ layer }) => layer).reverse();
+    return [...pending, ...this.#db.read((sql) => allRecords(sql, this.paths.layers))];
+  }
+
+  /** The directories of a chain's layers, the topmost first. @throws {BerthError} not-found */
+  directories(chainID: ChainID | undefined): readonly string[] {
+    const directories: string[] = [];
+    for (let next = chainID; next !== undefined; ) {
+      const layer = this.find(next);
+      if (layer === undefined) throw noSuchLayer(next);
+      directories.push(layer.path);
+      next = layer.parent;
+    }
+    return directories;
+  }
+
+  /** Keep something from every collector until it is released as often. */
+  async hold(name: string): Promise<void> {
+    const count = this.#holds.get(name) ?? 0;
+    this.#holds.set(name, count + 1);
+    if (count > 0) return;
+    this.#lease ??= openLease(this.#host.syscalls, this.paths.leases);
+    (await this.#lease).hold(name);
+  }
+
+  async release(name: string): Promise<void> {
+    const count = this.#holds.get(name) ?? 0;
+    if (count > 1) this.#holds.set(name, count - 1);
+    else if (this.#holds.delete(name)) (await this.#lease)?.release(name);
+  }
+
+  /** Hold a chain. @throws {BerthError} not-found, when it isn't committed */
+  async holdChain(chainID: ChainID): Promise<LayerRecord> {
+    const name = leaseNames.chain(chainID);
+    await this.hold(name);
+    // As a writer: a collector that didn't see the hold is through by then.
+    const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
+    const layer = this.#pending.get(chainID)?.layer ?? recorded;
+    if (layer !== undefined) return layer;
+    await this.release(name);
+    throw noSuchLayer(chainID);
+  }
+
+  /**
+   * Make a layer of a directory, which is moved to its place. An equal layer that exists already wins, and the directory
+   * stays where it is.
+   */
+  async add(directory: string, layer: Omit<LayerRecord, "path">): Promise<LayerRecord> {
+    const { chainID, parent } = layer;
+    await this.hold(leaseNames.chain(chainID));
+    const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
+    if (this.#fresh.has(chainID)) await this.release(leaseNames.chain(chainID));
+    this.#fresh.add(chainID);
+    const existing = recorded ?? this.#pending.get(chainID)?.layer;
+    if (existing !== undefined) return existing;
+    if (parent !== undefined) await this.hold(leaseNames.chain(parent));
+    const number = await this.#reserve();
+    const path = join(this.paths.layers, String(number));
+    // Nothing is awaited from here on: a twin can't come in between.
+    const twin = this.#pending.get(chainID);
+    if (twin !== undefined) {
+      rmdirSync(path);
+      await this.#releasePending({ number, layer: twin.layer });
+      return twin.layer;
+    }
+    renameSync(directory, path);
+    const placed = { ...layer, path };
+    this.#pending.set(chainID, { number, layer: placed });
+    return placed;
+  }
+
+  /** Begin to write to the disk what is in memory, ahead of the flush that is to come. */
+  startWriteback(): void {
+    this.#writeback ??= this.#sync()
+      .catch((error: unknown) => {
+        // The flush does it again, and tells.
+        if (!(error instanceof ExecError)) throw error;
+      })
+      .finally(() => {
+        this.#writeback = undefined;
+      });
+  }
+
+  async flush(): Promise<void> {
+    while (this.#pending.size > 0) {
+      this.#flushing ??= this.#record().finally(() => {
+        this.#flushing = undefined;
+      });
+      await this.#flushing;
+    }
+  }
+
+  async collect(operation?: Operation): Promise<Collected> {
+    // Its own layers have been named by now, or nobody wants them.
+    for (const chainID of this.#fresh) {
+      if (this.#pending.has(chainID)) continue;
+      this.#fresh.delete(chainID);
+      await this.release(leaseNames.chain(chainID));
+    }
+    return await collectGarbage({ host: this.#host, db: this.#db, paths: this.paths }, operation);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.flush();
+    (await this.#lease)?.[Symbol.dispose]();
+    this.#lease = undefined;
+    this.#holds.clear();
+  }
+
+  /** A number that no layer had before, as an empty directory that is held. Other processes reserve theirs meanwhile. */
+  async #reserve(): Promise<number> {
+    this.#lastNumber = Math.max(this.#lastNumber, this.#db.read(lastNumber));
+    for (;;) {
+      const number = ++this.#lastNumber;
+      const name = leaseNames.directory(number);
+      await this.hold(name);
+      try {
+        mkdirSync(join(this.paths.layers, String(number)), { mode: 0o755 });
+        return number;
+      } catch (error) {
+        await this.release(name);
+        if (codeOf(error) !== "EEXIST") throw error;
+      }
+    }
+  }
+
+  /** A program, since syncfs(2) would stop the event loop. */
+  async #sync(): Promise<void> {
+    await exec(["sync", "-f", this.paths.layers]);
+  }
+
+  async #record(): Promise<void> {
+    const batch = [...this.#pending.values()];
+    await this.#writeback;
+    await this.#sync();
+    const recorded = await this.#db.write((sql) => batch.map(({ number, layer }) => insertRecord(sql, number, layer)));
+    for (const [i, pending] of batch.entries()) {
+      this.#pending.delete(pending.layer.chainID);
+      // The directory of a layer that another process recorded first may be mounted here: it stays until this process ends.
+      if (recorded[i] === true) await this.#releasePending(pending);
+    }
+  }
+
+  async #releasePending({ number, layer }: Pending): Promise<void> {
+    await this.release(leaseNames.directory(number));
+    if (layer.parent !== undefined) await this.release(leaseNames.chain(layer.parent));
+  }
+}
+
+function noSuchLayer(chainID: ChainID): BerthError {
+  return new BerthError("not-found", `layer does not exist: ${chainID}`);
+}

@@ -1,0 +1,43 @@
+import { relative } from "node:path";
+import { BerthError } from "../base/errors.ts";
+import type { Mount } from "../host/mount.ts";
+
+/** What mount(2) takes: a page, less the final NUL. */
+const optionsLimit = 4095;
+
+/** Where the parts of one overlay lie, absolute. */
+export interface OverlayParts {
+  /** Directory that the layers are in. */
+  readonly directory: string;
+  /** The topmost first. */
+  readonly lower: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+}
+
+/**
+ * The mount that shows an upper directory over layers; a bind mount where there is no layer. Paths are relative to the
+ * layers' directory, so that many fit.
+ *
+ * Features by which the upper directory says things that no reader but the kernel understands are off.
+ *
+ * @throws {BerthError} failed-precondition, when there are too many layers for one mount
+ */
+export function overlayMount({ directory, lower, upper, work }: OverlayParts): Mount {
+  if (lower.length === 0) return { type: "bind", source: upper, options: ["bind"] };
+  const names = lower.map((path) => relative(directory, path));
+  const options = [
+    `lowerdir=${names.join(":")}`,
+    `upperdir=${relative(directory, upper)}`,
+    `workdir=${relative(directory, work)}`,
+    "metacopy=off",
+    "redirect_dir=off",
+    "index=off",
+  ];
+  if (options.join(",").length > optionsLimit) {
+    throw new BerthError("failed-precondition", "max depth exceeded", {
+      hint: `${lower.length} layers don't fit one mount: squash the image, or join RUN instructions.`,
+    });
+  }
+  return { type: "overlay", source: "overlay", options, cwd: directory };
+}

@@ -1,0 +1,20 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Host } from "../host/host.ts";
+
+/** Where snapshots lie, absolute. */
+export interface StorePaths {
+  /** One directory of differences for each layer, named by a number. */
+  readonly layers: string;
+  /** One directory for each active snapshot, named by its key. */
+  readonly active: string;
+  /** One directory for each living process. */
+  readonly leases: string;
+}
+
+/** The places below a store's root; made when they aren't there. */
+export function storePaths({ root }: Pick<Host, "root">): StorePaths {
+  const paths = { layers: join(root, "layers"), active: join(root, "active"), leases: join(root, "leases") };
+  for (const path of Object.values(paths)) mkdirSync(path, { recursive: true, mode: 0o711 });
+  return paths;
+}
