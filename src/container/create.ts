@@ -6,7 +6,7 @@ import { randomID } from "../base/ids.ts";
 import { getImage } from "../image/images.ts";
 import { chainIDs } from "../oci/digest.ts";
 import type { Container, ContainerMount } from "./container.ts";
-import type { ContainerDeps } from "./deps.ts";
+import { attendancePath, type ContainerDeps } from "./deps.ts";
 import { checkName, randomName } from "./names.ts";
 import { findContainer, insertContainer } from "./records.ts";
 import type { ContainerRequest } from "./request.ts";
@@ -38,6 +38,7 @@ export async function createContainer(deps: ContainerDeps, request: ContainerReq
     await deps.snapshotter.prepare(id, chainID, { init: (init) => makeMountPoints(init, mounts) }),
   );
   mkdirSync(directory, { recursive: true, mode: 0o710 });
+  mkdirSync(dirname(attendancePath(deps, id)), { recursive: true, mode: 0o700 });
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   const config = settleConfig({ id, request, image: run, mounts, hostHostname: hostname() });
   const record = { id, imageID: image.id, chainID, created: new Date().toISOString(), request, config };

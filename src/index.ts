@@ -1,0 +1,30 @@
+// The public library: everything that a program can import from "berth-engine".
+export { BerthError, type ErrorKind, isKind } from "./base/errors.ts";
+export type { Operation, ProgressEvent, StepStatus } from "./base/operation.ts";
+export type { BuildOptions, BuildResult } from "./build/build.ts";
+export { BuildError } from "./build/build-error.ts";
+export type { CommitOptions } from "./container/commit.ts";
+export type { Container, ContainerConfig, ContainerExit, ContainerState } from "./container/container.ts";
+export type { Containers } from "./container/containers.ts";
+export type { ExecRequest } from "./container/exec.ts";
+export {
+  type ContainerRequest,
+  defaultRequest,
+  type ResourceRequest,
+  type VolumeRequest,
+} from "./container/request.ts";
+export type { StartOptions } from "./container/start.ts";
+export { type Engine, openEngine } from "./engine/engine.ts";
+export type { Images, ImportOptions } from "./engine/images.ts";
+export type { Finding } from "./host/doctor.ts";
+export type { Places } from "./host/host.ts";
+export type { HistoryLine } from "./image/history.ts";
+export type { Image } from "./image/images.ts";
+export type { Removed } from "./image/remove.ts";
+export type { ChainID, DiffID, Digest } from "./oci/digest.ts";
+export type { ImageConfig, RunConfig } from "./oci/image-config.ts";
+export type { AttachIO, Attachment, WindowSize } from "./runtime/attach.ts";
+export type { ExecIO } from "./runtime/exec-process.ts";
+export type { LogLine } from "./runtime/logs.ts";
+export { StartError } from "./runtime/runtime-error.ts";
+export type { Change } from "./snapshot/changes.ts";
