@@ -153,7 +153,7 @@ export async function deleteContainer(records: Records, id: string): Promise<voi
 }
 
 /** The error for a name that no container has. */
-export function noSuchContainer(nameOrID: string): BerthError {
+function noSuchContainer(nameOrID: string): BerthError {
   return new BerthError("not-found", `No such container: ${nameOrID}`, { hint: "`berth ps -a` lists all containers." });
 }
 

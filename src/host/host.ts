@@ -21,7 +21,7 @@ export interface Places {
 }
 
 /** The places of an engine, absolute: /var/lib/berth and /run/berth for root, the XDG directories for anybody else. */
-export function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): Required<Places> {
+function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): Required<Places> {
   const isRoot = process.getuid?.() === 0;
   const data = isRoot ? "/var/lib" : (env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"));
   const run = isRoot ? "/run" : (env["XDG_RUNTIME_DIR"] ?? `/tmp/berth-${process.getuid?.()}`);

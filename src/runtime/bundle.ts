@@ -42,8 +42,3 @@ export async function createBundle(path: string, content: BundleContent): Promis
     },
   };
 }
-
-/** The bundle of a container that was made earlier. Disposing leaves it. */
-export function openBundle(path: string): Bundle {
-  return { path, enter: join(path, "enter"), keep: () => undefined, [Symbol.asyncDispose]: async () => undefined };
-}

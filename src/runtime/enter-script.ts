@@ -31,6 +31,6 @@ export function inNamespace(script: string): readonly string[] {
 }
 
 /** One word for a POSIX shell. */
-export function quote(word: string): string {
+function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
