@@ -6,7 +6,7 @@ import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
 import type { Container } from "./container.ts";
 import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
-import { deleteContainer, endedRuns, findContainer, recordEnd, runOf } from "./records.ts";
+import { deleteContainer, endedRuns, findContainer, type RunRow, recordEnd, runOf } from "./records.ts";
 
 const sigkill = 9;
 /** Milliseconds between SIGKILL and the end of a process that the kernel still holds on to. */
@@ -17,9 +17,11 @@ const killPatience = 10_000;
  * where it was run with `--rm`. Done already, or still running: nothing happens. Any process may do it.
  */
 export async function settleEnd(deps: ContainerDeps, id: string): Promise<void> {
+  if (endedRun(deps, id) === undefined) return;
   using _lock = await lockContainer(deps, id);
-  const run = runOf(deps, id);
-  if (run === undefined || isAlive(run.pid, run.start_time)) return;
+  // Another process may have settled it between the look and the lock.
+  const run = endedRun(deps, id);
+  if (run === undefined) return;
   const { code, oomKilled } = await waitExit(exitPlace(deps, id));
   await deps.runtime.delete(id, { force: true });
   await deps.networks.release(id);
@@ -29,6 +31,11 @@ export async function settleEnd(deps: ContainerDeps, id: string): Promise<void> 
   if (container?.request.autoRemove === true) await erase(deps, container);
   const startedAt = run.started_at;
   await recordEnd(deps, id, { code, oomKilled, startedAt, finishedAt: new Date().toISOString() });
+}
+
+function endedRun(deps: ContainerDeps, id: string): RunRow | undefined {
+  const run = runOf(deps, id);
+  return run === undefined || isAlive(run.pid, run.start_time) ? undefined : run;
 }
 
 /** Settle every container whose process ended unseen, before anything is told of them. */
