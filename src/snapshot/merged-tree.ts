@@ -99,7 +99,8 @@ function resolve(stack: LayerStack, path: ByteString): ByteString {
       at = next;
       continue;
     }
-    if (++links > linkLimit) throw new BerthError("invalid-argument", `too many links in /${textOf(path)}`);
+    if (++links > linkLimit)
+      throw new BerthError("invalid-argument", `too many links in /${textOf(path).replace(/^\/+/, "")}`);
     const target = readlinkSync(pathOf(file.source), "latin1");
     if (target.startsWith("/")) at = "";
     rest.push(...target.split("/").reverse());
