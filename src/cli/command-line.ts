@@ -7,7 +7,7 @@ import { FlagError, type Parsed, parseFlags } from "./flags/parse.ts";
 import { defaultColumns, helpText, usageLine } from "./help.ts";
 import { groupOverview, overview } from "./overview.ts";
 import { printError } from "./print-error.ts";
-import { type Entry, type Group, groups, pathsOf, topLevel } from "./registry.ts";
+import { type Entry, type Group, groups, internalCommands, pathsOf, topLevel } from "./registry.ts";
 import { nearest } from "./suggest.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { build, version } from "./version.ts";
@@ -59,7 +59,7 @@ async function dispatch({ values, words }: Globals, io: Terminal, openEngine: Op
   }
   await using session = lazyEngine(() => openEngine(placesOf(values)));
   if (group !== undefined) return await runInGroup({ name: first, group, rest }, io, session.engine);
-  const entry = own(topLevel, first);
+  const entry = own(topLevel, first) ?? own(internalCommands, first);
   if (entry === undefined) throw unknownCommand(first);
   return await runEntry({ entry, path: `berth ${first}`, argv: rest }, io, session.engine);
 }

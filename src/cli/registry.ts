@@ -212,6 +212,14 @@ export const topLevel: Readonly<Record<string, Entry>> = {
   wait,
 };
 
+/** Commands that berth itself calls; no overview shows them. */
+export const internalCommands: Readonly<Record<string, Entry>> = {
+  "internal-exited": {
+    summary: "Settle a container that has ended",
+    load: () => import("./commands/internal-exited.ts"),
+  },
+};
+
 /** Every way to call a command, as the help lists them: `berth container ls, berth container list, berth ps`. */
 export function pathsOf(entry: Entry): readonly string[] {
   const inGroups = Object.entries(groups).flatMap(([group, { commands, synonyms }]) => {

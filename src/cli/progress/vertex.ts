@@ -67,6 +67,7 @@ export function openTrace(now: () => number): Trace {
   return {
     vertices,
     add: (event) => {
+      if (event.kind === "warning") return [];
       const vertex = vertexOf(event.id, "name" in event ? event.name : event.id);
       if (event.kind === "output") return addLines(vertex, decoder.decode(event.data));
       if (event.kind !== "step") return [];

@@ -1,0 +1,31 @@
+import { type Command, defineCommand } from "../command.ts";
+import { bool, list, text } from "../flags/kinds.ts";
+import { parseName } from "../request/name.ts";
+
+/** `berth commit` */
+export const command: Command = defineCommand({
+  synopsis: "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+  arity: { min: 1, max: 2 },
+  flags: {
+    author: text('Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")', { short: "a" }),
+    change: list("Apply Dockerfile instruction to the created image", { short: "c" }),
+    message: text("Commit message", { short: "m" }),
+    pause: bool("Pause container during commit", { short: "p", on: true }),
+  },
+  examples: [`commit -m "install curl" web my-web`, `commit -c 'CMD ["curl"]' web my-web:2`],
+  run: async ({ values, args: [container = "", name], io, engine }) => {
+    const reference = name === undefined ? undefined : parseName(name);
+    const { containers } = await engine();
+    const { parseChanges } = await import("../../engine/changes.ts");
+    const { author, message, pause } = values;
+    const image = await containers.commit(container, {
+      pause,
+      ...(reference === undefined ? {} : { reference }),
+      ...(author === undefined ? {} : { author }),
+      ...(message === undefined ? {} : { message }),
+      ...(values.change.length === 0 ? {} : { change: parseChanges(values.change) }),
+    });
+    io.stdout.write(`${image.id}\n`);
+    return 0;
+  },
+});

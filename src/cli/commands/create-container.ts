@@ -1,0 +1,39 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { isKind } from "../../base/errors.ts";
+import type { Container } from "../../container/container.ts";
+import type { ContainerRequest } from "../../container/request.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { familiar, parseReference, withDefaultTag } from "../../oci/reference.ts";
+import { CliError } from "../cli-error.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+
+/** Make a container as `create` and `run` do: say when the image isn't there, and write the ID where `--cidfile` says. */
+export async function createNamed(
+  deps: { readonly engine: Engine; readonly io: Pick<Terminal, "stderr"> },
+  request: ContainerRequest,
+  cidfile: string | undefined,
+): Promise<Container> {
+  if (cidfile !== undefined && existsSync(cidfile)) {
+    throw new CliError(`container ID file found, make sure the other container isn't running or delete ${cidfile}`, {
+      code: 125,
+    });
+  }
+  try {
+    deps.engine.images.get(request.image);
+  } catch (error) {
+    if (isKind(error, "not-found")) deps.io.stderr.write(`Unable to find image '${shown(request.image)}' locally\n`);
+    throw error;
+  }
+  const container = await deps.engine.containers.create(request);
+  if (cidfile !== undefined) writeFileSync(cidfile, container.id);
+  return container;
+}
+
+/** Take `--cidfile` back, when the container is gone again before it ran. */
+export function forgetNamed(cidfile: string | undefined): void {
+  if (cidfile !== undefined) rmSync(cidfile, { force: true });
+}
+
+function shown(image: string): string {
+  return familiar(withDefaultTag(parseReference(image)));
+}

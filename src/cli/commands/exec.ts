@@ -1,0 +1,79 @@
+import { CliError } from "../cli-error.ts";
+import { type Call, type Command, defineCommand } from "../command.ts";
+import { bool, list, text } from "../flags/kinds.ts";
+import { notYet } from "../flags/not-yet.ts";
+import { hintOf } from "../print-error.ts";
+import { checkEnv, environmentOf } from "../request/environment.ts";
+import { checkTty } from "../terminal/session.ts";
+import { exitCodeOf } from "./run-error.ts";
+
+interface ExecValues {
+  readonly detach: boolean;
+  readonly env: readonly string[];
+  readonly "env-file": readonly string[];
+  readonly interactive: boolean;
+  readonly tty: boolean;
+  readonly user: string | undefined;
+  readonly workdir: string | undefined;
+}
+
+/** `berth exec` */
+export const command: Command = defineCommand({
+  synopsis: "[OPTIONS] CONTAINER COMMAND [ARG...]",
+  arity: { min: 2 },
+  interspersed: false,
+  flags: {
+    ...notYet({ withValue: ["detach-keys"], alone: ["privileged"] }),
+    detach: bool("Detached mode: run command in the background", { short: "d" }),
+    env: list("Set environment variables", { short: "e", read: checkEnv }),
+    "env-file": list("Read in a file of environment variables"),
+    interactive: bool("Keep STDIN open even if not attached", { short: "i" }),
+    tty: bool("Allocate a pseudo-TTY", { short: "t" }),
+    user: text('Username or UID (format: "<name|uid>[:<group|gid>]")', { short: "u" }),
+    workdir: text("Working directory inside the container", { short: "w" }),
+  },
+  examples: ["exec -it web sh", "exec -e DEBUG=1 -w /srv web ls"],
+  run: execInContainer,
+});
+
+async function execInContainer({ values, args, io, engine }: Call<ExecValues>): Promise<number> {
+  const [name = "", ...command] = args;
+  const { detach, interactive, tty, user, workdir } = values;
+  const env = environmentOf({ files: values["env-file"], variables: values.env }, io.env);
+  const { containers } = await engine();
+  const { id } = await containers.get(name);
+  if (!detach) checkTty(io, { stdin: interactive, tty });
+  const request = {
+    args: command,
+    env,
+    terminal: tty,
+    ...(user === undefined ? {} : { user }),
+    ...(workdir === undefined ? {} : { workingDir: workdir }),
+  };
+  // The runtime works on the user's own streams, terminal and all: nothing stands between them and the process.
+  const output = detach ? "null" : "inherit";
+  const streams = {
+    stdin: interactive && !detach ? "inherit" : "null",
+    stdout: output,
+    stderr: output,
+    detach,
+  } as const;
+  try {
+    return await containers.exec(id, request, streams);
+  } catch (error) {
+    throw startFailure(error);
+  }
+}
+
+/** A command that can't be started: Docker tells of it in the name of the runtime's `exec`. */
+function startFailure(error: unknown): unknown {
+  const code = exitCodeOf(error);
+  if (code === undefined || !(error instanceof Error)) return error;
+  const reason = error.message.replace(/^.*unable to start container process: /, "");
+  const [hint] = hintOf(error);
+  return new CliError(`OCI runtime exec failed: exec failed: unable to start container process: ${reason}`, {
+    code: code === 127 ? 127 : 126,
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

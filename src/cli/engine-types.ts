@@ -1,0 +1,16 @@
+import type { Engine } from "../engine/engine.ts";
+
+/** An image, as the engine gives it. */
+export type Image = ReturnType<Engine["images"]["get"]>;
+
+/** One line of an image's history. */
+export type HistoryLine = ReturnType<Engine["images"]["history"]>[number];
+
+/** What is done with a container's streams. */
+export type AttachIO = Parameters<Engine["containers"]["attach"]>[1];
+
+/** A connection to a container's streams. */
+export type Attachment = Awaited<ReturnType<Engine["containers"]["attach"]>>;
+
+/** One line of a container's output. */
+export type LogLine = ReturnType<Engine["containers"]["logs"]> extends AsyncIterable<infer Line> ? Line : never;

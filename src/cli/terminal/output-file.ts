@@ -1,0 +1,56 @@
+import { createWriteStream } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { codeOf } from "../../base/errors.ts";
+import { CliError } from "../cli-error.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Where an archive is written. */
+export interface ArchiveTarget {
+  /** Path of a file; standard output when absent. */
+  readonly output: string | undefined;
+  /** `failed to save image`: what is said before the reason. */
+  readonly failure: string;
+}
+
+/**
+ * Refuse a target that can't be written before anything is done.
+ *
+ * @throws {CliError} in Docker's words, when the directory isn't there or standard output is a terminal
+ */
+export async function checkTarget(
+  { stdout }: Pick<Terminal, "stdout">,
+  { output, failure }: ArchiveTarget,
+): Promise<void> {
+  if (output === undefined) {
+    if (stdout.isTTY !== true) return;
+    throw new CliError(`${failure}: cowardly refusing to save to a terminal. Use the -o flag or redirect`);
+  }
+  const directory = dirname(output);
+  await stat(directory).catch((error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    throw new CliError(`${failure}: invalid output path: stat ${directory}: no such file or directory`, {
+      cause: error,
+    });
+  });
+}
+
+/** Write an archive; a file is there whole or not at all. */
+export async function writeArchive(
+  { stdout }: Pick<Terminal, "stdout">,
+  archive: AsyncIterable<Uint8Array>,
+  { output, signal }: { readonly output: string | undefined; readonly signal: AbortSignal },
+): Promise<void> {
+  if (output === undefined)
+    return await pipeline(Readable.from(archive, { objectMode: false }), stdout, { end: false, signal });
+  const partial = `${output}.${process.pid}.tmp`;
+  try {
+    await pipeline(archive, createWriteStream(partial, { mode: 0o600 }), { signal });
+    await rename(partial, output);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
