@@ -5,6 +5,7 @@ import {
   fchmodSync,
   fchownSync,
   ftruncateSync,
+  futimesSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -21,7 +22,7 @@ import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { cleanName, RootDirectories, realDirectories, splitName } from "./safe-path.ts";
-import type { TarHeader } from "./tar-header.ts";
+import { second, type TarHeader } from "./tar-header.ts";
 import { parseTar, type TarVisitor } from "./tar-reader.ts";
 import { isWhiteout, makeWhiteout, opaqueName, setOpaque, whiteoutPrefix } from "./whiteout.ts";
 import { writeXattrs } from "./xattrs.ts";
@@ -127,11 +128,17 @@ class Extractor implements TarVisitor, Disposable {
     const { uid, gid } = this.#options.owner ?? header;
     if (this.#chown) fchownSync(fd, uid, gid);
     fchmodSync(fd, header.mode);
+    this.#xattrs(path, header);
+    this.#fileTimes(fd, path, header.mtimeNs);
     this.#file = undefined;
     closeSync(fd);
-    this.#xattrs(path, header);
-    this.#options.syscalls.lutimes(pathOf(path), header.mtimeNs, header.mtimeNs);
     this.#size += header.size;
+  }
+
+  /** Whole seconds, which most files have, by the faster call: it takes fractions as floating point numbers, too coarse for nanoseconds. */
+  #fileTimes(fd: number, path: ByteString, mtimeNs: bigint): void {
+    if (mtimeNs < 0n || mtimeNs % second !== 0n) this.#options.syscalls.lutimes(pathOf(path), mtimeNs, mtimeNs);
+    else futimesSync(fd, Number(mtimeNs / second), Number(mtimeNs / second));
   }
 
   finish(): AppliedLayer {
