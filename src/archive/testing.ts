@@ -2,7 +2,7 @@ import { noXattrs, type TarHeader, type TarType } from "./tar-header.ts";
 import { encodeHeader, endOfArchive, paddingOf } from "./tar-writer.ts";
 
 /** A header with the fields that a test doesn't care about filled in. */
-export function headerOf(fields: Partial<TarHeader> & Pick<TarHeader, "name">): TarHeader {
+function headerOf(fields: Partial<TarHeader> & Pick<TarHeader, "name">): TarHeader {
   return {
     type: "file",
     mode: fields.type === "dir" ? 0o755 : 0o644,

@@ -7,7 +7,7 @@ import { noXattrs } from "./tar-header.ts";
 const foreign = /^(?:trusted\.overlay\.|user\.overlay\.|security\.(?:selinux|ima|evm)$)/;
 
 /** True for an extended attribute that is part of a file, not of the machine or the layer that it lies in. */
-export function isPortable(name: string): boolean {
+function isPortable(name: string): boolean {
   return !foreign.test(name);
 }
 

@@ -125,7 +125,7 @@ export interface Vertex {
 export type Graph = ReadonlyMap<Digest, Vertex>;
 
 /** Name a piece of work: equal ops on equal inputs have equal digests. */
-export function vertexDigest(op: Op, inputs: readonly Digest[]): Digest {
+function vertexDigest(op: Op, inputs: readonly Digest[]): Digest {
   return digestOf(JSON.stringify([op, inputs]));
 }
 

@@ -29,7 +29,7 @@ export function refuseForeignPlatform(text: string | undefined): void {
 }
 
 /** True when a platform as a user writes it (`linux/amd64`, `amd64`, `linux`) is this machine's. */
-export function isHostPlatform(text: string): boolean {
+function isHostPlatform(text: string): boolean {
   const [first = "", second] = text.toLowerCase().split("/");
   if (second === undefined) return first === hostPlatform.os || architecture(first) === hostPlatform.architecture;
   return first === hostPlatform.os && architecture(second) === hostPlatform.architecture;

@@ -82,7 +82,7 @@ export function toContainerJSON(container: Container, details: ContainerDetails 
     ResolvConfPath: join(directory, "resolv.conf"),
     HostnamePath: join(directory, "hostname"),
     HostsPath: join(directory, "hosts"),
-    LogPath: join(directory, "log"),
+    LogPath: join(directory, "container.log"),
     Name: `/${container.name}`,
     RestartCount: 0,
     Driver: "overlay2",

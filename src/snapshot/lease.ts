@@ -45,7 +45,7 @@ export function heldNames(syscalls: Syscalls, leases: string): ReadonlySet<strin
 }
 
 /** Names in a directory; another collector may have removed it. */
-export function listed(directory: string): readonly string[] {
+function listed(directory: string): readonly string[] {
   try {
     return readdirSync(directory);
   } catch (error) {

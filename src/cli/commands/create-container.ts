@@ -30,7 +30,7 @@ export async function createNamed(
 }
 
 /** Take `--cidfile` back, when the container is gone again before it ran. */
-export function forgetNamed(cidfile: string | undefined): void {
+function forgetNamed(cidfile: string | undefined): void {
   if (cidfile !== undefined) rmSync(cidfile, { force: true });
 }
 

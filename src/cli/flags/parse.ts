@@ -98,6 +98,6 @@ function readShort({ flags, rest, shorts, set }: Reader, letters: string): strin
 }
 
 /** `-m, --memory`, as error messages and the help name a flag. */
-export function spelling(name: string, { short }: Pick<Flag<unknown>, "short">): string {
+function spelling(name: string, { short }: Pick<Flag<unknown>, "short">): string {
   return short === undefined ? `--${name}` : `-${short}, --${name}`;
 }

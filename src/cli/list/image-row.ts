@@ -19,7 +19,7 @@ export interface ImageRow {
 }
 
 /** What stands for a name that isn't there. */
-export const none: string = "<none>";
+const none: string = "<none>";
 
 /** `images`: fields, headings and the default table as Docker has them. */
 export const imageListing: Listing<ImageRow> = {
