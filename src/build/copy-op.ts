@@ -144,7 +144,7 @@ async function copyInline(
   }
 }
 
-/** Unpack a source that is a tar archive. @returns false when it is none */
+/** Unpack a source that is a tar archive, with the owners and modes that it has. @returns false when it is none */
 async function unpackInto(writer: RootWriter, selection: Selection, options: CopyOptions): Promise<boolean> {
   const file = selection.files[0]?.entry;
   if (file?.kind !== "file" || !(await isArchive(file.source))) return false;
@@ -156,7 +156,6 @@ async function unpackInto(writer: RootWriter, selection: Selection, options: Cop
     syscalls,
     whiteouts: "literal",
     signal,
-    ...(owner === undefined ? {} : { owner }),
   });
   for (const directory of implied) writer.restore(join(path, directory));
   return true;

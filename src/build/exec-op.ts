@@ -1,25 +1,27 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path/posix";
 import { tempDir } from "../base/disposal.ts";
+import { messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { networkFiles, readHostFiles } from "../network/network-files.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
-import type { SpecMount } from "../oci/runtime-spec.ts";
+import type { RuntimeSpec, SpecMount } from "../oci/runtime-spec.ts";
 import { createBundle } from "../runtime/bundle.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { StartError } from "../runtime/runtime-error.ts";
 import { type Resources, runtimeSpec } from "../runtime/spec.ts";
 import { resolveUser } from "../runtime/user.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
 import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
-import { BuildError } from "./build-error.ts";
+import { BuildError, type BuildErrorDetails } from "./build-error.ts";
 import type { CopySource } from "./copy-op.ts";
 import type { ExecOp, Vertex } from "./graph.ts";
-import { missingTargets, removeStubs } from "./mount-stubs.ts";
+import { makeMountPoints } from "./mount-points.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { OutputTail } from "./output-tail.ts";
 import { RootWriter } from "./root-writer.ts";
-import type { Work } from "./solve.ts";
+import type { Solved, Work } from "./solve.ts";
 import { mountKeys, prepareMounts } from "./step-mounts.ts";
 import type { StepNetwork, StepNetworks } from "./step-network.ts";
 
@@ -56,37 +58,29 @@ export function planExec(deps: ExecDeps, vertex: ExecVertex, { parent, sources }
   const { op } = vertex;
   return {
     keys: [async () => digestOf(JSON.stringify(["exec", op, parent, await mountKeys(deps, op, sources)]))],
-    run: async (operation) => {
-      await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent);
-      await runStep(deps, { vertex, snapshot, sources }, operation);
-      const { chainID } = await snapshot.commit(operation);
-      return { chainID };
-    },
+    run: (operation) => runStep(deps, { vertex, parent, sources }, operation),
   };
 }
 
-interface StepTask {
+interface StepTask extends ExecInputs {
   readonly vertex: ExecVertex;
-  readonly snapshot: ActiveSnapshot;
-  readonly sources: readonly CopySource[];
 }
 
-async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation): Promise<void> {
-  const { vertex, snapshot, sources } = task;
+async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation): Promise<Solved> {
+  const { vertex, parent, sources } = task;
   const { op } = vertex;
   const { signal } = operation;
   const secrets = deps.secrets ?? new Map();
   await using directory = await tempDir(deps.host.runRoot, "step-");
   using network = op.network === "default" ? await deps.stepNetworks.take(signal) : undefined;
   await using prepared = await prepareMounts(deps, op, { sources, secrets, signal });
-  const tree = snapshot.view();
-  const user = userOf(tree, op.user);
-  new RootWriter(deps, snapshot).mkdirAll(op.cwd, user);
   const mounts = [...(await hostMounts(directory.path, op, network)), ...prepared.mounts];
-  const stubs = missingTargets(
-    tree,
-    mounts.map(({ destination }) => destination),
-  );
+  const tree = deps.snapshotter.view(parent);
+  const user = userOf(tree, op.user);
+  await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent, {
+    init: (init) => makeMountPoints(tree, init, mounts),
+  });
+  new RootWriter(deps, snapshot).mkdirAll(op.cwd, user);
   const spec = runtimeSpec({
     args: op.args,
     env: stepEnv(op, [...deps.proxy, ...prepared.env], user.home),
@@ -100,22 +94,39 @@ async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation)
     resources: deps.resources ?? {},
     cgroup: deps.host.cgroup,
   });
+  await runBundle(deps, { vertex, spec, snapshot, directory: directory.path }, operation);
+  const { chainID } = await snapshot.commit(operation);
+  return { chainID };
+}
+
+interface BundleTask {
+  readonly vertex: ExecVertex;
+  readonly spec: RuntimeSpec;
+  readonly snapshot: ActiveSnapshot;
+  readonly directory: string;
+}
+
+/** @throws {BuildError} when the command can't be started or ends with another code than 0 */
+async function runBundle(deps: ExecDeps, task: BundleTask, { signal, report }: StepOperation): Promise<void> {
+  const { vertex, spec, snapshot, directory } = task;
   const tail = new OutputTail();
-  await using bundle = await createBundle(join(directory.path, "bundle"), {
+  await using bundle = await createBundle(join(directory, "bundle"), {
     spec,
     rootfs: snapshot.mounts(),
     cgroup: deps.host.cgroup,
   });
-  const exitCode = await deps.runtime.run(basename(directory.path), bundle, {
-    signal,
-    onOutput: (stream, data) => {
-      tail.add(data);
-      operation.report?.({ kind: "output", id: vertex.digest, stream, data });
-    },
-  });
-  signal.throwIfAborted();
-  if (exitCode !== 0) throw stepFailed(op, exitCode, tail.lines);
-  removeStubs(deps.host.syscalls, { upper: snapshot.upper, lower: deps.snapshotter.view(snapshot.parent) }, stubs);
+  const onOutput = (stream: "stdout" | "stderr", data: Uint8Array): void => {
+    tail.add(data);
+    report?.({ kind: "output", id: vertex.digest, stream, data });
+  };
+  try {
+    const exitCode = await deps.runtime.run(basename(directory), bundle, { signal, onOutput });
+    if (exitCode !== 0) throw stepFailed(vertex.op, { exitCode, output: tail.lines });
+  } catch (error) {
+    throw error instanceof StartError
+      ? stepFailed(vertex.op, { cause: error, exitCode: error.exitCode, output: tail.lines })
+      : error;
+  }
 }
 
 function userOf(tree: MergedTree, user: string): ReturnType<typeof resolveUser> {
@@ -161,7 +172,8 @@ async function hostMounts(
   return mounts;
 }
 
-function stepFailed(op: ExecOp, exitCode: number, output: readonly string[]): BuildError {
-  const message = `process ${JSON.stringify(op.args.join(" "))} did not complete successfully: exit code: ${exitCode}`;
-  return new BuildError("internal", message, { exitCode, output });
+function stepFailed(op: ExecOp, details: BuildErrorDetails & { readonly exitCode: number }): BuildError {
+  const why = details.cause === undefined ? `exit code: ${details.exitCode}` : messageOf(details.cause);
+  const message = `process ${JSON.stringify(op.args.join(" "))} did not complete successfully: ${why}`;
+  return new BuildError("internal", message, details);
 }

@@ -23,6 +23,9 @@ test.each([
   ["[\\-]", "-", true],
   ["[x\\-]", "x", true],
   ["*.txt", ".txt", true],
+  ["a-*", "a-b", true],
+  ["[b-a]", "b", false],
+  ["[^a]", "/", true],
   ["a.c", "abc", false],
 ])("%s against %s is %s", (pattern, path, expected) => {
   expect(compilePattern(pattern)(path)).toBe(expected);

@@ -40,7 +40,8 @@ function readSet(pattern: readonly string[], start: number): { readonly source: 
   const one = (): string => {
     if (pattern[at] === "]" || pattern[at] === "-") throw badPattern();
     if (pattern[at] === "\\") at++;
-    return literal(pattern[at++]);
+    const character = pattern[at++];
+    return character === "-" ? "\\-" : literal(character);
   };
   let ranges = "";
   for (let count = 0; pattern[at] !== "]" || count === 0; count++) {
@@ -59,7 +60,7 @@ function readSet(pattern: readonly string[], start: number): { readonly source: 
 
 function literal(character: string | undefined): string {
   if (character === undefined) throw badPattern();
-  return /[\^$\\.*+?()[\]{}|/-]/.test(character) ? `\\${character}` : character;
+  return /[\^$\\.*+?()[\]{}|/]/.test(character) ? `\\${character}` : character;
 }
 
 function badPattern(): BerthError {

@@ -127,7 +127,8 @@ class MountPreparer {
   async #cache(mount: Of<"cache">): Promise<void> {
     const parent = join(this.#deps.host.root, "build-cache");
     await mkdir(parent, { recursive: true, mode: 0o700 });
-    const name = hexOf(digestOf(mount.id));
+    const origin = mount.from === undefined ? "" : sourceAt(this.#options.sources, mount.from.input).key;
+    const name = hexOf(digestOf(JSON.stringify([mount.id, origin, mount.from?.source])));
     const directory = await this.#claim(join(parent, name), mount);
     if (mount.from !== undefined && !existsSync(directory)) {
       const from = await this.#copy(sourceAt(this.#options.sources, mount.from.input), mount.from.source);
