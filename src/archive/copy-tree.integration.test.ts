@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -59,6 +59,16 @@ test("the filter leaves out directories with their content", async () => {
   await copyTree(from, to, { syscalls, filter: (name, kind) => seen.push(`${name} ${kind}`) > 0 && name !== "d" });
   expect(seen).toEqual([" dir", "caf\udce9 file", "d dir", "s symlink"]);
   expect(lstatSync(join(to, "d"), { throwIfNoEntry: false })).toBeUndefined();
+});
+
+test("what goes away while it is copied is left out", async () => {
+  const filter = (name: string): boolean => {
+    if (name === "s") rmSync(join(from, "s"));
+    if (name === "d") rmSync(join(from, "d"), { recursive: true });
+    return true;
+  };
+  await copyTree(from, to, { syscalls, filter });
+  expect(readdirSync(to, "latin1")).toEqual(["caf\xe9"]);
 });
 
 test("a directory is added to a directory, a file replaces a file and not what it is linked to", async () => {

@@ -18,7 +18,7 @@ import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { majorOf, minorOf } from "./device.ts";
 import { type FileKind, kindOf } from "./file-kind.ts";
-import { childOf, walk } from "./walk.ts";
+import { childOf, isGone, type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, setOpaque } from "./whiteout.ts";
 import { readXattrs, writeXattrs } from "./xattrs.ts";
 
@@ -47,28 +47,40 @@ const filesPerTurn = 200;
 /**
  * Copy a file, or a directory with all that is in it, to `to`, whose parent is there: owners, modes, times, extended
  * attributes, devices, and hard links among what is copied. Contents are copied by the kernel. A file replaces a file; the
- * content of a directory is added to a directory. Sockets are left out.
+ * content of a directory is added to a directory. Sockets, and what goes away meanwhile, are left out.
  *
  * @throws {BerthError} conflict, when one is a directory and the other is not
  */
 export async function copyTree(from: string, to: string, options: CopyTreeOptions): Promise<void> {
-  const { filter, syscalls, signal } = options;
+  const { filter, signal } = options;
   const left = new Set<ByteString>();
-  const target = bytesOf(to);
   const copier = new Copier(options);
   let files = 0;
   for (const file of walk(bytesOf(from), ({ name }) => !left.has(name))) {
-    if (filter !== undefined && !filter(textOf(file.name), kindOf(file.stats))) {
-      left.add(file.name);
-      continue;
-    }
-    const path = file.name === "" ? target : childOf(target, file.name);
-    copier.copy(file.path, path, file.stats);
-    if (options.layer === true && file.stats.isDirectory() && isOpaque(syscalls, file.path)) setOpaque(syscalls, path);
+    const wanted = filter === undefined || filter(textOf(file.name), kindOf(file.stats));
+    if (!wanted || !copyWalked(copier, file, { to: bytesOf(to), options })) left.add(file.name);
     signal?.throwIfAborted();
     if (++files % filesPerTurn === 0) await turn();
   }
   copier.finish();
+}
+
+/** @returns false, when the file is gone */
+function copyWalked(
+  copier: Copier,
+  file: WalkedFile,
+  { to, options }: { readonly to: ByteString; readonly options: CopyTreeOptions },
+): boolean {
+  const { layer = false, syscalls } = options;
+  const path = file.name === "" ? to : childOf(to, file.name);
+  try {
+    copier.copy(file.path, path, file.stats);
+    if (layer && file.stats.isDirectory() && isOpaque(syscalls, file.path)) setOpaque(syscalls, path);
+    return true;
+  } catch (error) {
+    if (isGone(file, error)) return false;
+    throw error;
+  }
 }
 
 /** Copies files one by one, for whoever walks a tree that lies in several places. {@link finish} sets the directories' times. */
@@ -101,8 +113,10 @@ export class Copier {
       }
       this.#links.set(key, to);
     }
-    this.#create(from, to, { kind, stats });
-    this.#attributes(from, to, { kind, stats });
+    // Read before anything is made: the original may be gone.
+    const original = { kind, stats, xattrs: readXattrs(this.#options.syscalls, from) };
+    this.#create(from, to, original);
+    this.#attributes(to, original);
   }
 
   finish(): void {
@@ -134,12 +148,12 @@ export class Copier {
     }
   }
 
-  #attributes(from: ByteString, to: ByteString, { kind, stats }: Original): void {
+  #attributes(to: ByteString, { kind, stats, xattrs }: Original): void {
     const { syscalls, owner, mode, mtimeNs = stats.mtimeNs } = this.#options;
     const path = pathOf(to);
     if (this.#chown) lchownSync(path, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
     if (kind !== "symlink") chmodSync(path, mode ?? Number(stats.mode) & 0o7777);
-    writeXattrs(syscalls, to, readXattrs(syscalls, from));
+    writeXattrs(syscalls, to, xattrs);
     if (kind === "dir") this.#times.set(to, mtimeNs);
     else syscalls.lutimes(path, mtimeNs, mtimeNs);
   }
@@ -159,4 +173,5 @@ function clear(to: ByteString, kind: FileKind): void {
 interface Original {
   readonly kind: FileKind;
   readonly stats: BigIntStats;
+  readonly xattrs: ReadonlyMap<string, Buffer>;
 }

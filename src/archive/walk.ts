@@ -1,5 +1,6 @@
 import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
-import { type ByteString, pathOf } from "./byte-string.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
+import { type ByteString, pathOf, textOf } from "./byte-string.ts";
 
 /** A file that {@link walk} came by. */
 export interface WalkedFile {
@@ -11,24 +12,44 @@ export interface WalkedFile {
 
 /**
  * A file and all that is below it: depth first, each directory before its content, names in the order of their bytes.
- * No link is followed.
+ * No link is followed. What goes away meanwhile is passed over.
  *
+ * @throws {BerthError} not-found, when nothing is at `start`
  * @param enter false for a directory whose content is to be left out
  */
 export function* walk(start: ByteString, enter: (file: WalkedFile) => boolean = () => true): Generator<WalkedFile> {
   const pending: ByteString[] = [""];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const path = name === "" ? start : `${start}/${name}`;
-    const file = { name, path, stats: lstatSync(pathOf(path), { bigint: true }) };
+    const stats = lstatSync(pathOf(path), { bigint: true, throwIfNoEntry: false });
+    if (stats === undefined) {
+      if (name !== "") continue;
+      throw new BerthError("not-found", `lstat ${textOf(start)}: no such file or directory`);
+    }
+    const file = { name, path, stats };
     yield file;
-    if (!file.stats.isDirectory() || !enter(file)) continue;
-    for (const child of readdirSync(pathOf(path), "latin1").sort(descending)) pending.push(childOf(name, child));
+    if (!stats.isDirectory() || !enter(file)) continue;
+    for (const child of namesIn(file).sort(descending)) pending.push(childOf(name, child));
   }
 }
 
 /** The path of `name` in a directory; in the start of a walk where `directory` is empty. */
 export function childOf(directory: ByteString, name: ByteString): ByteString {
   return directory === "" ? name : `${directory}/${name}`;
+}
+
+/** True when `error` came of a file that went away after the walk found it: the tree is in use. */
+export function isGone({ path }: WalkedFile, error: unknown): boolean {
+  return codeOf(error) === "ENOENT" && lstatSync(pathOf(path), { throwIfNoEntry: false }) === undefined;
+}
+
+function namesIn(directory: WalkedFile): ByteString[] {
+  try {
+    return readdirSync(pathOf(directory.path), "latin1");
+  } catch (error) {
+    if (isGone(directory, error)) return [];
+    throw error;
+  }
 }
 
 function descending(a: ByteString, b: ByteString): number {

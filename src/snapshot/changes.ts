@@ -1,7 +1,7 @@
 import { type BigIntStats, readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
-import { childOf, type WalkedFile, walk } from "../archive/walk.ts";
+import { childOf, isGone, type WalkedFile, walk } from "../archive/walk.ts";
 import { isOpaque, isWhiteout } from "../archive/whiteout.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
@@ -40,7 +40,11 @@ export async function changesOf(
   const comparison = new Comparison(syscalls, new LayerStack(syscalls, { layers: layers.map(bytesOf) }));
   let files = 0;
   for (const file of walk(bytesOf(upper))) {
-    comparison.add(file);
+    try {
+      comparison.add(file);
+    } catch (error) {
+      if (!isGone(file, error)) throw error;
+    }
     signal?.throwIfAborted();
     if (++files % filesPerTurn === 0) await turn();
   }

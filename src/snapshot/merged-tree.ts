@@ -68,7 +68,8 @@ export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): M
 function entryAt(stack: LayerStack, path: ByteString): TreeEntry | undefined {
   const file = stack.find(path);
   if (file === undefined) return undefined;
-  const stats = lstatSync(pathOf(file.source));
+  const stats = lstatSync(pathOf(file.source), { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
   return { path: `/${textOf(path)}`, source: textOf(file.source), kind: kindOf(stats), stats };
 }
 
