@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ProgressEvent } from "../base/operation.ts";
@@ -81,7 +82,7 @@ interface Built extends BuildResult {
   readonly output: string;
 }
 
-async function run(context: string, options: Partial<BuildOptions> = {}): Promise<Built> {
+async function run(context: string, options: Omit<Partial<BuildOptions>, "context"> = {}): Promise<Built> {
   const events: ProgressEvent[] = [];
   const result = await build(deps, { context, ...options, report: (event) => events.push(event) });
   const steps = events.flatMap((event) =>
@@ -315,4 +316,14 @@ test("a copy follows symlinks in its destination inside the root", async () => {
     "symlink",
     "file",
   ]);
+});
+
+test("a context may be a stream: an archive, or a Dockerfile alone", async () => {
+  const context = contextOf({ "x/Dockerfile": "FROM scratch\nCOPY a /\n", a: "from the archive" });
+  const archive = execFileSync("tar", ["-C", context, "-czf", "-", "."]);
+  const { image } = await build(deps, { context: Readable.from([archive]), dockerfile: "x/Dockerfile" });
+  expect(textIn(image, "/a")).toBe("from the archive");
+  const alone = await build(deps, { context: Readable.from([Buffer.from("FROM busybox\nENV a=b\n")]) });
+  expect(alone.image.config.config?.Env).toContain("a=b");
+  expect(readdirSync(join(host.root, "tmp"))).toEqual([]);
 });

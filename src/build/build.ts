@@ -29,9 +29,9 @@ export interface BuildDeps extends ImageDeps {
 
 /** What to build, and how. */
 export interface BuildOptions extends Operation {
-  /** Directory of the build context. */
-  readonly context: string;
-  /** Path of the Dockerfile; `Dockerfile` in the context when absent. */
+  /** Directory of the build context, or a stream: a tar archive, compressed or not, or a Dockerfile alone. */
+  readonly context: string | AsyncIterable<Uint8Array>;
+  /** Path of the Dockerfile, inside the archive where the context is one; `Dockerfile` in the context when absent. */
   readonly dockerfile?: string;
   /** The Dockerfile itself, in place of a path. */
   readonly dockerfileText?: string;
@@ -76,8 +76,8 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
   const network = networkMode(options.network);
   refuseForeignPlatform(options.platform);
   const buildArgs = new Map(Object.entries(options.buildArgs ?? {}));
-  const context = await openContext(options);
-  return inDockerfile(context.dockerfile, async () => {
+  await using context = await openContext(deps.host, options);
+  return await inDockerfile(context.dockerfile, async () => {
     const { file, diagnostics } = parseDockerfile(context.dockerfile.text);
     const lowered = await lower(file, {
       buildArgs,
@@ -87,7 +87,6 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
       ...(options.target === undefined ? {} : { target: options.target }),
     });
     const warnings = [...lowered.warnings, ...(options.pull === true ? [pullWarning] : [])];
-    for (const message of warnings) options.report?.({ kind: "warning", id: "build", message });
     const solved = await solveDurably(deps, lowered, { ...options, context: context.tree, proxy: proxyEnv(buildArgs) });
     const image = await internalStep(options, "exporting to image", () =>
       exportImage(deps, { lowered, solved }, { references, labels: options.labels ?? {}, epoch: epochOf(buildArgs) }),

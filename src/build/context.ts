@@ -3,22 +3,24 @@ import { basename, dirname, join, resolve } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { type Matcher, openMatcher, parseIgnore } from "../dockerfile/ignore.ts";
+import type { Host } from "../host/host.ts";
 import type { DockerfileSource } from "./build-error.ts";
 import { internalStep } from "./progress.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
+import { receiveContext } from "./stream-context.ts";
 
 /** Most bytes of a Dockerfile or ignore file. */
 const fileLimit = 16 << 20;
 
-/** What a build reads. */
-export interface BuildContext {
+/** What a build reads. Disposing deletes what came as a stream. */
+export interface BuildContext extends AsyncDisposable {
   readonly dockerfile: DockerfileSource;
   readonly tree: SourceTree;
 }
 
 /** Where a build reads. */
 export interface ContextOptions extends Operation {
-  readonly context: string;
+  readonly context: string | AsyncIterable<Uint8Array>;
   readonly dockerfile?: string;
   readonly dockerfileText?: string;
 }
@@ -28,10 +30,30 @@ export interface ContextOptions extends Operation {
  *
  * @throws {BerthError} not-found, when the directory or the Dockerfile isn't there, with Docker's texts
  */
-export async function openContext(options: ContextOptions): Promise<BuildContext> {
-  const root = resolve(options.context);
-  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new BerthError("not-found", `unable to prepare context: path ${JSON.stringify(options.context)} not found`);
+export async function openContext(host: Host, options: ContextOptions): Promise<BuildContext> {
+  const { context, dockerfile, dockerfileText } = options;
+  if (typeof context === "string") {
+    const root = resolve(context);
+    if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
+      throw new BerthError("not-found", `unable to prepare context: path ${JSON.stringify(context)} not found`);
+    return { ...(await read(root, options)), [Symbol.asyncDispose]: async () => undefined };
+  }
+  await using stack = new AsyncDisposableStack();
+  const received = stack.use(await receiveContext(host, context, options));
+  const text = dockerfileText ?? received.dockerfileText;
+  const found = await read(received.path, {
+    ...options,
+    ...(dockerfile === undefined ? {} : { dockerfile: join(received.path, dockerfile) }),
+    ...(text === undefined ? {} : { dockerfileText: text }),
+  });
+  const owned = stack.move();
+  return { ...found, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function read(
+  root: string,
+  options: Omit<ContextOptions, "context">,
+): Promise<Pick<BuildContext, "dockerfile" | "tree">> {
   const path = options.dockerfile ?? defaultDockerfile(root);
   const text = await internalStep(
     options,

@@ -3,7 +3,6 @@ import { writeFile } from "node:fs/promises";
 import { join, normalize } from "node:path/posix";
 import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
-import { blockSize, parseHeader } from "../archive/tar-header.ts";
 import { tempDir } from "../base/disposal.ts";
 import { BerthError, isKind } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
@@ -21,6 +20,7 @@ import { type Owner, RootWriter } from "./root-writer.ts";
 import { type Selection, selectSource } from "./select.ts";
 import type { Work } from "./solve.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
+import { headOf, startsArchive } from "./stream-context.ts";
 
 /** Where a copy goes, and where it comes from. */
 export interface CopyInputs {
@@ -163,15 +163,14 @@ async function unpackInto(writer: RootWriter, selection: Selection, options: Cop
 
 /** True when a file begins like a tar archive, compressed or not. */
 async function isArchive(path: string): Promise<boolean> {
+  const plain = decompress(createReadStream(path));
   try {
-    let head = Buffer.alloc(0);
-    for await (const chunk of decompress(createReadStream(path))) {
-      head = Buffer.concat([head, chunk]);
-      if (head.length >= blockSize) return parseHeader(head, 0) !== undefined;
-    }
-    return false;
+    return startsArchive(await headOf(plain));
   } catch (error) {
+    // What only looks compressed is copied.
     if (isKind(error, "invalid-argument")) return false;
     throw error;
+  } finally {
+    await plain.return(undefined);
   }
 }
