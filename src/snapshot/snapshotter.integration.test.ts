@@ -152,7 +152,8 @@ describe("a commit", () => {
     chmodSync(join(active.upper, "a"), 0o644);
     store.host.syscalls.lutimes(join(active.upper, "a"), 1_000_000_000n, 1_000_000_000n);
     expect((await active.commit()).chainID).toBe(twins[0]);
-    await Promise.all([store.snapshotter.flush(), other.snapshotter.flush()]);
+    await store.snapshotter.flush();
+    await other.snapshotter.flush();
     expect(store.snapshotter.layers().length).toBe(1);
     await refer(store, twins[0] ?? missing);
     await other.snapshotter[Symbol.asyncDispose]();
