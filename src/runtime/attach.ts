@@ -40,7 +40,11 @@ export function attach(syscalls: Syscalls, bundle: string, io: AttachIO): Attach
     packets.once("close", () => resolve());
   });
   if (io.stdin !== undefined) passInput(io.stdin, fd, ended);
-  return { ended, [Symbol.dispose]: () => packets.destroy() };
+  // Closing alone would leave the pool's thread reading, and this process waiting for it, until the container ends.
+  const detach = (): void => {
+    if (!packets.closed && !packets.destroyed) syscalls.shutdown(fd);
+  };
+  return { ended, [Symbol.dispose]: detach };
 }
 
 /** By way of the directory's descriptor, as a socket's path has at most 107 bytes. */

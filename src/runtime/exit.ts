@@ -1,9 +1,7 @@
 import { existsSync, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import { startTime } from "../host/process.ts";
 
 /** How a container's first process ended. */
 export interface ExitStatus {
@@ -37,37 +35,35 @@ export function readExit(place: ExitPlace): ExitStatus | undefined {
 
 /** Wait until a container has ended. Never waits for a monitor that is gone. */
 export async function waitExit(place: ExitPlace, { signal }: Operation = {}): Promise<ExitStatus> {
-  const notice = new AbortController();
+  let wake = (): void => undefined;
+  const notify = (): void => wake();
   using stack = new DisposableStack();
-  stack.adopt(
-    watch(place.exitDirectory, () => notice.abort()),
-    (watcher) => watcher.close(),
-  );
+  stack.adopt(watch(place.exitDirectory, notify), (it) => it.close());
+  stack.adopt(setInterval(notify, lookInterval), clearInterval);
+  signal?.addEventListener("abort", notify);
+  stack.defer(() => signal?.removeEventListener("abort", notify));
   for (;;) {
-    const status = readExit(place) ?? (monitorIsAlive(place.bundle) ? undefined : (readExit(place) ?? lost));
+    signal?.throwIfAborted();
+    // Armed before looking, so that no notice is missed.
+    const noticed = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    // Looked at again once the monitor is gone: it may have written just before its end.
+    const status = readExit(place) ?? (monitorIsAlive(place) ? undefined : (readExit(place) ?? lost));
     if (status !== undefined) return status;
-    await pause(notice.signal, signal);
+    await noticed;
   }
 }
 
 const lost: ExitStatus = { code: unseen, oomKilled: false };
 
-async function pause(notice: AbortSignal, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
+/** By its arguments, which name the container, as another process may have its number by now. */
+function monitorIsAlive({ bundle, id }: ExitPlace): boolean {
   try {
-    const wake = signal === undefined ? notice : AbortSignal.any([notice, signal]);
-    await sleep(notice.aborted ? lookInterval / 50 : lookInterval, undefined, notice.aborted ? {} : { signal: wake });
+    const pid = readFileSync(join(bundle, "conmon.pid"), "utf8").trim();
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(id);
   } catch (error) {
-    if (!(error instanceof Error && error.name === "AbortError")) throw error;
-  }
-  signal?.throwIfAborted();
-}
-
-function monitorIsAlive(bundle: string): boolean {
-  try {
-    return startTime(Number(readFileSync(join(bundle, "conmon.pid"), "utf8").trim())) !== undefined;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return false;
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ESRCH") return false;
     throw error;
   }
 }

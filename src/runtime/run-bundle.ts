@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import { exec } from "../host/exec.ts";
+import { ExecError, exec } from "../host/exec.ts";
 import type { Bundle } from "./bundle.ts";
 import { inNamespace } from "./enter-script.ts";
 import { startError } from "./runtime-error.ts";
@@ -12,6 +13,9 @@ import { startError } from "./runtime-error.ts";
 export interface RunIO extends Pick<Operation, "signal"> {
   readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void;
 }
+
+/** Milliseconds between two tries to delete a container. */
+const retryPause = 20;
 
 /**
  * Run a bundle to its end: one process between this one and the container's.
@@ -41,9 +45,14 @@ export async function runBundle(
     child.once("error", reject);
     child.once("close", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
   });
+  let running = true;
   const remove = async (): Promise<void> => {
     const [crun = "", ...options] = runtime;
-    await exec([crun, ...options, "delete", "--force", id]).catch(() => child.kill("SIGKILL"));
+    // A container that is just being made can't be deleted yet: again, until its runtime has ended.
+    while (running) {
+      await exec([crun, ...options, "delete", "--force", id]).catch(passOverExecError);
+      await sleep(retryPause);
+    }
   };
   const stop = (): void => void remove();
   signal?.addEventListener("abort", stop, { once: true });
@@ -53,8 +62,13 @@ export async function runBundle(
     if (code !== 0) await throwStartError(log, bundle);
     return code;
   } finally {
+    running = false;
     signal?.removeEventListener("abort", stop);
   }
+}
+
+function passOverExecError(error: unknown): void {
+  if (!(error instanceof ExecError)) throw error;
 }
 
 /** crun ends with 1 when it couldn't start the command; its log tells that from a command that ended with 1. */

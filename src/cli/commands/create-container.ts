@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { isKind } from "../../base/errors.ts";
 import type { Container } from "../../container/container.ts";
 import type { ContainerRequest } from "../../container/request.ts";
@@ -27,11 +27,6 @@ export async function createNamed(
   const container = await deps.engine.containers.create(request);
   if (cidfile !== undefined) writeFileSync(cidfile, container.id);
   return container;
-}
-
-/** Take `--cidfile` back, when the container is gone again before it ran. */
-function forgetNamed(cidfile: string | undefined): void {
-  if (cidfile !== undefined) rmSync(cidfile, { force: true });
 }
 
 function shown(image: string): string {
