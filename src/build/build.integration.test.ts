@@ -15,6 +15,7 @@ import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { enterPrivateNetwork } from "../../test/support/private-network.ts";
 import type { ProgressEvent } from "../base/operation.ts";
 import { openContent } from "../content/content.ts";
 import { openHost } from "../host/host.ts";
@@ -34,6 +35,7 @@ const owned = new AsyncDisposableStack();
 let deps: BuildDeps;
 
 beforeAll(async () => {
+  enterPrivateNetwork();
   const [db, state] = await Promise.all([openDatabase(host), openState(host)]);
   owned.use(db);
   owned.use(state);
