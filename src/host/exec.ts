@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import { text } from "node:stream/consumers";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -68,7 +69,9 @@ export async function exec(argv: readonly [string, ...string[]], options: ExecOp
     child.stdin?.end(stdin);
     const ended = new Promise<number>((resolve, reject) => {
       child.once("error", (error) => reject(new ExecError(argv, undefined, "", error)));
-      child.once("close", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 128)));
+      child.once("close", (code, killedBy) =>
+        resolve(code ?? 128 + (killedBy === null ? 127 : constants.signals[killedBy])),
+      );
     });
     const [code, stdout, stderr] = await Promise.all([ended, outputOf(child.stdout), outputOf(child.stderr)]);
     signal?.throwIfAborted();

@@ -69,6 +69,7 @@ test("a process is told from a later one of its number", () => {
 test("a program gets its input, and its failure tells code and stderr", async () => {
   expect(await exec(["cat"], { stdin: "hello" })).toEqual({ code: 0, stdout: "hello", stderr: "" });
   await expect(exec(["sh", "-c", "echo oops >&2; exit 3"])).rejects.toThrow("exit code 3: oops");
+  await expect(exec(["sh", "-c", "kill -9 $$"])).rejects.toMatchObject({ code: 137 });
   await expect(exec(["/nonexistent"])).rejects.toBeInstanceOf(ExecError);
 });
 

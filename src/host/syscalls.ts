@@ -43,6 +43,8 @@ export interface Syscalls {
   syncfs(fd: number): void;
   /** socket(2) and connect(2) of a SOCK_SEQPACKET unix socket; the descriptor, close-on-exec. */
   connectSeqpacket(path: string): number;
+  /** shutdown(2) of a socket in both directions: whoever reads from it gets its end, another thread too. */
+  shutdown(fd: number): void;
   /** TIOCGWINSZ on a terminal; undefined when `fd` is none. */
   windowSize(fd: number): { readonly rows: number; readonly columns: number } | undefined;
 }
@@ -60,6 +62,7 @@ const signatures = {
   syncfs: { return: "i32", arguments: ["i32"] },
   socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
   connect: { return: "i32", arguments: ["i32", "buffer", "u32"] },
+  shutdown: { return: "i32", arguments: ["i32", "i32"] },
   close: { return: "i32", arguments: ["i32"] },
   ioctl: { return: "i32", arguments: ["i32", "u64", "buffer"] },
 } as const;
@@ -79,6 +82,7 @@ const lockShared = 1;
 const lockNonblocking = 4;
 const afUnix = 1;
 const seqpacketCloexec = 5 | 0o2000000;
+const shutdownBoth = 2;
 const tiocgwinsz = 0x5413n;
 const longestSocketPath = 107;
 /** Most bytes of one attribute, and of a file's list of names: XATTR_SIZE_MAX. */
@@ -120,6 +124,9 @@ export const linux: Syscalls = {
     check("syncfs", libc().syncfs(fd));
   },
   connectSeqpacket,
+  shutdown: (fd) => {
+    check("shutdown", libc().shutdown(fd, shutdownBoth));
+  },
   windowSize: (fd) => {
     const size = Buffer.alloc(8);
     if (Number(libc().ioctl(fd, tiocgwinsz, size)) !== 0) return undefined;

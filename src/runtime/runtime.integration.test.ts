@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -147,6 +156,35 @@ test("a signal ends it with 128 and the signal's number", async () => {
   await runtime.kill(container.id, 9);
   expect((await container.ended).code).toBe(137);
   expect(isAlive(container.pid, container.startTime)).toBe(false);
+});
+
+test("who detaches is free at once, and the container goes on", async () => {
+  await using container = await start(["sleep", "60"]);
+  const attachment = attach(host.syscalls, container.bundle.path, { onOutput: () => undefined });
+  // Long enough for the read to be under way.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  attachment[Symbol.dispose]();
+  await attachment.ended;
+  attachment[Symbol.dispose]();
+  expect(isAlive(container.pid, container.startTime)).toBe(true);
+});
+
+test("another process with the number of a monitor that is gone is not taken for it", async () => {
+  const bundle = mkdtempSync(join(place, "bundle-"));
+  writeFileSync(join(bundle, "conmon.pid"), String(process.pid));
+  expect((await waitExit({ id: randomID(), exitDirectory: place, bundle })).code).toBe(255);
+});
+
+test("waiting for one container takes no notice of another's end, and stops when it is told to", async () => {
+  await using container = await start(["sleep", "60"]);
+  const controller = new AbortController();
+  const waiting = waitExit(
+    { id: container.id, exitDirectory, bundle: container.bundle.path },
+    { signal: controller.signal },
+  );
+  writeFileSync(join(exitDirectory, "another"), "0");
+  setTimeout(() => controller.abort(new Error("enough")), 50);
+  await expect(waiting).rejects.toThrow("enough");
 });
 
 test("nobody waits for a monitor that was killed", async () => {
