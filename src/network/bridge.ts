@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Operation } from "../base/operation.ts";
@@ -38,17 +38,18 @@ export function liveSubnet(bridge: string): Subnet | undefined {
  * @returns its subnet
  */
 export async function raiseBridge(
-  host: Pick<Host, "syscalls">,
+  host: Pick<Host, "syscalls" | "runRoot">,
   bridge: string,
   options: Operation & { readonly preferred: Subnet | undefined },
 ): Promise<Subnet> {
   using _lock = await lockNamespace(host, options.signal);
   const live = liveSubnet(bridge);
   if (live !== undefined) return live;
+  await removeAbandoned();
   const interfaces = [...readInterfaces()];
   const orphans = interfaces.filter((name) => name.startsWith(linkPrefix(bridge)));
   const subnet = chooseSubnet(readRoutes(), options.preferred, orphans.length > 0);
-  const plan = { bridge, subnet, exists: interfaces.includes(bridge), orphans };
+  const plan = { bridge, subnet, exists: interfaces.includes(bridge), orphans, owner: host.runRoot };
   await exec(["ip", "-batch", "-"], { ...options, stdin: bridgeCommands(plan) });
   await applyRules(bridge, subnet);
   return subnet;
@@ -81,6 +82,27 @@ async function applyRules(bridge: string, subnet: Subnet): Promise<void> {
   const forwarding = "/proc/sys/net/ipv4/ip_forward";
   if (readFileSync(forwarding, "latin1").trim() !== "1") writeFileSync(forwarding, "1");
   await exec(["nft", "-f", "-"], { stdin: natRuleset(bridge, [{ bridge, subnet }]) });
+}
+
+/**
+ * Take away the bridges of engines whose run root is gone, or their subnets would be used up one day (a test that makes
+ * an engine in a temporary directory deletes the directory). One that still has containers stays.
+ */
+async function removeAbandoned(): Promise<void> {
+  const interfaces = [...readInterfaces()];
+  const idle = interfaces.filter(
+    (name) => isOurs(name) && !interfaces.some((link) => link.startsWith(linkPrefix(name))),
+  );
+  if (idle.length === 0) return;
+  const { stdout } = await exec(["ip", "-json", "link", "show", "type", "bridge"]);
+  const bridges = JSON.parse(stdout) as readonly { readonly ifname: string; readonly ifalias?: string }[];
+  for (const { ifname, ifalias } of bridges) {
+    if (idle.includes(ifname) && ifalias !== undefined && !existsSync(ifalias)) await removeBridge(ifname);
+  }
+}
+
+function isOurs(bridge: string): boolean {
+  return /^berth-[0-9a-f]{8}$/.test(bridge);
 }
 
 /** Containers that have lost their bridge keep their addresses, whatever else has come up since. */

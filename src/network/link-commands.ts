@@ -10,16 +10,20 @@ export interface BridgePlan {
   readonly exists: boolean;
   /** Host ends of running containers, which have lost their bridge. */
   readonly orphans: readonly string[];
+  /** Run root of the engine: while that exists, nobody else takes the bridge away. */
+  readonly owner: string;
 }
 
 /**
  * `ip -batch` lines that make a bridge, or mend one.
  * Its MAC is set, since a bridge without one of its own takes a port's, and changes it when that port goes.
  */
-export function bridgeCommands({ bridge, subnet, exists, orphans }: BridgePlan): string {
+export function bridgeCommands({ bridge, subnet, exists, orphans, owner }: BridgePlan): string {
   const gateway = gatewayOf(subnet);
   return lines([
     exists ? `address flush dev ${bridge}` : `link add ${bridge} address ${macOf(gateway)} type bridge`,
+    // The kernel keeps 255 bytes, and ip splits lines at blanks; a bridge without an alias is never taken for abandoned.
+    ...(/^[\w./-]{1,255}$/.test(owner) ? [`link set ${bridge} alias ${owner}`] : []),
     `address add ${gateway}/${subnet.length} broadcast + dev ${bridge}`,
     ...orphans.map((link) => `link set ${link} master ${bridge}`),
     `link set ${bridge} up`,

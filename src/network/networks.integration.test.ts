@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -131,6 +131,22 @@ test("a bridge that somebody deleted comes back with the containers that were on
   const b = await networks.attach(randomID(), network, { pid: second.pid });
   expect(b.gateway).toBe(a.gateway);
   expect(reaches(second, a.address)).toBe(true);
+});
+
+test("the bridge of an engine whose directories are gone is taken away by the next engine; others stay", async () => {
+  const [gone, kept] = [newPlace(), newPlace()];
+  const bridges: string[] = [];
+  for (const place of [gone, kept]) {
+    using database = await openDatabase(place);
+    using state = await openState(place);
+    const networks = openNetworks({ host: { ...place, syscalls: linux }, database, state });
+    bridges.push((await networks.reserve(randomID(), await networks.defaultNetwork())).bridge);
+  }
+  rmSync(gone.runRoot, { recursive: true });
+  await using other = await open(newPlace());
+  await other.reserve(randomID(), await other.defaultNetwork());
+  expect(bridges.map((bridge) => readInterfaces().has(bridge))).toEqual([false, true]);
+  await removeBridge(bridges[1] ?? "");
 });
 
 test("rules that somebody flushed come back", async () => {

@@ -37,9 +37,10 @@ test("the ruleset replaces one table of this engine and touches no other", () =>
 });
 
 test("a bridge is made with an address and a MAC of its own", () => {
-  const plan = { bridge: "berth-0badcafe", subnet, exists: false, orphans: [] };
+  const plan = { bridge: "berth-0badcafe", subnet, exists: false, orphans: [], owner: "/run/berth" };
   expect(bridgeCommands(plan)).toMatchInlineSnapshot(`
     "link add berth-0badcafe address 02:42:ac:11:00:01 type bridge
+    link set berth-0badcafe alias /run/berth
     address add 172.17.0.1/16 broadcast + dev berth-0badcafe
     link set berth-0badcafe up
     "
@@ -47,7 +48,13 @@ test("a bridge is made with an address and a MAC of its own", () => {
 });
 
 test("a broken bridge gets its address and its containers back", () => {
-  const plan = { bridge: "berth-0badcafe", subnet, exists: true, orphans: ["v0badcafe000001"] };
+  const plan = {
+    bridge: "berth-0badcafe",
+    subnet,
+    exists: true,
+    orphans: ["v0badcafe000001"],
+    owner: "/run/two words",
+  };
   expect(bridgeCommands(plan)).toMatchInlineSnapshot(`
     "address flush dev berth-0badcafe
     address add 172.17.0.1/16 broadcast + dev berth-0badcafe
