@@ -1,8 +1,9 @@
 import type { CgroupLayout } from "../host/cgroup.ts";
 import { hostPlatform } from "../oci/platform.ts";
-import type { Capabilities, Rlimit, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
+import type { Capabilities, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
 import { dockerCapabilities } from "./capabilities.ts";
 import { defaultSeccomp } from "./seccomp.ts";
+import { rlimitsOf, type Ulimit } from "./ulimits.ts";
 
 /** Limits of a container; what is absent isn't limited. */
 export interface Resources {
@@ -41,8 +42,7 @@ export interface SpecInput {
   readonly privileged?: boolean;
   readonly noNewPrivileges?: boolean;
   readonly seccomp?: "default" | "unconfined";
-  /** `name` as `nofile`; -1 is no limit. */
-  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly ulimits?: readonly Ulimit[];
   /** Bytes of /dev/shm; 64 MiB when absent. */
   readonly shmSize?: number;
   readonly sysctls?: Readonly<Record<string, string>>;
@@ -79,7 +79,6 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
 
 function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["process"] {
   const { terminal, user, args, env, cwd, noNewPrivileges = false, ulimits = [] } = input;
-  const rlimits = ulimits.map(({ name, soft, hard }): Rlimit => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard }));
   const { uid, gid, additionalGids = [] } = user;
   return {
     terminal,
@@ -88,7 +87,7 @@ function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["p
     env,
     cwd,
     capabilities,
-    rlimits,
+    rlimits: ulimits.length === 0 ? [] : rlimitsOf(ulimits),
     noNewPrivileges,
     oomScoreAdj: 0,
   };
