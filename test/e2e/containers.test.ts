@@ -1,0 +1,182 @@
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+import { eventually } from "../support/eventually.ts";
+
+let berth: Berth;
+beforeAll(async () => {
+  berth = await openBerthWithBusybox();
+});
+afterAll(() => berth[Symbol.asyncDispose]());
+
+const detached = (name: string, script: string) =>
+  berth.out(["run", "-d", "--network", "none", "--name", name, "busybox", "sh", "-c", script]);
+
+test("ps shows Docker's columns, running containers only, and -a all of them", async () => {
+  const id = await detached("up", "sleep 1000");
+  await berth.run(["run", "--network", "none", "--name", "done", "busybox", "sh", "-c", "exit 5"]);
+  const running = (await berth.out(["ps"])).split("\n");
+  expect(running[0]).toMatch(/^CONTAINER ID {3}IMAGE {5}COMMAND +CREATED +STATUS +PORTS +NAMES$/);
+  expect(running).toHaveLength(2);
+  expect(running[1]).toMatch(new RegExp(`^${id.slice(0, 12)}   busybox   "sh -c 'sleep 1000'" .* ago +Up .* up$`));
+  expect((await berth.out(["ps", "-a"])).split("\n")).toHaveLength(3);
+  expect(await berth.out(["ps", "-a", "--filter", "status=exited", "--format", "{{.Names}}: {{.Status}}"])).toMatch(
+    /^done: Exited \(5\) .* ago$/,
+  );
+  expect(await berth.out(["ps", "-q", "--no-trunc"])).toBe(id);
+  await berth.out(["rm", "-f", "up", "done"]);
+});
+
+test("logs prints both streams, the last lines with --tail, and follows with -f until the end", async () => {
+  const script = "echo one; echo two >&2; echo three; sleep 0.5; echo four";
+  await detached("talker", script);
+  expect(await berth.run(["logs", "-f", "talker"])).toEqual({ code: 0, stdout: "one\nthree\nfour\n", stderr: "two\n" });
+  expect(await berth.run(["logs", "--tail", "1", "talker"])).toEqual({ code: 0, stdout: "four\n", stderr: "" });
+  expect(await berth.out(["logs", "-t", "--tail", "1", "talker"])).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z four$/);
+  await berth.out(["rm", "talker"]);
+});
+
+describe("exec", () => {
+  beforeAll(() => detached("box", "echo ready; sleep 1000"));
+  afterAll(() => berth.out(["rm", "-f", "box"]));
+
+  test.each([
+    {
+      name: "sees the container's files and processes",
+      args: ["box", "cat", "/proc/1/comm"],
+      code: 0,
+      stdout: "sleep\n",
+    },
+    { name: "ends with the command's code", args: ["box", "sh", "-c", "exit 6"], code: 6, stdout: "" },
+    {
+      name: "takes -e, -w and -u",
+      args: ["-e", "A=b", "-w", "/tmp", "-u", "mail", "box", "sh", "-c", "echo $A $PWD $(id -un)"],
+      code: 0,
+      stdout: "b /tmp mail\n",
+    },
+    { name: "ends with 127 where there is no such command", args: ["box", "nosuch"], code: 127, stdout: "" },
+    { name: "ends with 126 where it can't be run", args: ["box", "/etc"], code: 126, stdout: "" },
+    { name: "ends with 1 where there is no such container", args: ["nosuch", "true"], code: 1, stdout: "" },
+  ])("$name", async ({ args, code, stdout }) => {
+    const outcome = await berth.run(["exec", ...args]);
+    // Docker prints why a command could not be started on stdout or stderr, depending on its version.
+    expect(outcome).toMatchObject({ code, ...(code < 126 ? { stdout } : {}) });
+  });
+
+  test("reads stdin with -i", async () => {
+    expect(await berth.run(["exec", "-i", "box", "wc", "-c"], { input: "12345" })).toMatchObject({
+      code: 0,
+      stdout: "5\n",
+    });
+  });
+});
+
+test("stop sends the stop signal, and kills what doesn't heed it", async () => {
+  await detached("heeds", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done");
+  await detached("ignores", "trap '' TERM; echo ready; while :; do sleep 0.05; done");
+  for (const name of ["heeds", "ignores"]) {
+    await eventually(async () => ((await berth.out(["logs", name])) === "ready" ? true : undefined));
+  }
+  expect(await berth.out(["stop", "heeds"])).toBe("heeds");
+  expect(await berth.out(["stop", "-t", "1", "ignores"])).toBe("ignores");
+  const codes = ["inspect", "--format", "{{.State.ExitCode}} {{.State.Status}}", "heeds", "ignores"];
+  expect(await berth.out(codes)).toBe("3 exited\n137 exited");
+  expect(await berth.out(["wait", "heeds", "ignores"])).toBe("3\n137");
+  await berth.out(["rm", "heeds", "ignores"]);
+});
+
+test("kill sends the signal that it is told", async () => {
+  await detached("trapper", "trap 'exit 4' USR1; echo ready; while :; do sleep 0.05; done");
+  await eventually(async () => ((await berth.out(["logs", "trapper"])) === "ready" ? true : undefined));
+  await berth.out(["kill", "-s", "USR1", "trapper"]);
+  expect(await berth.out(["wait", "trapper"])).toBe("4");
+  expect(await berth.run(["kill", "trapper"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("is not running"),
+  });
+  await berth.out(["rm", "trapper"]);
+});
+
+test("wait blocks until the container ends", async () => {
+  await detached("slow", "sleep 0.7; exit 8");
+  expect(await berth.out(["wait", "slow"])).toBe("8");
+  await berth.out(["rm", "slow"]);
+});
+
+test("start runs a container again on the same files", async () => {
+  await berth.run([
+    "run",
+    "--network",
+    "none",
+    "--name",
+    "again",
+    "busybox",
+    "sh",
+    "-c",
+    "echo x >> /count; wc -l < /count",
+  ]);
+  expect(await berth.out(["start", "-a", "again"])).toBe("2");
+  expect(await berth.out(["logs", "again"])).toBe("1\n2");
+  await berth.out(["rm", "again"]);
+});
+
+test("rm refuses a running container until it is forced", async () => {
+  await detached("busy", "sleep 1000");
+  const refused = await berth.run(["rm", "busy"]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain(`cannot remove container "busy": container is running`);
+  expect(await berth.out(["rm", "-f", "busy"])).toBe("busy");
+  expect(await berth.out(["ps", "-aq"])).toBe("");
+});
+
+test("inspect gives one JSON array for all that it is asked about, and 1 for what isn't there", async () => {
+  await berth.run([
+    "run",
+    "--network",
+    "none",
+    "--name",
+    "seen",
+    "-e",
+    "A=b",
+    "-l",
+    "k=v",
+    "busybox",
+    "sh",
+    "-c",
+    "exit 2",
+  ]);
+  const { code, stdout, stderr } = await berth.run(["inspect", "seen", "nosuch"]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: "Error: No such object: nosuch\n" });
+  expect(JSON.parse(stdout)).toMatchObject([
+    {
+      Name: "/seen",
+      Path: "sh",
+      Args: ["-c", "exit 2"],
+      State: { Status: "exited", Running: false, ExitCode: 2, OOMKilled: false },
+      Config: { Image: "busybox", Labels: { k: "v" }, Env: expect.arrayContaining(["A=b"]) },
+      HostConfig: { NetworkMode: "none" },
+    },
+  ]);
+  await berth.out(["rm", "seen"]);
+});
+
+test("names are unique, and two containers may start at once", async () => {
+  const starts = await Promise.all(["port", "quay"].map((name) => detached(name, "sleep 1000")));
+  expect(new Set(starts).size).toBe(2);
+  const taken = await berth.run(["run", "-d", "--network", "none", "--name", "port", "busybox", "true"]);
+  expect(taken.code).toBe(125);
+  expect(taken.stderr).toContain(`Conflict. The container name "/port" is already in use by container "${starts[0]}"`);
+  await berth.out(["rm", "-f", "port", "quay"]);
+});
+
+test("attach shows what a running container prints from now on and ends with its code", async () => {
+  await detached("stage", "sleep 4; echo late; exit 12");
+  const child = berth.start(["attach", "stage"]);
+  let output = "";
+  child.stdout?.on("data", (data: Buffer) => {
+    output += data.toString();
+  });
+  await once(child, "close");
+  expect({ code: child.exitCode, output }).toEqual({ code: 12, output: "late\n" });
+  await berth.out(["rm", "stage"]);
+});

@@ -1,0 +1,174 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Berth, openBerth } from "../support/berth.ts";
+import { baseArchives } from "../support/images.ts";
+
+let berth: Berth;
+const { busybox } = baseArchives();
+beforeAll(() => {
+  berth = openBerth();
+});
+afterAll(() => berth[Symbol.asyncDispose]());
+
+const images = () => berth.out(["image", "ls", "-a", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]);
+const layers = (image: string) => berth.out(["inspect", "--format", "{{json .RootFS.Layers}}", image]);
+
+describe("import", () => {
+  test.each([
+    ["plain", (tar: Uint8Array) => tar],
+    ["gzip", (tar: Uint8Array) => gzipSync(tar)],
+    ["xz", (tar: Uint8Array) => execFileSync("xz", ["-0c"], { input: tar, maxBuffer: 1 << 25 })],
+    ["zstd", (tar: Uint8Array) => zstdCompressSync(tar)],
+  ])("takes a %s archive from a file and from stdin, and the layer is the same", async (name, compress) => {
+    const archive = compress(readFileSync(busybox));
+    const file = join(berth.directory, name);
+    writeFileSync(file, archive);
+    expect(await berth.out(["import", busybox, "reference"])).toMatch(/^sha256:[0-9a-f]{64}$/);
+    await berth.out(["import", file, `${name}:file`]);
+    await berth.out(["import", "-", `${name}:stdin`], { input: archive });
+    expect(await layers(`${name}:file`)).toBe(await layers("reference"));
+    expect(await layers(`${name}:stdin`)).toBe(await layers("reference"));
+    await berth.out(["rmi", "reference", `${name}:file`, `${name}:stdin`]);
+  });
+
+  test("-c changes the configuration, and -m is the comment", async () => {
+    const changes = ["-c", 'CMD ["echo", "hi"]', "-c", "ENV A=b", "-c", "WORKDIR /w", "-m", "why"];
+    await berth.out(["import", ...changes, busybox, "changed"]);
+    const [image] = JSON.parse(await berth.out(["inspect", "changed"]));
+    expect(image).toMatchObject({ Comment: "why", Config: { Cmd: ["echo", "hi"], Env: ["A=b"], WorkingDir: "/w" } });
+    await berth.out(["rmi", "changed"]);
+  });
+});
+
+describe("an archive is refused, and the store stays as it was:", () => {
+  const header = (name: string, { type = "0", link = "", size = 0 }) => {
+    const block = Buffer.alloc(512);
+    block.write(name, 0);
+    block.write("0000644\0", 100);
+    block.write("0000000\0", 108);
+    block.write("0000000\0", 116);
+    block.write(`${size.toString(8).padStart(11, "0")}\0`, 124);
+    block.write("00000000000\0", 136);
+    block.write("        ", 148);
+    block.write(type, 156);
+    block.write(link, 157);
+    block.write("ustar\x0000", 257);
+    const sum = block.reduce((total, byte) => total + byte, 0);
+    block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    return block;
+  };
+  const end = Buffer.alloc(1024);
+
+  test.each([
+    {
+      name: "cut off in the middle",
+      archive: () => readFileSync(busybox).subarray(0, 700_001),
+      message: /unexpected EOF|cut off|truncated/i,
+    },
+    {
+      name: "a path that climbs out",
+      archive: () => Buffer.concat([header("../escape", {}), end]),
+      message: /\.\.\/escape/,
+    },
+    {
+      name: "a hard link that leaves the root",
+      archive: () => Buffer.concat([header("link", { type: "1", link: "../../etc/passwd" }), end]),
+      message: /\.\.\/\.\.\/etc\/passwd/,
+    },
+    {
+      name: "a hard link to nothing",
+      archive: () => Buffer.concat([header("link", { type: "1", link: "nosuch" }), end]),
+      message: /nosuch/,
+    },
+    {
+      name: "no archive at all",
+      archive: () => Buffer.from("hello world\n".repeat(100)),
+      message: /invalid tar header|not a tar|tar/i,
+    },
+    {
+      name: "a damaged gzip stream",
+      archive: () => gzipSync(readFileSync(busybox)).subarray(0, 100_000),
+      message: /unexpected E|cut off|truncated|corrupt/i,
+    },
+  ])("$name", async ({ archive, message }) => {
+    const before = await images();
+    const size = await berth.out(["system", "df", "--format", "{{.Type}} {{.Size}}"]);
+    const { code, stdout, stderr } = await berth.run(["import", "-", "bad"], { input: archive() });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+    expect(await images()).toBe(before);
+    expect(await berth.out(["system", "df", "--format", "{{.Type}} {{.Size}}"])).toBe(size);
+  });
+});
+
+describe("names", () => {
+  beforeAll(() => berth.out(["import", "-m", "the base", busybox, "base"]));
+
+  test("image ls shows Docker's columns, tag adds a name, rmi takes it away and then the image", async () => {
+    await berth.out(["tag", "base", "team/other:1.0"]);
+    const lines = (await berth.out(["image", "ls"])).split("\n");
+    expect(lines[0]).toMatch(/^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE$/);
+    expect(
+      lines
+        .slice(1)
+        .map((line) => line.split(/ {2,}/))
+        .map(([repository, tag, , , size]) => [repository, tag, size]),
+    ).toEqual(
+      expect.arrayContaining([
+        ["base", "latest", "1.98MB"],
+        ["team/other", "1.0", "1.98MB"],
+      ]),
+    );
+    expect(await berth.out(["rmi", "team/other:1.0"])).toBe("Untagged: team/other:1.0");
+    const removed = await berth.out(["rmi", "base"]);
+    expect(removed).toMatch(/^Untagged: base:latest\nDeleted: sha256:[0-9a-f]{64}\nDeleted: sha256:[0-9a-f]{64}$/);
+    expect(await berth.out(["image", "ls", "-q"])).toBe("");
+    await berth.out(["import", "-m", "the base", busybox, "base"]);
+  });
+
+  test("history shows the comment and the size of an import", async () => {
+    const [head, row] = (await berth.out(["history", "base"])).split("\n");
+    expect(head).toMatch(/^IMAGE +CREATED +CREATED BY +SIZE +COMMENT$/);
+    expect(row).toMatch(/^[0-9a-f]{12} +.* ago +1\.98MB +the base$/);
+  });
+
+  test("rmi refuses an image that a container uses, until it is forced", async () => {
+    await berth.out(["run", "--network", "none", "--name", "user", "base", "true"]);
+    const { code, stderr } = await berth.run(["rmi", "base"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("conflict: unable to remove repository reference");
+    expect(await berth.out(["rmi", "-f", "base"])).toMatch(/^Untagged: base:latest/);
+    await berth.out(["rm", "user"]);
+    await berth.out(["import", "-m", "the base", busybox, "base"]);
+  });
+
+  test.each([
+    [["tag", "base", "Upper"], /invalid reference format: repository name \(library\/Upper\) must be lowercase/],
+    [["tag", "base", "a b"], /invalid reference format/],
+    [["tag", "nosuch", "name"], /No such image: nosuch:latest/],
+    [["rmi", "nosuch"], /No such image: nosuch:latest/],
+    [["history", "nosuch"], /No such image: nosuch:latest/],
+    [["image", "inspect", "nosuch"], /No such image: nosuch/],
+  ])("%j fails with a clear message", async (args, message) => {
+    const before = await images();
+    const { code, stderr } = await berth.run(args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(await images()).toBe(before);
+  });
+});
+
+test("save and load carry an image to another store", async () => {
+  await berth.out(["import", "-c", 'CMD ["true"]', busybox, "travels:1"]);
+  const archive = join(berth.directory, "saved.tar");
+  await berth.out(["save", "-o", archive, "travels:1"]);
+  await using other = openBerth();
+  expect(await other.out(["load", "-i", archive])).toContain("Loaded image: travels:1");
+  expect(await other.out(["inspect", "--format", "{{.Id}}", "travels:1"])).toBe(
+    await berth.out(["inspect", "--format", "{{.Id}}", "travels:1"]),
+  );
+});
