@@ -32,7 +32,8 @@ export interface ApplyOptions extends Operation {
   readonly syscalls: Syscalls;
   /**
    * What becomes of `.wh.` entries: `overlay` makes the whiteouts and opaque directories of overlayfs, for a layer that
-   * stands alone; `plain` deletes what is in the root; `literal` makes files of that name.
+   * stands alone; `plain` deletes what is in the root; `literal` makes files of that name and, as `ADD` in Docker does,
+   * passes over what the archive says of the root itself.
    */
   readonly whiteouts: "overlay" | "plain" | "literal";
   /** Owner of everything, whatever the archive says. */
@@ -158,7 +159,7 @@ class Extractor implements TarVisitor, Disposable {
   #place(header: TarHeader): void {
     const name = cleanName(header.name);
     if (name === "") {
-      this.#rootEntry(header);
+      if (this.#options.whiteouts !== "literal") this.#rootEntry(header);
       return;
     }
     const [parent, last] = splitName(name);

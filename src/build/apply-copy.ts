@@ -47,13 +47,13 @@ function inlineFile(state: StageState, file: Copy["files"][number]): InlineFile 
   return { name: file.name, data: text };
 }
 
-/** A destination is relative to `WORKDIR`; what ends in `/` or `/.` goes on saying that it is a directory. */
+/** A destination is relative to `WORKDIR`, and cleaned; what ends in `/` or `/.` goes on saying that it is a directory. */
 function absoluteDestination(state: StageState, destination: string): string {
-  if (destination.startsWith("/")) return destination;
-  const relative = destination === "." || destination === "" ? "./" : destination;
-  const path = join("/", state.image.config.WorkingDir ?? "/", relative);
-  if (relative.endsWith("/.")) return path === "/" ? "/." : `${path}/.`;
-  return relative.endsWith("/") && !path.endsWith("/") ? `${path}/` : path;
+  const written = destination === "." || destination === "" ? "./" : destination;
+  const base = written.startsWith("/") ? "/" : (state.image.config.WorkingDir ?? "/");
+  const path = join("/", base, written).replace(/(?<=.)\/$/, "");
+  if (path === "/" || !/\/\.?$/.test(written)) return path;
+  return `${path}/`;
 }
 
 function parseMode(text: string): number {

@@ -164,6 +164,13 @@ test("a step that ran again with the same outcome lets what copies from it hit",
   expect(steps).toContain("cached [stage-1 1/1] COPY --from=make /x /x");
 });
 
+test("a step can open its standard output by name, also as a user", async () => {
+  const context = contextOf({
+    Dockerfile: "FROM busybox\nRUN echo one > /dev/stdout\nUSER alice\nRUN echo two > /dev/stderr\n",
+  });
+  expect((await run(context)).output).toBe("one\ntwo\n");
+});
+
 test("--no-cache runs every step", async () => {
   const context = contextOf({ Dockerfile: "FROM busybox\nRUN true\n" });
   await run(context);
@@ -287,7 +294,7 @@ test("an archive is unpacked by ADD with its own owners, and copied by COPY with
   execFileSync("tar", ["--owner=5", "--group=6", "-czf", join(context, "a.tar.gz"), "-C", join(context, "tree"), "."]);
   const tree = treeOf((await run(context)).image);
   expect(tree.lstat("/in/dir/file")?.stats).toMatchObject({ uid: 5, gid: 6 });
-  expect(tree.lstat("/in")?.stats).toMatchObject({ uid: 5, gid: 6 });
+  expect(tree.lstat("/in")?.stats).toMatchObject({ uid: 1000, gid: 1001 });
   expect(tree.lstat("/out/a.txt")?.stats).toMatchObject({ uid: 7, gid: 7, mode: 0o100700 });
   expect(tree.lstat("/out/a.tar.gz")?.kind).toBe("file");
 });

@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
+import { closeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
+import type { Syscalls } from "../host/syscalls.ts";
 import type { Bundle } from "./bundle.ts";
 import { inNamespace } from "./enter-script.ts";
+import { openPipe } from "./pipe.ts";
 import { startError } from "./runtime-error.ts";
 
 /** Where the output of a build step goes. */
@@ -24,7 +27,7 @@ const retryPause = 20;
  * @throws the signal's reason, when it was cancelled; the container is gone by then
  */
 export async function runBundle(
-  runtime: readonly string[],
+  { runtime, syscalls }: { readonly runtime: readonly string[]; readonly syscalls: Syscalls },
   { id, bundle }: { readonly id: string; readonly bundle: Bundle },
   { onOutput, signal }: RunIO,
 ): Promise<number> {
@@ -38,12 +41,19 @@ export async function runBundle(
     `--bundle=${bundle.path}`,
     id,
   ];
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-  child.stdout.on("data", (data: Buffer) => onOutput("stdout", data));
-  child.stderr.on("data", (data: Buffer) => onOutput("stderr", data));
-  const ended = new Promise<number>((resolve, reject) => {
+  const stdout = openPipe(syscalls, join(bundle.path, "stdout"));
+  const stderr = openPipe(syscalls, join(bundle.path, "stderr"));
+  const child = spawn(program, args, { stdio: ["ignore", stdout.writeEnd, stderr.writeEnd] });
+  for (const { writeEnd } of [stdout, stderr]) closeSync(writeEnd);
+  stdout.reader.on("data", (data: Buffer) => onOutput("stdout", data));
+  stderr.reader.on("data", (data: Buffer) => onOutput("stderr", data));
+  const exited = new Promise<number>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
+    child.once("exit", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
+  });
+  const ended = exited.then(async (code) => {
+    await Promise.all([stdout.ended, stderr.ended]);
+    return code;
   });
   let running = true;
   const remove = async (): Promise<void> => {

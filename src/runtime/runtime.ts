@@ -45,7 +45,7 @@ export function openRuntime(host: Host): Runtime {
       call("delete", ...(force ? ["--force"] : []), id).then(() => undefined, unlessGone),
     pause: async (id) => void (await call("pause", id)),
     resume: async (id) => void (await call("resume", id)),
-    run: (id, bundle, io) => runBundle(base, { id, bundle }, io),
+    run: (id, bundle, io) => runBundle({ runtime: base, syscalls: host.syscalls }, { id, bundle }, io),
   };
 }
 
