@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { isKind } from "../../base/errors.ts";
+import { isKind, messageOf } from "../../base/errors.ts";
 import type { Container } from "../../container/container.ts";
 import type { ContainerRequest } from "../../container/request.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -22,6 +22,8 @@ export async function createNamed(
     deps.engine.images.get(request.image);
   } catch (error) {
     if (isKind(error, "not-found")) deps.io.stderr.write(`Unable to find image '${shown(request.image)}' locally\n`);
+    // A malformed name is refused by Docker's client itself.
+    if (isKind(error, "invalid-argument")) throw new CliError(messageOf(error), { code: 125, cause: error });
     throw error;
   }
   const container = await deps.engine.containers.create(request);

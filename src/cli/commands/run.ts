@@ -1,5 +1,6 @@
 import type { Container } from "../../container/container.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { type ContainerValues, containerFlags, missingContainerFlags } from "../request/container-flags.ts";
@@ -40,6 +41,9 @@ export const command: Command = defineCommand({
 async function runContainer({ values, args, io, engine }: Call<RunValues>): Promise<number> {
   const detached = values.detach;
   const request = failing(() => containerRequest({ values, args, detached }, io));
+  if (detached && values.attach.length > 0) {
+    throw new CliError("conflicting options: cannot specify both --attach and --detach");
+  }
   if (!detached) checkTty(io, { stdin: request.attachStdin, tty: request.terminal });
   const opened = await engine();
   const container = await createNamed({ engine: opened, io }, request, values.cidfile).catch((error: unknown) => {

@@ -1,5 +1,4 @@
 import { type ContainerRequest, defaultRequest, type ResourceRequest } from "../../container/request.ts";
-import { CliError } from "../cli-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { ContainerValues } from "./container-flags.ts";
 import { environmentOf, labelsOf } from "./environment.ts";
@@ -14,11 +13,7 @@ export interface RequestInput {
   readonly detached: boolean;
 }
 
-/**
- * The request that a command line means.
- *
- * @throws {CliError} for flags that don't go together, in the words of Docker's client
- */
+/** The request that a command line means. @throws {CliError} when a file of variables or labels can't be read */
 export function containerRequest(
   { values, args, detached }: RequestInput,
   io: Pick<Terminal, "env" | "cwd">,
@@ -72,9 +67,6 @@ function attached(
   detached: boolean,
 ): Pick<ContainerRequest, "attachStdin" | "attachStdout" | "attachStderr"> {
   const streams = values.attach;
-  if (detached && streams.length > 0) {
-    throw new CliError("conflicting options: cannot specify both --attach and --detach");
-  }
   const all = streams.length === 0;
   return {
     attachStdin: !detached && (values.interactive || streams.includes("stdin")),

@@ -129,12 +129,6 @@ test.each([
   expect(() => request(argv)).toThrow(message);
 });
 
-test("--attach and --detach don't go together", () => {
-  expect(() => request(["-a", "stdout", "b"], true)).toThrow(
-    "conflicting options: cannot specify both --attach and --detach",
-  );
-});
-
 test("an environment file has comments, bare names and values with signs of their own", () => {
   const path = file("env", "# comment\n\nA=1 # kept\n  B=x=y\nHOME\nNONE\n");
   expect(request(["--env-file", path, "-e", "A=2", "b"]).env).toEqual(["A=1 # kept", "B=x=y", "HOME=/home/me", "A=2"]);
