@@ -43,7 +43,7 @@ export const containerListing: Listing<ContainerRow> = {
 };
 
 /** `Up 2 seconds`, `Exited (0) 3 minutes ago`, `Created`. */
-export function statusText(state: ContainerState, now: number): string {
+function statusText(state: ContainerState, now: number): string {
   switch (state.status) {
     case "created":
       return "Created";
