@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+
+let berth: Berth;
+beforeAll(async () => {
+  berth = await openBerthWithBusybox();
+});
+afterAll(() => berth[Symbol.asyncDispose]());
+
+/** Build a context of these files; `args` come before the path. */
+async function build(files: Readonly<Record<string, string>>, ...args: readonly string[]) {
+  const context = await berth.files(randomUUID(), files);
+  return berth.run(["build", "--network", "none", ...args, context]);
+}
+
+const printed = (image: string, ...command: readonly string[]) =>
+  berth.out(["run", "--rm", "--network", "none", image, ...command]);
+
+describe("a build", () => {
+  test("takes every directive into the image", async () => {
+    const Dockerfile = `# the whole set
+ARG base=busybox
+FROM \${base} AS first
+RUN ["sh", "-c", "echo made > /made"]
+FROM busybox
+ARG who=nobody
+ENV GREETING="hello $who" PLACE=/srv
+LABEL a=b "c d"='e f'
+WORKDIR $PLACE
+WORKDIR sub
+COPY --from=first /made .
+COPY *.txt dir/ ./
+USER mail
+EXPOSE 80 53/udp
+VOLUME /data
+RUN cat made file.txt; id -un
+ENTRYPOINT ["sh", "-c"]
+CMD ["echo $GREETING from $PWD; ls"]
+`;
+    const files = { Dockerfile, "file.txt": "a file\n", "dir/inner": "", "left.out": "", ".dockerignore": "*.out\n" };
+    const { code, stderr } = await build(files, "-t", "all", "--build-arg", "who=world", "--progress", "plain");
+    expect(stderr).toMatch(/\d\.\d+ made\n#\d+ \d\.\d+ a file\n#\d+ \d\.\d+ mail\n/);
+    expect(code).toBe(0);
+    expect(await printed("all")).toBe("hello world from /srv/sub\nfile.txt\ninner\nmade");
+    expect(JSON.parse(await berth.out(["inspect", "--format", "{{json .Config}}", "all"]))).toMatchObject({
+      User: "mail",
+      WorkingDir: "/srv/sub",
+      ExposedPorts: { "80/tcp": {}, "53/udp": {} },
+      Volumes: { "/data": {} },
+      Labels: { a: "b", "c d": "e f" },
+      Entrypoint: ["sh", "-c"],
+      Cmd: ["echo $GREETING from $PWD; ls"],
+      Env: expect.arrayContaining(["GREETING=hello world", "PLACE=/srv"]),
+    });
+  });
+
+  test("that is repeated says CACHED, runs nothing and gives the same image", async () => {
+    const files = { Dockerfile: "FROM busybox\nCOPY f /f\nRUN cat /proc/sys/kernel/random/uuid | tee /once\n", f: "1" };
+    const context = await berth.files("cached", files);
+    const again = ["build", "--network", "none", "--progress", "plain", "-t", "cached", context];
+    await berth.out(again);
+    const [id, once] = [
+      await berth.out(["inspect", "--format", "{{.Id}}", "cached"]),
+      await printed("cached", "cat", "/once"),
+    ];
+    const { code, stderr } = await berth.run(again);
+    expect(code).toBe(0);
+    expect(stderr.match(/^#\d+ CACHED$/gm)).toHaveLength(2);
+    expect(stderr).not.toContain(once);
+    expect(await berth.out(["inspect", "--format", "{{.Id}}", "cached"])).toBe(id);
+    await berth.files("cached", { f: "2" });
+    await berth.out(again);
+    expect(await printed("cached", "cat", "/once")).not.toBe(once);
+    const changed = await printed("cached", "cat", "/once");
+    await berth.out([...again.slice(0, -1), "--no-cache", context]);
+    expect(await printed("cached", "cat", "/once")).not.toBe(changed);
+  });
+
+  test("-q prints the image's ID and nothing else; --iidfile writes it", async () => {
+    const file = join(berth.directory, "iid");
+    const { code, stdout, stderr } = await build({ Dockerfile: "FROM busybox\nENV A=q\n" }, "-q", "--iidfile", file);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    expect(readFileSync(file, "utf8")).toBe(stdout.trim());
+  });
+
+  test("--target builds that stage, and none that it doesn't need", async () => {
+    const Dockerfile = "FROM busybox AS one\nENV S=one\nFROM busybox AS two\nRUN false\nFROM one AS three\nENV T=3\n";
+    expect(await build({ Dockerfile }, "--target", "three", "-t", "three")).toMatchObject({ code: 0 });
+    expect(await printed("three", "sh", "-c", "echo $S$T")).toBe("one3");
+  });
+
+  test("-f names another Dockerfile, - reads it from stdin", async () => {
+    const context = await berth.files("named", { "other.df": "FROM busybox\nCMD echo other\n" });
+    await berth.out(["build", "-t", "other", "-f", join(context, "other.df"), context]);
+    expect(await printed("other")).toBe("other");
+    await berth.out(["build", "-t", "piped", "-"], { input: "FROM busybox\nCMD echo piped\n" });
+    expect(await printed("piped")).toBe("piped");
+  });
+
+  test("keeps what a step deletes out of the image", async () => {
+    const Dockerfile =
+      "FROM busybox\nRUN mkdir /d && touch /d/a /d/b\nRUN rm /d/a && rm -r /home && mkdir /home && touch /home/new\n";
+    expect(await build({ Dockerfile }, "-t", "deleted")).toMatchObject({ code: 0 });
+    expect(await printed("deleted", "ls", "/d", "/home")).toBe("/d:\nb\n\n/home:\nnew");
+  });
+});
+
+describe("a build that fails", () => {
+  const images = () => berth.out(["image", "ls", "-aq"]);
+
+  test("in RUN ends with 1, says the code, the line and the last lines of output, and leaves nothing", async () => {
+    const Dockerfile = "FROM busybox\nRUN true\nRUN for i in 1 2 3; do echo line $i; done; echo sorry >&2; exit 7\n";
+    const before = await images();
+    const { code, stderr } = await build({ Dockerfile }, "-t", "never", "--progress", "plain");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Dockerfile:3$/m);
+    expect(stderr).toMatch(/^ {3}3 \| >>> RUN for i/m);
+    expect(stderr).toMatch(/ > \[3\/3\] RUN for i[^\n]*\n(?:\d\.\d+ line \d\n){3}\d\.\d+ sorry\n/);
+    expect(stderr).toMatch(/did not complete successfully: exit code: 7$/m);
+    expect(await images()).toBe(before);
+    expect(await berth.out(["ps", "-aq"])).toBe("");
+  });
+
+  test.each([
+    {
+      name: "for an unknown directive, and suggests the nearest",
+      files: { Dockerfile: "FROM busybox\nCOPPY a b\n" },
+      message: /unknown instruction: COPPY \(did you mean COPY\?\)/,
+    },
+    {
+      name: "for a missing file to COPY",
+      files: { Dockerfile: "FROM busybox\nCOPY nosuch /\n" },
+      message: /"\/nosuch": not found/,
+    },
+    {
+      name: "without a Dockerfile",
+      files: { other: "" },
+      message: /failed to read dockerfile: open Dockerfile: no such file or directory/,
+    },
+    {
+      name: "with an empty Dockerfile",
+      files: { Dockerfile: "" },
+      message: /the Dockerfile cannot be empty|file with no instructions/,
+    },
+    { name: "for an unknown image", files: { Dockerfile: "FROM nosuch\n" }, message: /nosuch/ },
+    {
+      name: "for a bad image name",
+      files: { Dockerfile: "FROM Upper\n" },
+      message: /repository name \(library\/Upper\) must be lowercase/,
+    },
+    { name: "for an unknown stage", files: { Dockerfile: "FROM busybox\nCOPY --from=9 /a /b\n" }, message: /9/ },
+    { name: "before FROM", files: { Dockerfile: "RUN true\n" }, message: /no build stage in current context/ },
+    {
+      name: "for a directive without arguments",
+      files: { Dockerfile: "FROM busybox\nWORKDIR\n" },
+      message: /WORKDIR requires exactly one argument/,
+    },
+    {
+      name: "for a file outside of the context",
+      files: { Dockerfile: "FROM busybox\nCOPY ../../etc/shadow /\n" },
+      message: /not found/,
+    },
+    {
+      name: "for a command that isn't there",
+      files: { Dockerfile: 'FROM busybox\nRUN ["nosuch"]\n' },
+      message: /exit code: 127|executable file not found/,
+    },
+  ])("$name", async ({ files, message }) => {
+    const before = await images();
+    const { code, stderr } = await build(files as Record<string, string>, "-t", "never");
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+    expect(code).toBe(1);
+    expect(await images()).toBe(before);
+  });
+
+  test("for a context that isn't there", async () => {
+    const { code, stderr } = await berth.run(["build", "/nosuch/place"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/path "\/nosuch\/place" not found/);
+  });
+});
