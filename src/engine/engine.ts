@@ -42,7 +42,7 @@ export async function openEngine(places: Places = {}): Promise<Engine> {
   const [db, state] = await Promise.all([openDatabase(host), openState(host)]);
   stack.use(db);
   stack.use(state);
-  const snapshotter = openSnapshotter(host, db);
+  const snapshotter = stack.use(openSnapshotter(host, db));
   const networks = openNetworks({ host, database: db, state });
   const volumes = openVolumes(host, db);
   const shared = { host, db, content: openContent(host), snapshotter };
@@ -57,7 +57,6 @@ export async function openEngine(places: Places = {}): Promise<Engine> {
     endpointOf: (id) => networks.endpoints(id)[0],
     exitCommand: (id) => exitCommand(host, id),
   };
-  stack.defer(() => snapshotter.flush());
   const owned = stack.move();
   return {
     places: { root: host.root, runRoot: host.runRoot },
