@@ -16,36 +16,47 @@ const prefix =
   "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ";
 
 /**
- * What Docker says where a runtime said `text`.
- *
- * crun writes "executable file `x` not found in $PATH: No such file or directory", "open executable: Permission denied"
- * or "chdir: …"; programs match Docker's text and exit code.
+ * What Docker says where crun said `text`, of which the last line counts; `command` is the first word of the process.
+ * Programs match Docker's words and exit codes.
  */
 export function startError(text: string, command: string): StartError {
-  const reason = crunMessage(text);
-  const exec = `exec: ${JSON.stringify(command)}: `;
-  if (/executable file .* not found|No such file or directory/.test(reason) && /executable|exec|find/.test(reason)) {
-    const missing = command.includes("/")
-      ? `stat ${command}: no such file or directory`
-      : "executable file not found in $PATH";
-    return new StartError(`${prefix}${exec}${missing}: unknown`, 127);
-  }
-  if (
-    /Permission denied|Operation not permitted|Is a directory|Exec format error/i.test(reason) &&
-    /exec|open/i.test(reason)
-  ) {
-    const why = /format/i.test(reason)
-      ? "exec format error"
-      : /directory/i.test(reason)
-        ? "is a directory"
-        : "permission denied";
-    return new StartError(`${prefix}${exec}${why}: unknown`, 126);
-  }
-  return new StartError(`${prefix}${reason}: unknown`, 125);
+  const reason = dockerReason(lastMessage(text), command);
+  // Docker's daemon adds these words for the sake of older clients.
+  const suffix = reason.endsWith(isDirectory) ? ": permission denied" : "";
+  return new StartError(`${prefix}${reason}: unknown${suffix}`, exitCodeOf(reason));
 }
 
-/** crun's last message, without the time in front. */
-function crunMessage(text: string): string {
-  const lines = text.trim().split("\n");
-  return (lines.at(-1) ?? "").replace(/^\S+Z?: /, (stamp) => (/^\d{4}-/.test(stamp) ? "" : stamp)).trim();
+const isDirectory = "is a directory";
+
+/** How crun begins a complaint about the command itself. */
+const aboutCommand = /^(?:executable file|open executable|find executable|exec )/;
+
+function dockerReason(message: string, command: string): string {
+  const reason = message.replace(/: ([A-Z][a-z ]+)$/, (_, words: string) => `: ${words.toLowerCase()}`);
+  if (!aboutCommand.test(message)) return reason;
+  const exec = `exec: ${JSON.stringify(command)}: `;
+  // What can't be run isn't found along PATH.
+  if (!command.includes("/")) return `${exec}executable file not found in $PATH`;
+  const errno = reason.slice(reason.lastIndexOf(": ") + 2);
+  // crun's word for what is no regular file.
+  if (errno === "operation not permitted") return `${exec}${isDirectory}`;
+  const unseen = /not found|no such file|not a directory/.test(reason);
+  return unseen ? `${exec}stat ${command}: ${errno}` : `${exec}${errno}`;
+}
+
+/** As Docker's client reads them from the message. */
+const exitCodes: readonly (readonly [RegExp, number])[] = [
+  [/executable file not found|no such file or directory/, 127],
+  [/permission denied|is a directory/, 126],
+];
+const otherExitCode = 125;
+
+function exitCodeOf(reason: string): number {
+  return exitCodes.find(([pattern]) => pattern.test(reason))?.[1] ?? otherExitCode;
+}
+
+/** The last line, without the time that crun's log has in front. */
+function lastMessage(text: string): string {
+  const line = text.trim().split("\n").at(-1) ?? "";
+  return line.replace(/^\d{4}-\S+: /, "").trim();
 }
