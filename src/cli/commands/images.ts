@@ -3,7 +3,7 @@ import { BerthError } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import type { Image } from "../engine-types.ts";
-import { applyFilters, type Filter, filters, hasLabel, type Predicate } from "../flags/filter.ts";
+import { applyFilters, type Filter, filters, hasLabel, type Question } from "../flags/filter.ts";
 import { parseBool } from "../flags/go-values.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { notYet } from "../flags/not-yet.ts";
@@ -42,7 +42,7 @@ async function listImages({ values, args: [pattern], io, engine }: Call<ImagesVa
   const all = images.list();
   const given = pattern === undefined ? values.filter : [...values.filter, { name: "reference", value: pattern }];
   const parents = new Set(all.map(({ parent }) => parent));
-  const fitting = applyFilters(all, given, predicates(images, parents)).filter(
+  const fitting = applyFilters(all, given, questions(images, parents)).filter(
     ({ id, references }) => values.all || references.length > 0 || !parents.has(id),
   );
   const named = given.filter(({ name }) => name === "reference").map(({ value }) => value);
@@ -62,17 +62,32 @@ async function listImages({ values, args: [pattern], io, engine }: Call<ImagesVa
   return 0;
 }
 
-function predicates(
+function questions(
   images: Engine["images"],
   parents: ReadonlySet<string | undefined>,
-): Readonly<Record<string, Predicate<Image>>> {
+): Readonly<Record<string, Question<Image>>> {
   const created = (name: string): string => images.get(name).config.created ?? "";
   return {
-    before: ({ config }, name) => (config.created ?? "") < created(name),
-    dangling: ({ id, references }, value) => (references.length === 0 && !parents.has(id)) === dangling(value),
-    label: ({ config }, label) => hasLabel(config.config?.Labels, label),
-    reference: ({ references }, pattern) => references.some((reference) => matches(reference, pattern)),
-    since: ({ config }, name) => (config.created ?? "") > created(name),
+    before: (name) => {
+      const moment = created(name);
+      return ({ config }) => (config.created ?? "") < moment;
+    },
+    dangling: (text) => {
+      const wanted = dangling(text);
+      return ({ id, references }) => (references.length === 0 && !parents.has(id)) === wanted;
+    },
+    label:
+      (label) =>
+      ({ config }) =>
+        hasLabel(config.config?.Labels, label),
+    reference:
+      (pattern) =>
+      ({ references }) =>
+        references.some((reference) => matches(reference, pattern)),
+    since: (name) => {
+      const moment = created(name);
+      return ({ config }) => (config.created ?? "") > moment;
+    },
   };
 }
 

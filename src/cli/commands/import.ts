@@ -25,7 +25,8 @@ export const command: Command = defineCommand({
     const archive = await openArchive(source, io, interrupt.signal);
     const image = await (await engine()).images.import(archive, {
       signal: interrupt.signal,
-      source,
+      // As in Docker, the history names a URL, but no file of this machine.
+      source: isURL(source) ? source : "-",
       changes: values.change,
       ...(name === undefined ? {} : { name }),
       ...(values.message === undefined ? {} : { message: values.message }),
@@ -41,13 +42,17 @@ async function openArchive(
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
   if (source === "-") return io.stdin;
-  if (/^https?:\/\//.test(source)) return await fetchArchive(source, signal);
+  if (isURL(source)) return await fetchArchive(source, signal);
   try {
     return createReadStream("", { fd: await open(source, "r"), highWaterMark: 1 << 20 });
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     throw new CliError(`open ${source}: no such file or directory`, { cause: error });
   }
+}
+
+function isURL(source: string): boolean {
+  return /^https?:\/\//.test(source);
 }
 
 async function fetchArchive(url: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {

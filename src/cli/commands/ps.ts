@@ -2,7 +2,7 @@ import { BerthError, isKind } from "../../base/errors.ts";
 import type { Container } from "../../container/container.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
-import { applyFilters, type Filter, filters, hasLabel, type Predicate } from "../flags/filter.ts";
+import { applyFilters, type Filter, filters, hasLabel, type Question } from "../flags/filter.ts";
 import { bool, integer, text } from "../flags/kinds.ts";
 import { notYet } from "../flags/not-yet.ts";
 import { formatHelp } from "../format/format-help.ts";
@@ -43,7 +43,7 @@ async function listContainers({ values, io, engine }: Call<PsValues>): Promise<n
   const { filter, latest } = values;
   const last = latest ? 1 : (values.last ?? -1);
   const any = values.all || last > 0 || filter.some(({ name }) => name === "status" || name === "exited");
-  const fitting = applyFilters(all, filter, predicates(opened, all)).filter(
+  const fitting = applyFilters(all, filter, questions(opened, all)).filter(
     ({ state }) => any || state.status === "running" || state.status === "paused",
   );
   const shown = last > 0 ? fitting.slice(0, last) : fitting;
@@ -55,33 +55,55 @@ async function listContainers({ values, io, engine }: Call<PsValues>): Promise<n
 
 const states = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 
-function predicates({ images }: Engine, all: readonly Container[]): Readonly<Record<string, Predicate<Container>>> {
+function questions({ images }: Engine, all: readonly Container[]): Readonly<Record<string, Question<Container>>> {
   return {
-    ancestor: ({ imageID }, image) => imageID === idOf(images, image),
-    before: isOlder(all, (container, other) => container.created < other.created),
-    exited: ({ state }, code) => state.status === "exited" && String(state.code) === code,
-    id: ({ id }, prefix) => id.startsWith(prefix),
-    label: ({ config }, label) => hasLabel(config.Labels, label),
-    name: ({ name }, pattern) => new RegExp(pattern.replace(/^\^?\//, "^")).test(name),
-    network: ({ request }, network) => request.network === network,
-    since: isOlder(all, (container, other) => container.created > other.created),
-    status: ({ state }, status) => {
-      if (!states.includes(status)) throw new BerthError("invalid-argument", `invalid filter 'status=${status}'`);
-      return state.status === status;
+    ancestor: (name) => {
+      const image = idOf(images, name);
+      return ({ imageID }) => imageID === image;
     },
-    volume: ({ config }, volume) => config.mounts.some(({ name, target }) => name === volume || target === volume),
+    before: (name) => {
+      const { created } = named(all, name);
+      return (container) => container.created < created;
+    },
+    exited:
+      (code) =>
+      ({ state }) =>
+        state.status === "exited" && String(state.code) === code,
+    id:
+      (prefix) =>
+      ({ id }) =>
+        id.startsWith(prefix),
+    label:
+      (label) =>
+      ({ config }) =>
+        hasLabel(config.Labels, label),
+    name: (pattern) => {
+      const wanted = new RegExp(pattern.replace(/^\^?\//, "^"));
+      return ({ name }) => wanted.test(name);
+    },
+    network:
+      (network) =>
+      ({ request }) =>
+        request.network === network,
+    since: (name) => {
+      const { created } = named(all, name);
+      return (container) => container.created > created;
+    },
+    status: (status) => {
+      if (!states.includes(status)) throw new BerthError("invalid-argument", `invalid filter 'status=${status}'`);
+      return ({ state }) => state.status === status;
+    },
+    volume:
+      (volume) =>
+      ({ config }) =>
+        config.mounts.some(({ name, target }) => name === volume || target === volume),
   };
 }
 
-function isOlder(
-  all: readonly Container[],
-  compare: (container: Container, other: Container) => boolean,
-): Predicate<Container> {
-  return (container, nameOrID) => {
-    const other = all.find(({ name, id }) => name === nameOrID || id.startsWith(nameOrID));
-    if (other === undefined) throw new BerthError("not-found", `No such container: ${nameOrID}`);
-    return compare(container, other);
-  };
+function named(all: readonly Container[], nameOrID: string): Container {
+  const found = all.find(({ name, id }) => name === nameOrID || id.startsWith(nameOrID));
+  if (found === undefined) throw new BerthError("not-found", `No such container: ${nameOrID}`);
+  return found;
 }
 
 function idOf(images: Engine["images"], name: string): string | undefined {

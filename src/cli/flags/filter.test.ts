@@ -12,9 +12,18 @@ const fitting = (...texts: readonly string[]): readonly string[] => {
   const flag = filters("");
   const given = texts.reduce((before, text) => flag.read(text, before), flag.initial);
   return applyFilters<Subject>(subjects, given, {
-    name: ({ name }, value) => name === value,
-    state: ({ state }, value) => state === value,
-    label: ({ labels }, value) => hasLabel(labels, value),
+    name:
+      (value) =>
+      ({ name }) =>
+        name === value,
+    state:
+      (value) =>
+      ({ state }) =>
+        state === value,
+    label:
+      (value) =>
+      ({ labels }) =>
+        hasLabel(labels, value),
   }).map(({ name }) => name);
 };
 

@@ -19,8 +19,8 @@ function parseFilter(text: string): Filter {
   return { name: text.slice(0, equals).trim().toLowerCase(), value: text.slice(equals + 1).trim() };
 }
 
-/** Whether a subject has what a filter asks for. */
-export type Predicate<Subject> = (subject: Subject, value: string) => boolean;
+/** Makes of a filter's value the question whether a subject has it. @throws {BerthError} when the value can't be one */
+export type Question<Subject> = (value: string) => (subject: Subject) => boolean;
 
 /**
  * Those that fit: filters of one name are alternatives, those of different names must all hold; labels must all hold.
@@ -30,18 +30,22 @@ export type Predicate<Subject> = (subject: Subject, value: string) => boolean;
 export function applyFilters<Subject>(
   subjects: readonly Subject[],
   given: readonly Filter[],
-  known: Readonly<Record<string, Predicate<Subject>>>,
+  known: Readonly<Record<string, Question<Subject>>>,
 ): readonly Subject[] {
-  for (const { name } of given) {
-    if (Object.hasOwn(known, name)) continue;
-    throw new BerthError("invalid-argument", `invalid filter '${name}'`, {
-      hint: `The filters are ${Object.keys(known).join(", ")}.`,
-    });
-  }
-  const groups = Map.groupBy(given, ({ name, value }) => (name === "label" ? `label=${value}` : name));
-  return subjects.filter((subject) =>
-    [...groups.values()].every((group) => group.some(({ name, value }) => known[name]?.(subject, value) === true)),
-  );
+  const asked = given.map(({ name, value }) => ({
+    group: name === "label" ? `label=${value}` : name,
+    holds: questionOf(known, name)(value),
+  }));
+  const groups = [...Map.groupBy(asked, ({ group }) => group).values()];
+  return subjects.filter((subject) => groups.every((group) => group.some(({ holds }) => holds(subject))));
+}
+
+function questionOf<Subject>(known: Readonly<Record<string, Question<Subject>>>, name: string): Question<Subject> {
+  const question = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (question !== undefined) return question;
+  throw new BerthError("invalid-argument", `invalid filter '${name}'`, {
+    hint: `The filters are ${Object.keys(known).join(", ")}.`,
+  });
 }
 
 /** A filter on labels, `name` or `name=value`. */

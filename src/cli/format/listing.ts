@@ -30,6 +30,8 @@ export function formatRows<Row>(listing: Listing<Row>, rows: readonly Row[], for
   if (format === "json") return rows.map((row) => `${escapeHTML(JSON.stringify(textsOf(listing, row)))}\n`).join("");
   if (format.startsWith(`${tablePrefix} `)) return formatTable(listing, rows, format.slice(tablePrefix.length + 1));
   const line = compile(listing, format);
+  // A wrong field is told also when there is nothing to list.
+  line(headingsOf(listing));
   return rows.map((row) => `${line(contextOf(listing, row))}\n`).join("");
 }
 
@@ -39,9 +41,12 @@ function defaultTemplate<Row>({ table }: Listing<Row>): string {
 
 function formatTable<Row>(listing: Listing<Row>, rows: readonly Row[], template: string): string {
   const line = compile(listing, template.trim());
-  const headings = Object.entries(listing.columns).map(([name, column]) => [name, headingOf(column)]);
-  const lines = [line(Object.fromEntries(headings)), ...rows.map((row) => line(contextOf(listing, row)))];
+  const lines = [line(headingsOf(listing)), ...rows.map((row) => line(contextOf(listing, row)))];
   return align(lines.map((text) => text.split("\t")));
+}
+
+function headingsOf<Row>({ columns }: Listing<Row>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, headingOf(column)]));
 }
 
 function headingOf<Row>(column: Column<Row>): unknown {
