@@ -81,6 +81,8 @@ class Copier {
   readonly #options: CopyOptions;
   /** Names of files with several, by device and inode: they are one file again in the copy. */
   readonly #links: Map<string, string> = new Map();
+  /** Directories that this copy has made: nothing can be in the way of what goes into them. */
+  readonly #fresh: Set<string> = new Set();
   /** Directories whose attributes come last, since each file made in one changes its times. */
   readonly #directories: (readonly [entry: TreeEntry, target: string])[] = [];
 
@@ -100,18 +102,21 @@ class Copier {
   }
 
   #directory(entry: TreeEntry, path: string): void {
-    const existing = this.#writer.lstat(path);
+    const existing = this.#existing(path);
     if (existing !== undefined && existing.kind !== "dir")
       throw new BerthError("invalid-argument", `cannot copy to non-directory: ${path}`);
     const target = existing === undefined ? this.#writer.place(path) : this.#writer.directory(path);
-    if (existing === undefined) mkdirSync(target);
+    if (existing === undefined) {
+      mkdirSync(target);
+      this.#fresh.add(path);
+    }
     this.#directories.push([entry, target]);
   }
 
   async file(entry: TreeEntry, path: string): Promise<void> {
-    if (this.#writer.lstat(path)?.kind === "dir")
+    if (this.#existing(path)?.kind === "dir")
       throw new BerthError("invalid-argument", `cannot replace to directory ${path} with file`);
-    const target = this.#writer.place(path);
+    const target = this.#fresh.has(dirname(path)) ? this.#writer.placeNew(path) : this.#writer.place(path);
     if (entry.kind === "file") {
       if (this.#linkAgain(entry, target)) return;
       if (entry.stats.size < largeFile) copyFileSync(entry.source, target);
@@ -119,6 +124,10 @@ class Copier {
     } else if (entry.kind === "symlink") symlinkSync(readlinkSync(entry.source, "buffer"), target);
     else this.#node(entry, target);
     this.#attributes(entry, target);
+  }
+
+  #existing(path: string): TreeEntry | undefined {
+    return this.#fresh.has(dirname(path)) ? undefined : this.#writer.lstat(path);
   }
 
   #linkAgain(entry: TreeEntry, target: string): boolean {

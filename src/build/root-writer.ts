@@ -1,4 +1,4 @@
-import { chmodSync, lchownSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, lchownSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { bytesOf } from "../archive/byte-string.ts";
 import { BerthError } from "../base/errors.ts";
@@ -64,9 +64,14 @@ export class RootWriter {
 
   /** Where a new file for `path` goes on this machine; its directory is there, and nothing is in its place. */
   place(path: string): string {
-    const target = join(this.directory(dirname(path)), path.slice(path.lastIndexOf("/") + 1));
-    rmSync(target, { force: true });
+    const target = this.placeNew(path);
+    if (lstatSync(target, { throwIfNoEntry: false }) !== undefined) unlinkSync(target);
     return target;
+  }
+
+  /** The same for a path at which nothing is, neither here nor in lower layers. */
+  placeNew(path: string): string {
+    return join(this.directory(dirname(path)), path.slice(path.lastIndexOf("/") + 1));
   }
 
   /** Where a directory lies in the upper directory; copied up when only lower layers have it. */
