@@ -180,3 +180,11 @@ test("attach shows what a running container prints from now on and ends with its
   expect({ code: child.exitCode, output }).toEqual({ code: 12, output: "late\n" });
   await berth.out(["rm", "stage"]);
 });
+
+test("a container that was started again is stopped like any other", async () => {
+  await berth.out(["run", "-d", "--name", "again", "--network", "none", "busybox", "sleep", "60"]);
+  await berth.out(["kill", "again"]);
+  await berth.out(["start", "again"]);
+  await berth.out(["stop", "-t", "1", "again"]);
+  expect(await berth.out(["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "again"])).toBe("exited 137");
+});
