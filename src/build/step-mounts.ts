@@ -128,7 +128,9 @@ class MountPreparer {
     const parent = join(this.#deps.host.root, "build-cache");
     await mkdir(parent, { recursive: true, mode: 0o700 });
     const origin = mount.from === undefined ? "" : sourceAt(this.#options.sources, mount.from.input).key;
-    const name = hexOf(digestOf(JSON.stringify([mount.id, origin, mount.from?.source])));
+    // As in BuildKit, a cache that begins otherwise is another cache.
+    const { id, from, mode, uid, gid } = mount;
+    const name = hexOf(digestOf(JSON.stringify([id, origin, from?.source, mode, uid, gid])));
     const directory = await this.#claim(join(parent, name), mount);
     if (mount.from !== undefined && !existsSync(directory)) {
       const from = await this.#copy(sourceAt(this.#options.sources, mount.from.input), mount.from.source);
