@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { BerthError } from "../base/errors.ts";
@@ -48,6 +48,8 @@ export async function monitorContainer(
   options: MonitorOptions,
 ): Promise<MonitoredProcess> {
   await mkdir(options.exitDirectory, { recursive: true, mode: 0o700 });
+  // An earlier run's exit code would be taken for this one's.
+  await rm(join(options.exitDirectory, id), { force: true });
   const child = spawn("conmon", monitorArguments(deps.runtime, { id, bundle }, options), {
     detached: true,
     cwd: bundle.path,
@@ -83,7 +85,8 @@ function monitorArguments(
     ...["--bundle", bundle.path, "--full-attach", "--exit-dir", options.exitDirectory, "--persist-dir", bundle.path],
     ...["--container-pidfile", join(bundle.path, "pid"), "--conmon-pidfile", join(bundle.path, "conmon.pid")],
     ...["--log-path", `k8s-file:${options.logPath}`, "--no-sync-log", "--log-level", "error"],
-    ...(options.terminal ? ["--terminal"] : []),
+    // Whoever detaches from a terminal may come back and type on.
+    ...(options.terminal ? ["--terminal", "--leave-stdin-open"] : []),
     ...(options.stdin ? ["--stdin"] : []),
     ...["--runtime", absolute(program)],
     ...runtimeArguments.map((argument) => `--runtime-arg=${argument}`),
