@@ -3,13 +3,13 @@ import { join } from "node:path";
 import type { CgroupLayout } from "../host/cgroup.ts";
 import type { Mount } from "../host/mount.ts";
 import type { RuntimeSpec } from "../oci/runtime-spec.ts";
-import { enterScript } from "./enter-script.ts";
+import { enterFiles } from "./enter-script.ts";
 
 /** A directory with `config.json`, ready for a runtime. Disposing deletes it; {@link Bundle.keep} leaves it. @see runtime-spec v1.1 bundle.md */
 export interface Bundle extends AsyncDisposable {
   /** Absolute. */
   readonly path: string;
-  /** Script that puts the root file system together and becomes the runtime; see {@link enterScript}. */
+  /** Script that puts the root file system together and becomes the runtime; see {@link enterFiles}. */
   readonly enter: string;
   /** Leave the bundle in place when it is disposed: its container goes on. */
   keep(): void;
@@ -25,15 +25,18 @@ export interface BundleContent {
 
 /** Write a bundle. `spec.root.path` is `rootfs`, a mount point that stays empty on the host. */
 export async function createBundle(path: string, content: BundleContent): Promise<Bundle> {
-  const enter = join(path, "enter");
-  const rootfs = join(path, "rootfs");
-  await mkdir(rootfs, { recursive: true, mode: 0o700 });
-  const script = enterScript({ mounts: content.rootfs, rootfs, hideUnified: content.cgroup.hybrid });
-  await Promise.all([writeFile(join(path, "config.json"), JSON.stringify(content.spec)), writeFile(enter, script)]);
+  await mkdir(join(path, "rootfs"), { recursive: true, mode: 0o700 });
+  const { script, tables } = enterFiles({
+    mounts: content.rootfs,
+    directory: path,
+    hideUnified: content.cgroup.hybrid,
+  });
+  const config = { path: join(path, "config.json"), text: JSON.stringify(content.spec) };
+  await Promise.all([config, script, ...tables].map((file) => writeFile(file.path, file.text)));
   let kept = false;
   return {
     path,
-    enter,
+    enter: script.path,
     keep: () => {
       kept = true;
     },

@@ -14,6 +14,7 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, expect, test } from "vitest";
 import { randomID } from "../base/ids.ts";
+import { exec } from "../host/exec.ts";
 import { openHost } from "../host/host.ts";
 import { isAlive } from "../host/process.ts";
 import type { RuntimeSpec } from "../oci/runtime-spec.ts";
@@ -201,6 +202,14 @@ test("its mounts are nowhere on the host, and nothing is left of its cgroup", as
   await container.ended;
   await runtime.delete(container.id, { force: true });
   expect(existsSync(`/sys/fs/cgroup/memory/berth-test/${container.id}`)).toBe(false);
+});
+
+test.runIf(host.cgroup.hybrid)("nothing is left beneath the hierarchy that crun doesn't see", async () => {
+  const id = randomID();
+  await using bundle = await bundleOf(id, ["true"]);
+  expect(await runtime.run(id, bundle, { onOutput: () => undefined })).toBe(0);
+  const look = `umount -l /sys/fs/cgroup/unified; find /sys/fs/cgroup/unified -name ${id}`;
+  expect((await exec(["unshare", "--mount", "sh", "-c", look])).stdout).toBe("");
 });
 
 test("a process that is run inside gives its output and exit code", async () => {
