@@ -119,7 +119,7 @@ describe("a build that fails", () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Dockerfile:3$/m);
     expect(stderr).toMatch(/^ {3}3 \| >>> RUN for i/m);
-    expect(stderr).toMatch(/ > \[3\/3\] RUN for i[^\n]*\n(?:\d\.\d+ line \d\n){3}\d\.\d+ sorry\n/);
+    expect(stderr).toMatch(/ > \[3\/3\] RUN for i[^\n]*\n(?:(?:\d\.\d+ )?line \d\n){3}(?:\d\.\d+ )?sorry\n/);
     expect(stderr).toMatch(/did not complete successfully: exit code: 7$/m);
     expect(await images()).toBe(before);
     expect(await berth.out(["ps", "-aq"])).toBe("");
