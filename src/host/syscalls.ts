@@ -47,6 +47,10 @@ export interface Syscalls {
   shutdown(fd: number): void;
   /** TIOCGWINSZ on a terminal; undefined when `fd` is none. */
   windowSize(fd: number): { readonly rows: number; readonly columns: number } | undefined;
+  /** Bytes that lie in a pipe, not yet read: FIONREAD. */
+  unread(fd: number): number;
+  /** What a socket has sent and its peer has not taken yet, 0 when all is taken: SIOCOUTQ. */
+  unsent(fd: number): number;
 }
 
 /** Every C function in use. Misspelt keys here give garbage in silence: this is the one place to get them right. */
@@ -84,6 +88,8 @@ const afUnix = 1;
 const seqpacketCloexec = 5 | 0o2000000;
 const shutdownBoth = 2;
 const tiocgwinsz = 0x5413n;
+const fionread = 0x541bn;
+const siocoutq = 0x5411n;
 const longestSocketPath = 107;
 /** Most bytes of one attribute, and of a file's list of names: XATTR_SIZE_MAX. */
 const xattrLimit = 65536;
@@ -127,6 +133,8 @@ export const linux: Syscalls = {
   shutdown: (fd) => {
     check("shutdown", libc().shutdown(fd, shutdownBoth));
   },
+  unread: (fd) => queued(fd, fionread),
+  unsent: (fd) => queued(fd, siocoutq),
   windowSize: (fd) => {
     const size = Buffer.alloc(8);
     if (Number(libc().ioctl(fd, tiocgwinsz, size)) !== 0) return undefined;
@@ -169,6 +177,12 @@ function connectSeqpacket(path: string): number {
   const errno = currentErrno();
   libc().close(fd);
   throw new SyscallError("connect", errno, path);
+}
+
+function queued(fd: number, request: bigint): number {
+  const count = Buffer.alloc(8);
+  check("ioctl", libc().ioctl(fd, request, count));
+  return count.readInt32LE(0);
 }
 
 function check(syscall: string, result: number | bigint, path?: PathLike): void {

@@ -1,8 +1,9 @@
-import { closeSync, constants, createReadStream, openSync, write, writeSync } from "node:fs";
+import { closeSync, constants, createReadStream, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
+import { passInput } from "./input.ts";
 
 /** Size of a terminal in characters. */
 export interface WindowSize {
@@ -39,7 +40,7 @@ export function attach(syscalls: Syscalls, bundle: string, io: AttachIO): Attach
     packets.once("error", (error) => (codeOf(error) === "ECONNRESET" ? resolve() : reject(error)));
     packets.once("close", () => resolve());
   });
-  if (io.stdin !== undefined) passInput(io.stdin, fd, ended);
+  if (io.stdin !== undefined) passInput({ syscalls, bundle, socket: fd }, io.stdin, ended);
   // Closing alone would leave the pool's thread reading, and this process waiting for it, until the container ends.
   const detach = (): void => {
     if (!packets.closed && !packets.destroyed) syscalls.shutdown(fd);
@@ -55,36 +56,6 @@ function connectBelow(syscalls: Syscalls, bundle: string): number {
   } finally {
     closeSync(directory);
   }
-}
-
-/** Every chunk is one packet or several; an empty packet would be taken for the end. */
-function passInput(stdin: Readable, fd: number, ended: Promise<void>): void {
-  let open = true;
-  void ended.finally(() => {
-    open = false;
-    stdin.pause();
-  });
-  const pass = (rest: Buffer): void => {
-    if (!open || rest.length === 0) {
-      stdin.resume();
-      return;
-    }
-    write(fd, rest.subarray(0, packetSize - 1), (error, written) => {
-      if (error === null) pass(rest.subarray(written));
-    });
-  };
-  stdin.on("data", (chunk: Buffer) => {
-    stdin.pause();
-    pass(chunk);
-  });
-  stdin.once("end", () => {
-    if (open) shutdownInput(fd);
-  });
-}
-
-/** conmon takes an empty packet as the end of input. */
-function shutdownInput(fd: number): void {
-  write(fd, Buffer.alloc(0), () => undefined);
 }
 
 /** Tell the container's terminal its size, through conmon's control pipe. */
