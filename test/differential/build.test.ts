@@ -20,7 +20,6 @@ const cases: Readonly<Record<string, string>> = {
   "RUN, shell form": "FROM busybox\nRUN echo $PATH > /path && mkdir /d && chmod 1777 /d\n",
   "RUN, exec form": 'FROM busybox\nRUN ["touch", "/a b"]\n',
   "RUN, continued": "FROM busybox\nRUN echo a \\\n  # a comment\n  && echo b > /b\n",
-  "RUN, here-document": "FROM busybox\nRUN <<EOF\necho one > /one\necho two > /two\nEOF\n",
   "COPY, a file": "FROM busybox\nCOPY file /\n",
   "COPY, a file to a name": "FROM busybox\nCOPY file /new/place/name\n",
   "COPY, a pattern": "FROM busybox\nCOPY f* /to/\n",
@@ -48,18 +47,9 @@ const cases: Readonly<Record<string, string>> = {
 };
 
 const fields = [
-  "Env",
-  "Cmd",
-  "Entrypoint",
-  "WorkingDir",
-  "User",
-  "ExposedPorts",
-  "Volumes",
-  "Labels",
-  "Shell",
-  "StopSignal",
+  ...["Env", "Cmd", "Entrypoint", "WorkingDir", "User", "ExposedPorts", "Volumes", "Labels", "Shell", "StopSignal"],
+  ...["OnBuild", "Healthcheck"],
 ];
-const config = `{{.Author}} {{json .Config.OnBuild}} {{json .Config.Healthcheck}} ${"{{len .RootFS.Layers}}"}`;
 
 /** Newer Docker's and older ones' words for what isn't set are one. */
 function configFields({ stdout }: Outcome): unknown {
@@ -89,10 +79,12 @@ describe.skipIf(twins === undefined)("an image is built as BuildKit builds it:",
 
     const configs = await twins?.both(["inspect", "--format", "{{json .Config}}", "built"]);
     expect(configs && configFields(configs.berth)).toEqual(configs && configFields(configs.docker));
-    const rest = await twins?.both(["inspect", "--format", config, "built"]);
+    const rest = await twins?.both(["inspect", "--format", "{{.Author}} {{len .RootFS.Layers}}", "built"]);
     expect(rest?.berth.stdout).toBe(rest?.docker.stdout);
     const created = await twins?.both(["history", "--no-trunc", "--format", "{{.CreatedBy}}", "built"]);
-    expect(created?.berth.stdout).toBe(created?.docker.stdout);
+    // Docker 20.10 knows no start interval of health checks.
+    const startInterval = /("0s" "0s") "0s"/;
+    expect(created?.berth.stdout.replace(startInterval, "$1")).toBe(created?.docker.stdout);
 
     const list = ["run", "--rm", "--network", "none", "-u", "0", "--entrypoint", "sh", "built", "-c", listing];
     const trees = await twins?.both(list);

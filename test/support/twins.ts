@@ -45,13 +45,24 @@ export function comparable({ code, stdout, stderr }: Outcome): Outcome {
   return { code, stdout: withoutIDs(stdout), stderr: withoutIDs(message(stderr)) };
 }
 
-/** Lines that only point to help differ between Docker's own versions, as does a full stop at the end. */
+/**
+ * What Docker 20.10 says otherwise than the Docker of today, whose words are berth's: how an error starts and ends,
+ * what is told beside it, and where its lines only point to help.
+ */
 function message(stderr: string): string {
   return stderr
     .replaceAll("berth", "docker")
     .split("\n")
     .filter((line) => line !== "" && !/^(hint: |Usage: |See '|Run ')/.test(line))
-    .map((line) => line.replace(/^(docker: )?(Error response from daemon: )?/, "").replace(/\.$/, ""))
+    .map((line) =>
+      line
+        .replace(/^(docker: )?(Error response from daemon: |Error: |ERROR: )?/, "")
+        .replace("failed to create task for container: ", "")
+        .replace(/is a directory: unknown: permission denied$/, "permission denied: unknown")
+        .replace(/(repository name) \(.*\) (must be lowercase)/, "$1 $2")
+        .replace(/(No such image: [^:]*):latest$/, "$1")
+        .replace(/\.$/, ""),
+    )
     .join("\n");
 }
 
