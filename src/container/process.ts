@@ -1,7 +1,7 @@
 import type { SpecUser } from "../oci/runtime-spec.ts";
 import { resolveUser } from "../runtime/user.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
-import { mergeEnv } from "./settle.ts";
+import { defaultPath, mergeEnv } from "./settle.ts";
 
 /** Most bytes of /etc/passwd and /etc/group that are read. */
 const accountsLimit = 8 << 20;
@@ -33,7 +33,7 @@ export function environmentOf(
   const { hostname, home, terminal, extra = [] } = options;
   const path = base.filter((line) => line.startsWith("PATH="));
   const ground = [
-    ...path,
+    ...(path.length > 0 ? path : [defaultPath]),
     ...(hostname === undefined ? [] : [`HOSTNAME=${hostname}`]),
     ...(terminal ? ["TERM=xterm"] : []),
   ];

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { RunConfig } from "../oci/image-config.ts";
 import { type ContainerRequest, defaultRequest } from "./request.ts";
-import { defaultPath, mergeEnv, settleConfig } from "./settle.ts";
+import { mergeEnv, settleConfig } from "./settle.ts";
 
 const settle = (request: Partial<ContainerRequest>, image: RunConfig) =>
   settleConfig({
@@ -34,12 +34,14 @@ test("names the host after the container, the request or the machine", () => {
   expect(settle({ network: "host" }, { Cmd: ["sh"] }).hostname).toBe("host");
 });
 
-test("later variables take the place of earlier ones, and Docker's PATH is the ground", () => {
-  expect(settle({ env: ["A=2", "C=3"] }, { Cmd: ["sh"], Env: ["A=1", "B=1"] }).Env).toEqual([
-    defaultPath,
-    "A=2",
-    "B=1",
-    "C=3",
-  ]);
+test("later variables take the place of earlier ones", () => {
+  expect(settle({ env: ["A=2", "C=3"] }, { Cmd: ["sh"], Env: ["A=1", "B=1"] }).Env).toEqual(["A=2", "B=1", "C=3"]);
   expect(mergeEnv(["A=1", "B=2"], ["A"])).toEqual(["B=2"]);
+});
+
+test.each([
+  [{ workingDir: "a/b" }, "the working directory 'a/b' is invalid, it needs to be an absolute path"],
+  [{ resources: { memory: 1024 } }, "Minimum memory limit allowed is 6MB"],
+])("refuses %j", (request, message) => {
+  expect(() => settle(request, { Cmd: ["sh"] })).toThrow(message);
 });

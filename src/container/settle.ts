@@ -20,7 +20,7 @@ export interface SettleInput {
 /**
  * Put a request and an image's config together.
  *
- * @throws {BerthError} invalid-argument `no command specified`, when neither gives anything to run
+ * @throws {BerthError} invalid-argument, when neither gives anything to run, or for what Docker refuses
  */
 export function settleConfig(input: SettleInput): ContainerConfig {
   const { id, request, image, mounts } = input;
@@ -29,12 +29,13 @@ export function settleConfig(input: SettleInput): ContainerConfig {
   if (args.length === 0) throw new BerthError("invalid-argument", "no command specified");
   const hostname = request.hostname ?? (request.network === "host" ? input.hostHostname : shortID(id));
   const workingDir = request.workingDir ?? image.WorkingDir ?? "";
+  checkRequest(request, workingDir);
   const user = request.user ?? image.User ?? "";
   const stopSignal = request.stopSignal ?? image.StopSignal;
   return {
     ...image,
     User: user,
-    Env: mergeEnv([defaultPath], image.Env ?? [], request.env),
+    Env: mergeEnv(image.Env ?? [], request.env),
     Entrypoint: entrypoint,
     Cmd: command,
     WorkingDir: workingDir,
@@ -44,6 +45,19 @@ export function settleConfig(input: SettleInput): ContainerConfig {
     hostname,
     mounts,
   };
+}
+
+/** The kernel needs as much to start a process at all. */
+const leastMemory = 6 * 1024 * 1024;
+
+function checkRequest({ resources: { memory = 0 } }: ContainerRequest, workingDir: string): void {
+  if (workingDir !== "" && !workingDir.startsWith("/")) {
+    const message = `the working directory '${workingDir}' is invalid, it needs to be an absolute path`;
+    throw new BerthError("invalid-argument", message);
+  }
+  if (memory > 0 && memory < leastMemory) {
+    throw new BerthError("invalid-argument", "Minimum memory limit allowed is 6MB");
+  }
 }
 
 /** An entrypoint of the request drops the image's CMD; a command replaces it. @see Dockerfile reference, "Understand how CMD and ENTRYPOINT interact" */

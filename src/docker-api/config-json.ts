@@ -1,6 +1,6 @@
 import type { RunConfig } from "../oci/image-config.ts";
 
-/** `Config` of a container or an image, as the Engine API has it: what is empty is there, as null or as an empty text. @see Docker Engine API, ContainerConfig */
+/** `Config` of a container or an image, as the Engine API has it: what is empty is there, as null or as an empty text; what JSON leaves out is there as undefined, for templates. @see Docker Engine API, ContainerConfig */
 export interface ConfigJSON {
   readonly Hostname: string;
   readonly Domainname: string;
@@ -8,23 +8,23 @@ export interface ConfigJSON {
   readonly AttachStdin: boolean;
   readonly AttachStdout: boolean;
   readonly AttachStderr: boolean;
-  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly ExposedPorts?: Readonly<Record<string, object>> | undefined;
   readonly Tty: boolean;
   readonly OpenStdin: boolean;
   readonly StdinOnce: boolean;
   readonly Env: readonly string[] | null;
   readonly Cmd: readonly string[] | null;
-  readonly Healthcheck?: RunConfig["Healthcheck"];
-  readonly ArgsEscaped?: boolean;
+  readonly Healthcheck?: RunConfig["Healthcheck"] | undefined;
+  readonly ArgsEscaped?: boolean | undefined;
   readonly Image: string;
   readonly Volumes: Readonly<Record<string, object>> | null;
   readonly WorkingDir: string;
   readonly Entrypoint: readonly string[] | null;
   readonly OnBuild: readonly string[] | null;
   readonly Labels: Readonly<Record<string, string>> | null;
-  readonly StopSignal?: string;
-  readonly StopTimeout?: number;
-  readonly Shell?: readonly string[];
+  readonly StopSignal?: string | undefined;
+  readonly StopTimeout?: number | undefined;
+  readonly Shell?: readonly string[] | undefined;
 }
 
 /** A `Config` of an image; {@link toContainerJSON} lays the container's own over it. */
@@ -37,22 +37,22 @@ export function toConfigJSON(config: RunConfig): ConfigJSON {
     AttachStdin: false,
     AttachStdout: false,
     AttachStderr: false,
-    ...(ExposedPorts === undefined || Object.keys(ExposedPorts).length === 0 ? {} : { ExposedPorts }),
+    ExposedPorts: entered(ExposedPorts) ?? undefined,
     Tty: false,
     OpenStdin: false,
     StdinOnce: false,
     Env: filled(config.Env),
     Cmd: filled(config.Cmd),
-    ...(Healthcheck === undefined ? {} : { Healthcheck }),
-    ...(ArgsEscaped === true ? { ArgsEscaped } : {}),
+    Healthcheck,
+    ArgsEscaped: ArgsEscaped || undefined,
     Image: "",
     Volumes: entered(config.Volumes),
     WorkingDir: config.WorkingDir ?? "",
     Entrypoint: filled(config.Entrypoint),
     OnBuild: filled(config.OnBuild),
     Labels: entered(config.Labels),
-    ...(StopSignal === undefined || StopSignal === "" ? {} : { StopSignal }),
-    ...(Shell === undefined ? {} : { Shell }),
+    StopSignal: StopSignal || undefined,
+    Shell,
   };
 }
 

@@ -16,7 +16,17 @@ export function parseChanges(texts: readonly string[]): (config: RunConfig) => R
   for (const { kind, keyword } of instructions) {
     if (!changeKinds.has(kind)) throw new BerthError("invalid-argument", `${keyword} is not a valid change command`);
   }
-  return (config) => instructions.reduce(applyChange, config);
+  return (config) => instructions.reduce(applyChange, commandOutlives(instructions) ? config : withoutCommand(config));
+}
+
+/** A new ENTRYPOINT drops a CMD that isn't among the changes: it was meant for another program. */
+function commandOutlives(instructions: readonly AnyInstruction[]): boolean {
+  const kinds = new Set(instructions.map(({ kind }) => kind));
+  return !kinds.has("ENTRYPOINT") || kinds.has("CMD");
+}
+
+function withoutCommand({ Cmd: _, ...config }: RunConfig): RunConfig {
+  return config;
 }
 
 const changeKinds: ReadonlySet<string> = new Set([

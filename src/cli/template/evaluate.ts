@@ -128,7 +128,7 @@ function lookUp(value: unknown, field: string, { operand, given, scope }: LookUp
   }
   const [, inner] = found;
   if (typeof inner === "function") return inner(...given);
-  return inner === null && scope.options.nil !== undefined ? new Nil(scope.options.nil(field)) : inner;
+  return (inner ?? null) === null && scope.options.nil !== undefined ? new Nil(scope.options.nil(field)) : inner;
 }
 
 function failure({ line, column, source }: Position, reason: string): TemplateError {
