@@ -7,7 +7,7 @@ import type { Outcome, Start } from "./program.ts";
 export interface Twins extends AsyncDisposable {
   readonly berth: Berth;
   readonly docker: Docker;
-  /** The same command to both, one after the other. */
+  /** The same command to both at once. */
   readonly both: (args: readonly string[], start?: Start) => Promise<Pair<Outcome>>;
 }
 
@@ -27,7 +27,10 @@ export async function openTwins(): Promise<Twins | undefined> {
   return {
     berth,
     docker,
-    both: async (args, start) => ({ docker: await docker.run(args, start), berth: await berth.run(args, start) }),
+    both: async (args, start) => {
+      const [mine, other] = await Promise.all([berth.run(args, start), docker.run(args, start)]);
+      return { berth: mine, docker: other };
+    },
     async [Symbol.asyncDispose]() {
       await berth[Symbol.asyncDispose]();
       await docker[Symbol.asyncDispose]();
