@@ -50,13 +50,13 @@ export function comparable({ code, stdout, stderr }: Outcome): Outcome {
 
 /**
  * What Docker 20.10 says otherwise than the Docker of today, whose words are berth's: how an error starts and ends,
- * what is told beside it, and where its lines only point to help.
+ * what its client logs beside it, and where its lines only point to help.
  */
 function message(stderr: string): string {
   return stderr
     .replaceAll("berth", "docker")
     .split("\n")
-    .filter((line) => line !== "" && !/^(hint: |Usage: |See '|Run ')/.test(line))
+    .filter((line) => line !== "" && !/^(hint: |Usage: |See '|Run '|time=)/.test(line))
     .map((line) =>
       line
         .replace(/^(docker: )?(Error response from daemon: |Error: |ERROR: )?/, "")
