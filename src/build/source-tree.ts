@@ -1,8 +1,9 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path/posix";
+import { kindOf } from "../archive/file-kind.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import type { Matcher } from "../dockerfile/ignore.ts";
-import type { EntryKind, MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
+import type { MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
 
 /** Where a copy reads from: the layers of a stage or image, or the build context. Paths are absolute inside it. */
 export type SourceTree = Pick<MergedTree, "lstat" | "resolve" | "readdir">;
@@ -67,15 +68,6 @@ function resolveLinks(lstat: (path: string) => TreeEntry | undefined, path: stri
     rest.unshift(...target.split("/"));
   }
   return resolved;
-}
-
-function kindOf(stats: Stats): EntryKind {
-  if (stats.isFile()) return "file";
-  if (stats.isDirectory()) return "dir";
-  if (stats.isSymbolicLink()) return "symlink";
-  if (stats.isCharacterDevice()) return "char";
-  if (stats.isBlockDevice()) return "block";
-  return stats.isFIFO() ? "fifo" : "socket";
 }
 
 /** The last component of a path that may end in slashes; `/` for the root. */

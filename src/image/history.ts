@@ -1,5 +1,5 @@
 import { chainIDs, type Digest } from "../oci/digest.ts";
-import { getImage, type Image, type ImageDeps, listImages } from "./images.ts";
+import { findImage, getImage, type Image, type ImageDeps } from "./images.ts";
 
 /** One line of `history`, newest first. */
 export interface HistoryLine {
@@ -42,12 +42,11 @@ export function imageHistory(deps: ImageDeps, nameOrID: string): readonly Histor
 
 /** The image and its parents, by how many history entries each has. */
 function ancestors(deps: ImageDeps, image: Image): ReadonlyMap<number, Image> {
-  const stored = new Map(listImages(deps).map((each) => [each.id, each]));
   const found = new Map<number, Image>();
   for (
     let next: Image | undefined = image;
     next !== undefined && !found.has(lengthOf(next));
-    next = parentOf(stored, next)
+    next = parentOf(deps, next)
   ) {
     found.set(lengthOf(next), next);
   }
@@ -56,6 +55,6 @@ function ancestors(deps: ImageDeps, image: Image): ReadonlyMap<number, Image> {
 
 const lengthOf = (image: Image): number => image.config.history?.length ?? 0;
 
-function parentOf(stored: ReadonlyMap<Digest, Image>, image: Image): Image | undefined {
-  return image.parent === undefined ? undefined : stored.get(image.parent);
+function parentOf(deps: ImageDeps, { parent }: Image): Image | undefined {
+  return parent === undefined ? undefined : findImage(deps, parent);
 }

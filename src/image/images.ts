@@ -52,12 +52,21 @@ interface ImageRow {
  * @throws {BerthError} not-found `No such image: …`; conflict, when an ID prefix is ambiguous; invalid-argument, for a malformed name
  */
 export function getImage(deps: ImageDeps, nameOrID: string): Image {
-  const row = deps.db.read((sql) => {
-    const id = resolveImageID(sql, nameOrID);
-    return id === undefined ? undefined : sql.get<ImageRow>("SELECT id, size, parent FROM image WHERE id = ?", id);
-  });
-  if (row === undefined) throw noSuchImage(nameOrID);
-  return toImage(deps, row);
+  const id = deps.db.read((sql) => resolveImageID(sql, nameOrID));
+  const image = id === undefined ? undefined : findImage(deps, id);
+  if (image === undefined) throw noSuchImage(nameOrID);
+  return image;
+}
+
+/** An image by its whole ID, or undefined. */
+export function findImage(deps: ImageDeps, id: Digest): Image | undefined {
+  const row = deps.db.read((sql) => sql.get<ImageRow>("SELECT id, size, parent FROM image WHERE id = ?", id));
+  return row === undefined ? undefined : toImage(deps, row);
+}
+
+/** The bytes of an image's config, as stored. @throws {BerthError} not-found; data-loss */
+export function readConfig(deps: ImageDeps, id: Digest): Buffer {
+  return deps.content.readAll(id, configLimit);
 }
 
 /** Every image, newest first. */
@@ -165,7 +174,7 @@ function toImage(deps: ImageDeps, row: ImageRow): Image {
   );
   return {
     id: row.id,
-    config: parseImageConfig(deps.content.readAll(row.id, configLimit)),
+    config: parseImageConfig(readConfig(deps, row.id)),
     references: references.map(({ reference }) => reference),
     size: row.size,
     parent: row.parent ?? undefined,

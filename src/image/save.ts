@@ -6,10 +6,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { chainIDs, hexOf } from "../oci/digest.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
-import { getImage, type Image, type ImageDeps } from "./images.ts";
-
-/** Most bytes of an image config that are read back. */
-const configLimit = 8 << 20;
+import { getImage, type Image, type ImageDeps, readConfig } from "./images.ts";
 
 /** One image of a Docker archive's `manifest.json`. */
 export interface ArchivedImage {
@@ -39,7 +36,7 @@ export async function* saveImages(
       written.add(path);
     }
     const Config = `${hexOf(image.id)}.json`;
-    if (!manifest.has(Config)) yield* file(Config, deps.content.readAll(image.id, configLimit));
+    if (!manifest.has(Config)) yield* file(Config, readConfig(deps, image.id));
     const RepoTags = [
       ...(manifest.get(Config)?.RepoTags ?? []),
       ...image.references.filter((tag) => isMeant(tag, name)),

@@ -21,7 +21,7 @@ function request(argv: readonly string[], detached = false): ContainerRequest {
   const { values, positional } = parseFlags(flags, argv, { interspersed: false });
   return containerRequest(
     { values: values as unknown as ContainerValues, args: positional, detached },
-    { env, cwd: "/work" },
+    { env, cwd: "/project" },
   );
 }
 
@@ -71,7 +71,7 @@ test.each<[readonly string[], Partial<ContainerRequest>]>([
       volumes: [
         {
           kind: "bind",
-          source: "/work/x",
+          source: "/project/x",
           target: "/y",
           readonly: true,
           propagation: "rprivate",
