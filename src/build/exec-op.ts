@@ -110,17 +110,16 @@ interface BundleTask {
 async function runBundle(deps: ExecDeps, task: BundleTask, { signal, report }: StepOperation): Promise<void> {
   const { vertex, spec, snapshot, directory } = task;
   const tail = new OutputTail();
-  await using bundle = await createBundle(join(directory, "bundle"), {
-    spec,
-    rootfs: snapshot.mounts(),
-    cgroup: deps.host.cgroup,
-  });
+  const id = basename(directory);
+  const { host } = deps;
+  const rootfs = snapshot.mounts();
+  await using bundle = await createBundle(join(directory, "bundle"), { id, spec, rootfs, host });
   const onOutput = (stream: "stdout" | "stderr", data: Uint8Array): void => {
     tail.add(data);
     report?.({ kind: "output", id: vertex.digest, stream, data });
   };
   try {
-    const exitCode = await deps.runtime.run(basename(directory), bundle, { signal, onOutput });
+    const exitCode = await deps.runtime.run(id, bundle, { signal, onOutput });
     if (exitCode !== 0) throw stepFailed(vertex.op, { exitCode, output: tail.lines });
   } catch (error) {
     throw error instanceof StartError

@@ -4,13 +4,19 @@ import { processTerminal } from "./terminal/process-terminal.ts";
 /** What a shell reports of a program that wrote to a pipe which nobody reads any more. */
 const brokenPipe = 141;
 
+// bin/berth sets it for this process, not for those that it starts.
+delete process.env["NODE_COMPILE_CACHE"];
+
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(brokenPipe);
   throw error;
 });
 
-// Setting the code lets what is still to be written reach a slow reader.
-process.exitCode = await runCommandLine(process.argv.slice(2), processTerminal(), async (places) => {
+void runCommandLine(process.argv.slice(2), processTerminal(), async (places) => {
   const { openEngine } = await import("../engine/engine.ts");
   return await openEngine(places);
+}).then((code) => {
+  process.exitCode = code;
+  // At once, unless something is still to be written to a slow reader.
+  if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();
 });

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError, isKind } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -23,13 +23,16 @@ export async function settleEnd(deps: ContainerDeps, id: string): Promise<void> 
   const run = endedRun(deps, id);
   if (run === undefined) return;
   const { code, oomKilled } = await waitExit(exitPlace(deps, id));
-  await deps.runtime.delete(id, { force: true });
-  await deps.networks.release(id);
-  await rm(bundlePath(deps, id), { recursive: true, force: true });
-  await rm(attendancePath(deps, id), { force: true });
   const container = recorded(deps, id);
-  if (container?.request.autoRemove === true) await erase(deps, container);
+  await Promise.all([
+    deps.runtime.delete(id, { force: true }),
+    deps.networks.release(id),
+    container?.request.autoRemove === true ? erase(deps, container) : undefined,
+  ]);
+  rmSync(bundlePath(deps, id), { recursive: true, force: true });
+  rmSync(attendancePath(deps, id), { force: true });
   const startedAt = run.started_at;
+  // Last, so that whoever finds this interrupted does it again.
   await recordEnd(deps, id, { code, oomKilled, startedAt, finishedAt: new Date().toISOString() });
 }
 
@@ -114,9 +117,9 @@ async function erase(deps: ContainerDeps, container: Container, volumes = true):
   const { id, config } = container;
   await deleteContainer(deps, id);
   await deps.snapshotter.remove(id);
-  await rm(container.directory, { recursive: true, force: true });
-  await rm(join(exitDirectory(deps), id), { force: true });
-  await rm(join(deps.host.runRoot, "locks", id), { force: true });
+  rmSync(container.directory, { recursive: true, force: true });
+  rmSync(join(exitDirectory(deps), id), { force: true });
+  rmSync(join(deps.host.runRoot, "locks", id), { force: true });
   if (!volumes) return;
   for (const { kind, name } of config.mounts) {
     if (kind === "volume" && name !== undefined && deps.volumes.get(name).anonymous) await deps.volumes.remove(name);

@@ -60,16 +60,7 @@ async function launch(
   options: StartOptions & { readonly startedAt: string },
 ): Promise<Attachment | undefined> {
   const { id, request, config, directory } = container;
-  const network = request.network === "bridge" ? await deps.networks.defaultNetwork() : undefined;
-  const endpoint = network === undefined ? undefined : await deps.networks.reserve(id, network);
-  writeNetworkFiles(container, endpoint);
-  const snapshot = await deps.snapshotter.open(id);
-  await using bundle = await createBundle(bundlePath(deps, id), {
-    spec: specOf(deps, container, snapshot.view()),
-    rootfs: snapshot.mounts(),
-    cgroup: deps.host.cgroup,
-  });
-  const monitored = await deps.runtime.create(id, bundle, {
+  using monitor = await deps.runtime.monitor(id, bundlePath(deps, id), {
     terminal: request.terminal,
     stdin: request.openStdin,
     logPath: join(directory, "container.log"),
@@ -77,6 +68,17 @@ async function launch(
     exitDirectory: exitDirectory(deps),
     command: config.args[0] ?? "",
   });
+  const network = request.network === "bridge" ? await deps.networks.defaultNetwork() : undefined;
+  const endpoint = network === undefined ? undefined : await deps.networks.reserve(id, network);
+  writeNetworkFiles(container, endpoint);
+  const snapshot = await deps.snapshotter.open(id);
+  await using bundle = await createBundle(bundlePath(deps, id), {
+    id,
+    spec: specOf(deps, container, snapshot.view()),
+    rootfs: snapshot.mounts(),
+    host: deps.host,
+  });
+  const monitored = await monitor.create();
   using stack = new DisposableStack();
   const attachment = options.attach && stack.use(attachTo(deps, id, options.attach));
   if (network !== undefined) await deps.networks.attach(id, network, { pid: monitored.pid });

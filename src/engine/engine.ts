@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Operation } from "../base/operation.ts";
 import type { BuildOptions, BuildResult } from "../build/build.ts";
 import { type Containers, openContainers } from "../container/containers.ts";
@@ -99,7 +98,7 @@ function exitCommand(host: Host, id: string): readonly [string, ...string[]] {
 
 /** The command that belongs to this library: `bin/berth` of the package. */
 function commandPath(): string {
-  for (let directory = dirname(fileURLToPath(import.meta.url)); ; directory = dirname(directory)) {
+  for (let directory = import.meta.dirname; ; directory = dirname(directory)) {
     const path = join(directory, "bin", "berth");
     if (existsSync(path) || directory === "/") return path;
   }

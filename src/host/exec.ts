@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { text } from "node:stream/consumers";
+import type { Readable } from "node:stream";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 
@@ -82,6 +82,10 @@ export async function exec(argv: readonly [string, ...string[]], options: ExecOp
   }
 }
 
-async function outputOf(stream: NodeJS.ReadableStream | null): Promise<string> {
-  return stream === null ? "" : await text(stream);
+/** As `text` of node:stream/consumers, which brings in the web streams: 3 ms of every start. */
+async function outputOf(stream: Readable | null): Promise<string> {
+  if (stream === null) return "";
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
 }

@@ -30,15 +30,23 @@ export function bridgeCommands({ bridge, subnet, exists, orphans, owner }: Bridg
   ]);
 }
 
+/** A shell script that connects the network namespace of process `pid`, first from the outside, then inside: one process for two. */
+export function connectScript(link: string, endpoint: Endpoint, pid: number): string {
+  return [
+    `ip -batch - <<END\n${vethCommands(link, endpoint, pid)}END\n`,
+    `exec nsenter -t ${pid} -n ip -batch - <<END\n${eth0Commands(endpoint)}END\n`,
+  ].join("");
+}
+
 /** `ip -batch` lines for the host: a veth pair, one end on the bridge, the other as `eth0` in the namespace of process `pid`. */
-export function vethCommands(link: string, endpoint: Endpoint, pid: number): string {
+function vethCommands(link: string, endpoint: Endpoint, pid: number): string {
   return lines([
     `link add ${link} master ${endpoint.bridge} up type veth peer name eth0 address ${endpoint.mac} netns ${pid}`,
   ]);
 }
 
 /** `ip -batch` lines for the container's namespace. */
-export function eth0Commands(endpoint: Endpoint): string {
+function eth0Commands(endpoint: Endpoint): string {
   return lines([
     "link set lo up",
     `address add ${endpoint.address}/${endpoint.prefixLength} broadcast + dev eth0`,

@@ -7,7 +7,7 @@ import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { firstFreeAddress, gatewayOf, macOf } from "./address-pool.ts";
 import { bridgeName, ensureRules, liveSubnet, newLinkName, raiseBridge } from "./bridge.ts";
-import { eth0Commands, vethCommands } from "./link-commands.ts";
+import { connectScript } from "./link-commands.ts";
 import type { Endpoint, Network } from "./network.ts";
 import { formatSubnet, parseSubnet, type Subnet } from "./subnet.ts";
 
@@ -186,13 +186,9 @@ async function connect(
   { pid, ...operation }: Operation & { readonly pid: number },
 ): Promise<void> {
   const link = newLinkName(endpoint.bridge);
-  const interfaces = async (): Promise<void> => {
-    await exec(["ip", "-batch", "-"], { ...operation, stdin: vethCommands(link, endpoint, pid) });
-    const inside = ["nsenter", "-t", String(pid), "-n", "ip", "-batch", "-"] as const;
-    await exec(inside, { ...operation, stdin: eth0Commands(endpoint) });
-  };
   const subnet = parseSubnet(`${endpoint.gateway}/${endpoint.prefixLength}`);
-  await Promise.all([interfaces(), ensureRules(host, endpoint.bridge, subnet)]);
+  const interfaces = exec(["/bin/sh", "-ec", connectScript(link, endpoint, pid)], operation);
+  await Promise.all([interfaces, ensureRules(host, endpoint.bridge, subnet)]);
 }
 
 function toEndpoint(network: Network, { container_id, address, subnet }: Reservation): Endpoint {

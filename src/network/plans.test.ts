@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bridgeCommands, eth0Commands, vethCommands } from "./link-commands.ts";
+import { bridgeCommands, connectScript } from "./link-commands.ts";
 import type { Endpoint } from "./network.ts";
 import { natRuleset } from "./ruleset.ts";
 import { parseSubnet } from "./subnet.ts";
@@ -65,12 +65,16 @@ test("a broken bridge gets its address and its containers back", () => {
 });
 
 test("a container gets one end of a veth pair, configured inside its namespace", () => {
-  expect(vethCommands("v0badcafe000001", endpoint, 42) + eth0Commands(endpoint)).toMatchInlineSnapshot(`
-    "link add v0badcafe000001 master berth-0badcafe up type veth peer name eth0 address 02:42:ac:11:00:02 netns 42
+  expect(connectScript("v0badcafe000001", endpoint, 42)).toMatchInlineSnapshot(`
+    "ip -batch - <<END
+    link add v0badcafe000001 master berth-0badcafe up type veth peer name eth0 address 02:42:ac:11:00:02 netns 42
+    END
+    exec nsenter -t 42 -n ip -batch - <<END
     link set lo up
     address add 172.17.0.2/16 broadcast + dev eth0
     link set eth0 up
     route add default via 172.17.0.1
+    END
     "
   `);
 });

@@ -6,6 +6,15 @@ export interface RuntimeSpec {
   readonly hostname?: string;
   readonly mounts: readonly SpecMount[];
   readonly linux: LinuxSpec;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly hooks?: { readonly createRuntime: readonly Hook[] };
+}
+
+/** A program that the runtime runs. @see runtime-spec v1.1 config.md#posix-platform-hooks */
+export interface Hook {
+  /** Absolute. */
+  readonly path: string;
+  readonly args: readonly string[];
 }
 
 /** What to run. @see runtime-spec v1.1 config.md#process */

@@ -36,7 +36,12 @@ export function enterFiles({ mounts, directory, hideUnified }: EnterInput): {
   }));
   const lines = tables.map(({ path, cwd }) => `cd ${quote(cwd)}\nmount --all --fstab ${quote(path)}`);
   const text = ["set -e", ...lines, "cd /", 'exec "$@"', ""].join("\n");
-  return { script: { path: join(directory, "enter"), text }, tables };
+  return { script: { path: enterPath(directory), text }, tables };
+}
+
+/** Where the script of a bundle lies. */
+export function enterPath(directory: string): string {
+  return join(directory, "enter");
 }
 
 /** The words that start the script of {@link enterFiles} in a mount namespace of its own, which sees later mounts of the host. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
 import type { CgroupLayout } from "../host/cgroup.ts";
@@ -7,16 +7,18 @@ const mountPoint = "/sys/fs/cgroup";
 /** The hierarchies that login managers and CI runners end processes by; `systemd` is v1's named one. */
 const hierarchies = ["systemd", "memory", "pids", "freezer"];
 
-/** Move a monitor to a cgroup of its own below `berth/`. A hierarchy that isn't there or forbids it is passed over. */
-export function joinMonitorCgroup(layout: CgroupLayout, pid: number): void {
+const passedOver: readonly string[] = ["ENOENT", "EROFS", "EACCES", "EPERM", "ESRCH"];
+
+/** Move a monitor to a cgroup of its own. A hierarchy that isn't there or forbids it is passed over, as is a process that ended. */
+export async function joinMonitorCgroup(layout: CgroupLayout, pid: number): Promise<void> {
   const tops = layout.version === 2 ? [mountPoint] : hierarchies.map((name) => join(mountPoint, name));
   for (const top of tops) {
     const group = join(top, "berth-monitors");
     try {
-      mkdirSync(group, { recursive: true });
-      writeFileSync(join(group, "cgroup.procs"), String(pid));
+      await mkdir(group, { recursive: true });
+      await writeFile(join(group, "cgroup.procs"), String(pid));
     } catch (error) {
-      if (!["ENOENT", "EROFS", "EACCES", "EPERM"].includes(codeOf(error) ?? "")) throw error;
+      if (!passedOver.includes(codeOf(error) ?? "")) throw error;
     }
   }
 }

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { BerthError } from "../base/errors.ts";
 import { ExecError } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import { startTime } from "../host/process.ts";
-import type { Bundle } from "./bundle.ts";
-import { inNamespace } from "./enter-script.ts";
+import { enterPath, inNamespace } from "./enter-script.ts";
 import { joinMonitorCgroup } from "./monitor-cgroup.ts";
 import { startError } from "./runtime-error.ts";
 
@@ -37,22 +36,29 @@ export interface MonitoredProcess {
 const syncFd = 3;
 const startFd = 4;
 
-/**
- * Start conmon, which makes the container by the runtime and watches over it.
- *
- * @throws {StartError} in Docker's words, when the container can't be made
- */
-export async function monitorContainer(
+/** conmon, started and waiting for a bundle. Disposing ends one that never got any. */
+export interface Monitor extends Disposable {
+  /**
+   * Have it make the container of the bundle that now lies in its directory, and watch over it.
+   *
+   * @throws {StartError} in Docker's words, when the container can't be made
+   */
+  create(): Promise<MonitoredProcess>;
+}
+
+/** Start conmon before there is a bundle in `directory`: what it does until it needs one, it does meanwhile. */
+export async function startMonitor(
   deps: { readonly host: Host; readonly runtime: readonly string[] },
-  { id, bundle }: { readonly id: string; readonly bundle: Bundle },
+  { id, directory }: { readonly id: string; readonly directory: string },
   options: MonitorOptions,
-): Promise<MonitoredProcess> {
-  await mkdir(options.exitDirectory, { recursive: true, mode: 0o700 });
+): Promise<Monitor> {
+  const made = { recursive: true, mode: 0o700 };
+  await Promise.all([mkdir(options.exitDirectory, made), mkdir(directory, made)]);
   // An earlier run's exit code would be taken for this one's.
   await rm(join(options.exitDirectory, id), { force: true });
-  const child = spawn("conmon", monitorArguments(deps.runtime, { id, bundle }, options), {
+  const child = spawn("conmon", monitorArguments(deps.runtime, { id, directory }, options), {
     detached: true,
-    cwd: bundle.path,
+    cwd: directory,
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
     env: {
       PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -62,12 +68,31 @@ export async function monitorContainer(
   });
   child.unref();
   await spawned(child);
-  // Out of the caller's cgroup, or the end of a login or of a CI unit would take the monitor with it.
-  joinMonitorCgroup(deps.host.cgroup, child.pid ?? 0);
-  const start = child.stdio[startFd] as Writable;
+  // The kernel lets the first change of a cgroup wait for some 15 ms, and those right after it pass: crun's are next.
+  const joined = joinMonitorCgroup(deps.host.cgroup, child.pid ?? 0);
+  // Looked at in `create`, which may never be called.
+  joined.catch(() => undefined);
+  let used = false;
+  return {
+    create: async () => {
+      used = true;
+      const process = await createdBy(child, options.command);
+      await joined;
+      // Out of the caller's cgroup, or the end of a login or of a CI unit would take the monitor with it.
+      await joinMonitorCgroup(deps.host.cgroup, Number(await readFile(conmonPidPath(directory), "utf8")));
+      return process;
+    },
+    [Symbol.dispose]: () => {
+      if (!used) child.kill("SIGKILL");
+    },
+  };
+}
+
+async function createdBy(conmon: ChildProcess, command: string): Promise<MonitoredProcess> {
+  const start = conmon.stdio[startFd] as Writable;
   start.end("\0");
-  const report = parseReport(await firstLine(child.stdio[syncFd] as Readable));
-  if (report.pid <= 0) throw startError(report.message, options.command);
+  const report = parseReport(await firstLine(conmon.stdio[syncFd] as Readable));
+  if (report.pid <= 0) throw startError(report.message, command);
   const started = startTime(report.pid);
   if (started === undefined) throw new BerthError("internal", "the container's process ended before it was started");
   return { pid: report.pid, startTime: started };
@@ -75,15 +100,15 @@ export async function monitorContainer(
 
 function monitorArguments(
   runtime: readonly string[],
-  { id, bundle }: { readonly id: string; readonly bundle: Bundle },
+  { id, directory }: { readonly id: string; readonly directory: string },
   options: MonitorOptions,
 ): readonly string[] {
-  const [program = "", ...runtimeArguments] = [...inNamespace(bundle.enter), ...runtime];
+  const [program = "", ...runtimeArguments] = [...inNamespace(enterPath(directory)), ...runtime];
   const [exitProgram, ...exitArguments] = options.exitCommand;
   return [
     ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", id],
-    ...["--bundle", bundle.path, "--full-attach", "--exit-dir", options.exitDirectory, "--persist-dir", bundle.path],
-    ...["--container-pidfile", join(bundle.path, "pid"), "--conmon-pidfile", join(bundle.path, "conmon.pid")],
+    ...["--bundle", directory, "--full-attach", "--exit-dir", options.exitDirectory, "--persist-dir", directory],
+    ...["--container-pidfile", join(directory, "pid"), "--conmon-pidfile", conmonPidPath(directory)],
     ...["--log-path", `k8s-file:${options.logPath}`, "--no-sync-log", "--log-level", "error"],
     // Whoever detaches from a terminal may come back and type on.
     ...(options.terminal ? ["--terminal", "--leave-stdin-open"] : []),
@@ -93,6 +118,11 @@ function monitorArguments(
     ...["--exit-command", absolute(exitProgram)],
     ...exitArguments.map((argument) => `--exit-command-arg=${argument}`),
   ];
+}
+
+/** conmon goes into the background: the process that was started isn't the one that stays. */
+function conmonPidPath(directory: string): string {
+  return join(directory, "conmon.pid");
 }
 
 /** conmon doesn't look along PATH. */

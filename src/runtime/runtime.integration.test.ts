@@ -63,9 +63,10 @@ function specOf(args: readonly string[], terminal: boolean, id: string): Runtime
 
 function bundleOf(id: string, args: readonly string[], terminal = false): Promise<Bundle> {
   return createBundle(join(place, "run", "containers", id), {
+    id,
     spec: specOf(args, terminal, id),
     rootfs: [{ type: "none", source: image, options: ["bind", "ro"] }],
-    cgroup: host.cgroup,
+    host,
   });
 }
 
@@ -88,7 +89,7 @@ async function start(
   const { terminal = false, stdin } = options;
   const bundle = await bundleOf(id, args, terminal);
   const log = join(place, `${id}.log`);
-  const monitored = await runtime.create(id, bundle, {
+  using monitor = await runtime.monitor(id, bundle.path, {
     terminal,
     stdin: stdin !== undefined,
     logPath: log,
@@ -96,6 +97,7 @@ async function start(
     exitDirectory,
     command: args[0] ?? "",
   });
+  const monitored = await monitor.create();
   let output = "";
   const onOutput: AttachIO["onOutput"] = (stream, data) => {
     output += Buffer.from(data).toString();

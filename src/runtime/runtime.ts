@@ -3,16 +3,16 @@ import { join } from "node:path";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
-import type { Bundle } from "./bundle.ts";
+import { type Bundle, runtimeState } from "./bundle.ts";
 import { type ExecIO, execProcess } from "./exec-process.ts";
-import { type MonitoredProcess, type MonitorOptions, monitorContainer } from "./monitor.ts";
+import { type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
 import { type RunIO, runBundle } from "./run-bundle.ts";
 import { StartError } from "./runtime-error.ts";
 
 /** crun, spoken to by argument vectors. A container that it made is a child of conmon, not of this process. */
 export interface Runtime {
-  /** Make a container under conmon; its process waits for {@link Runtime.start}. @throws {StartError} */
-  create(id: string, bundle: Bundle, options: MonitorOptions): Promise<MonitoredProcess>;
+  /** Start a monitor, whose container waits for {@link Runtime.start} once it is made of the bundle in `directory`. */
+  monitor(id: string, directory: string, options: MonitorOptions): Promise<Monitor>;
   /** Let the process of a created container go. @throws {StartError} */
   start(id: string): Promise<void>;
   /** Run one more process in a container, to its end. @returns its exit code @throws {StartError} */
@@ -29,10 +29,10 @@ export interface Runtime {
 
 /** Open the runtime of an engine; its state lies below the run root. */
 export function openRuntime(host: Host): Runtime {
-  const base = ["crun", "--root", join(host.runRoot, "crun"), "--cgroup-manager", "cgroupfs"] as const;
+  const base = ["crun", "--root", runtimeState(host), "--cgroup-manager", "cgroupfs"] as const;
   const call = (...args: readonly string[]): Promise<unknown> => exec([...base, ...args]);
   return {
-    create: (id, bundle, options) => monitorContainer({ host, runtime: base }, { id, bundle }, options),
+    monitor: (id, directory, options) => startMonitor({ host, runtime: base }, { id, directory }, options),
     start: (id) => call("start", id).then(() => undefined, asStartError),
     exec: async (id, process, io) => {
       const directory = join(host.runRoot, "exec");
