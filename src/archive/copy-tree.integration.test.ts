@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { linux } from "../host/syscalls.ts";
 import { copyTree } from "./copy-tree.ts";
 import { applyLayer } from "./extract.ts";
-import { hashLayer } from "./layer-tar.ts";
+import { hashLayer, layerWriters } from "./layer-tar.ts";
 import { archiveOf, streamOf } from "./testing.ts";
 
 const syscalls = linux;
@@ -35,7 +35,8 @@ afterEach(() => rmSync(base, { recursive: true }));
 
 test("a copied layer has the same digest", async () => {
   await copyTree(from, to, { syscalls, layer: true });
-  expect(await hashLayer(to, { syscalls })).toEqual(await hashLayer(from, { syscalls }));
+  const options = { syscalls, writer: layerWriters.taken };
+  expect(await hashLayer(to, options)).toEqual(await hashLayer(from, options));
   expect(lstatSync(join(to, "d/link")).nlink).toBe(2);
 });
 

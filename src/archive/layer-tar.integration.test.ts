@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { linux } from "../host/syscalls.ts";
 import { applyLayer } from "./extract.ts";
-import { hashLayer, layerTar } from "./layer-tar.ts";
+import { hashLayer, type LayerTarOptions, layerTar, layerWriters } from "./layer-tar.ts";
 import { archiveOf, type Entry, streamOf } from "./testing.ts";
 
 let base = "";
@@ -27,8 +27,10 @@ async function applied(archive: Buffer): Promise<string> {
   return root;
 }
 
-async function archived(root: string): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(layerTar(root, { syscalls })));
+const taken = { syscalls, writer: layerWriters.taken };
+
+async function archived(root: string, options: LayerTarOptions = taken): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(layerTar(root, options)));
 }
 
 function listed(archive: Buffer): string[] {
@@ -113,7 +115,7 @@ describe("the canonical archive", () => {
     );
     const archive = await archived(root);
     const diffID = `sha256:${createHash("sha256").update(archive).digest("hex")}`;
-    expect(await hashLayer(root, { syscalls })).toEqual({ diffID, size: 3_000_001, bytes: archive.length });
+    expect(await hashLayer(root, taken)).toEqual({ diffID, size: 3_000_001, bytes: archive.length });
   });
 
   test("never changes: diffIDs of stored layers depend on it", async () => {
@@ -129,8 +131,22 @@ describe("the canonical archive", () => {
         ["n".repeat(101), "file", "", { xattrs: new Map([["user.note", Buffer.from("hi")]]) }],
       ),
     );
-    const { diffID } = await hashLayer(root, { syscalls });
+    const { diffID } = await hashLayer(root, taken);
     expect(diffID).toBe("sha256:b5dfed90a4f9efc5a2cfc54341af01cfb505080d9e4cc1279d82c54c1d15ba0b");
+  });
+
+  test("holds of the extended attributes of a layer made here only the capabilities of programs", async () => {
+    const capabilities = Buffer.from("0100000200040000000000000000000000000000", "hex");
+    const origin = ["user.origin", Buffer.from("somewhere")] as const;
+    const root = await applied(
+      archiveOf(
+        ["d", "dir", "", { xattrs: new Map([origin]) }],
+        ["ping", "file", "x", { xattrs: new Map([origin, ["security.capability", capabilities]]) }],
+      ),
+    );
+    const kept = (archive: Buffer): unknown => archive.toString("latin1").match(/(user|security)\.[a-z]+(?==)/g);
+    expect(kept(await archived(root, { syscalls, writer: layerWriters.made }))).toEqual(["security.capability"]);
+    expect(kept(await archived(root))).toEqual(["user.origin", "security.capability", "user.origin"]);
   });
 
   test("lists a directory before its content, names by their bytes, opaque markers first", async () => {

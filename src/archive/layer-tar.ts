@@ -12,10 +12,24 @@ import { noXattrs, type TarHeader } from "./tar-header.ts";
 import { encodeHeader, endOfArchive, paddingOf } from "./tar-writer.ts";
 import { childOf, type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, isWhiteout, opaqueName, whiteoutPrefix } from "./whiteout.ts";
-import { readXattrs } from "./xattrs.ts";
+import { readCapabilities, readXattrs } from "./xattrs.ts";
 
-/** Goes up whenever {@link layerTar} gives other bytes for the same directory: a diffID is only good with the version that made it. */
-export const layerWriterVersion = 1;
+/**
+ * How {@link layerTar} writes, by the number that is kept with each layer: a diffID is only good with the writer that made it.
+ * Other bytes for the same directory need a new number.
+ */
+export const layerWriters = {
+  /** For a layer that came as an archive: every extended attribute but those of overlayfs and of one machine (SELinux, IMA, EVM). */
+  taken: 1,
+  /**
+   * For a layer that was made here: of the extended attributes only the capabilities of programs, as in Docker's layers.
+   * What a desktop, an access control list or a share left on the files of a build context stays on this machine.
+   */
+  made: 2,
+} as const;
+
+/** A number of {@link layerWriters}. */
+export type LayerWriter = (typeof layerWriters)[keyof typeof layerWriters];
 
 /** Bytes read, hashed and yielded at once. */
 const batchSize = 1 << 20;
@@ -26,6 +40,7 @@ const batchesPerTurn = 16;
 /** What reading a layer's directory needs. */
 export interface LayerTarOptions extends Operation {
   readonly syscalls: Syscalls;
+  readonly writer: LayerWriter;
 }
 
 /** What a layer's archive comes to. */
@@ -45,13 +60,13 @@ export interface HashedLayer {
  * - the root only where its mode isn't 0755, its owner not 0:0, or it has extended attributes;
  * - a file with several names is stored under the first, the others are hard links to it;
  * - whiteouts are empty `.wh.` files (mode, owner and time zero), `.wh..wh..opq` comes first in an opaque directory;
- * - extended attributes but for overlayfs's own and those that belong to one machine (SELinux labels, IMA, EVM);
+ * - extended attributes as {@link layerWriters} says;
  * - sockets are left out, as in Docker.
  *
  * @see image-spec v1.1 layer.md
  */
 export async function* layerTar(directory: string, options: LayerTarOptions): AsyncGenerator<Buffer> {
-  const writer = new LayerWriter(options.syscalls, () => Buffer.allocUnsafe(batchSize));
+  const writer = new DirectoryWriter(options, () => Buffer.allocUnsafe(batchSize));
   for (const batch of writer.batches(bytesOf(directory))) {
     options.signal?.throwIfAborted();
     yield batch;
@@ -62,7 +77,7 @@ export async function* layerTar(directory: string, options: LayerTarOptions): As
 export async function hashLayer(directory: string, options: LayerTarOptions): Promise<HashedLayer> {
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(batchSize);
-  const writer = new LayerWriter(options.syscalls, () => buffer);
+  const writer = new DirectoryWriter(options, () => buffer);
   let bytes = 0;
   let batches = 0;
   for (const batch of writer.batches(bytesOf(directory))) {
@@ -82,16 +97,18 @@ interface Part {
 }
 
 /** Writes one directory's archive into buffers that it is given. */
-class LayerWriter {
+class DirectoryWriter {
   /** Bytes of regular files so far. */
   size = 0;
   readonly #syscalls: Syscalls;
+  readonly #readXattrs: typeof readXattrs;
   readonly #allocate: () => Buffer;
   /** First name of each file that has several. */
   readonly #names: Map<bigint, ByteString> = new Map();
 
-  constructor(syscalls: Syscalls, allocate: () => Buffer) {
+  constructor({ syscalls, writer }: LayerTarOptions, allocate: () => Buffer) {
     this.#syscalls = syscalls;
+    this.#readXattrs = writer === layerWriters.taken ? readXattrs : readCapabilities;
     this.#allocate = allocate;
   }
 
@@ -152,7 +169,7 @@ class LayerWriter {
       linkname: first ?? (type === "symlink" ? readlinkSync(pathOf(path), "latin1") : ""),
       major: device ? majorOf(stats.rdev) : 0,
       minor: device ? minorOf(stats.rdev) : 0,
-      xattrs: first === undefined ? readXattrs(this.#syscalls, path) : noXattrs,
+      xattrs: first === undefined ? this.#readXattrs(this.#syscalls, path) : noXattrs,
     };
   }
 

@@ -13,11 +13,24 @@ function isPortable(name: string): boolean {
 
 /** The portable extended attributes of a file. Empty where the file system has none. */
 export function readXattrs(syscalls: Syscalls, path: ByteString): ReadonlyMap<string, Buffer> {
+  return readWanted(syscalls, path, isPortable);
+}
+
+/** The capabilities of a program, as the one extended attribute that they are, and no other attribute. */
+export function readCapabilities(syscalls: Syscalls, path: ByteString): ReadonlyMap<string, Buffer> {
+  return readWanted(syscalls, path, (name) => name === "security.capability");
+}
+
+function readWanted(
+  syscalls: Syscalls,
+  path: ByteString,
+  isWanted: (name: string) => boolean,
+): ReadonlyMap<string, Buffer> {
   const names = namesOf(syscalls, path);
   if (names.length === 0) return noXattrs;
   const xattrs = new Map<string, Buffer>();
   for (const name of names) {
-    if (!isPortable(name)) continue;
+    if (!isWanted(name)) continue;
     const value = syscalls.lgetxattr(pathOf(path), name);
     if (value !== undefined) xattrs.set(name, value);
   }

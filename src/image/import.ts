@@ -1,5 +1,6 @@
 import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
+import { layerWriters } from "../archive/layer-tar.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import type { RunConfig } from "../oci/image-config.ts";
@@ -35,7 +36,7 @@ export async function importImage(
     whiteouts: "plain",
     ...(signal === undefined ? {} : { signal }),
   });
-  const layer = await snapshot.commit(options);
+  const layer = await snapshot.commit({ ...options, writer: layerWriters.taken });
   const created = creationTime();
   const comment = options.message || `Imported from ${options.source ?? "-"}`;
   const config = {

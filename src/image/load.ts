@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { textOf } from "../archive/byte-string.ts";
 import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
+import { layerWriters } from "../archive/layer-tar.ts";
 import { readTar } from "../archive/tar-entries.ts";
 import { tempDir } from "../base/disposal.ts";
 import { BerthError } from "../base/errors.ts";
@@ -84,7 +85,7 @@ async function loadLayer(
     syscalls: deps.host.syscalls,
     whiteouts: "overlay",
   });
-  const committed = await snapshot.commit(operation);
+  const committed = await snapshot.commit({ ...operation, writer: layerWriters.taken });
   if (committed.diffID === diffID) return chain;
   throw new BerthError(
     "unimplemented",

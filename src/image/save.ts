@@ -63,7 +63,7 @@ const layerPath = (layer: Layer): string => `${hexOf(layer.diffID)}/layer.tar`;
 
 /** A layer's archive is measured first: its length stands before it. */
 async function* archivedLayer(deps: ImageDeps, layer: Layer, operation: Operation): AsyncGenerator<Uint8Array> {
-  const options = { ...operation, syscalls: deps.host.syscalls };
+  const options = { ...operation, syscalls: deps.host.syscalls, writer: layer.writer };
   let size = 0;
   for await (const batch of layerTar(layer.path, options)) size += batch.length;
   yield header(layerPath(layer), size);

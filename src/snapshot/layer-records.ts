@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { layerWriterVersion } from "../archive/layer-tar.ts";
+import type { LayerWriter } from "../archive/layer-tar.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Sql } from "../metadata/database.ts";
 import type { ChainID, DiffID } from "../oci/digest.ts";
@@ -11,6 +11,8 @@ export interface LayerRecord {
   readonly parent: ChainID | undefined;
   /** Sum of the sizes of its regular files, in bytes (what `history` shows). */
   readonly size: number;
+  /** Writes the archive that the diffID is of. */
+  readonly writer: LayerWriter;
   /** Absolute path of the directory of differences. */
   readonly path: string;
 }
@@ -20,10 +22,11 @@ interface Row {
   readonly chain_id: ChainID;
   readonly diff_id: DiffID;
   readonly size: number;
+  readonly writer: LayerWriter;
   readonly parent: ChainID | null;
 }
 
-const select = `SELECT layer.id, layer.chain_id, layer.diff_id, layer.size, below.chain_id AS parent
+const select = `SELECT layer.id, layer.chain_id, layer.diff_id, layer.size, layer.writer, below.chain_id AS parent
   FROM layer LEFT JOIN layer AS below ON below.id = layer.parent`;
 
 /** The chains that something needs: the one place that knows who refers to layers. */
@@ -74,7 +77,7 @@ export function insertRecord(sql: Sql, number: number, layer: Omit<LayerRecord, 
   const { changes } = sql.run(
     `INSERT INTO layer (id, chain_id, parent, diff_id, size, writer) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (chain_id) DO NOTHING`,
-    ...[number, layer.chainID, parent?.id ?? null, layer.diffID, layer.size, layerWriterVersion],
+    ...[number, layer.chainID, parent?.id ?? null, layer.diffID, layer.size, layer.writer],
   );
   return changes > 0;
 }
@@ -90,6 +93,7 @@ function recordOf(row: Row, directory: string): LayerRecord {
     diffID: row.diff_id,
     parent: row.parent ?? undefined,
     size: row.size,
+    writer: row.writer,
     path: join(directory, String(row.id)),
   };
 }

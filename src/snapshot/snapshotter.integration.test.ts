@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { layerTar } from "../archive/layer-tar.ts";
+import { layerTar, layerWriters } from "../archive/layer-tar.ts";
 import type { ChainID } from "../oci/digest.ts";
 import type { ActiveSnapshot } from "./snapshotter.ts";
 import { inMount, type TestStore, testStore } from "./testing.ts";
@@ -137,7 +137,9 @@ describe("a commit", () => {
     const chain = await store.commit([["a", "file", "1"]]);
     const layer = store.snapshotter.find(chain);
     expect(layer?.diffID).toBe(chain);
-    const archive = await Array.fromAsync(layerTar(layer?.path ?? "", { syscalls: store.host.syscalls }));
+    const archive = await Array.fromAsync(
+      layerTar(layer?.path ?? "", { syscalls: store.host.syscalls, writer: layerWriters.made }),
+    );
     const { digestOf } = await import("../oci/digest.ts");
     expect(digestOf(Buffer.concat(archive))).toBe(chain);
   });

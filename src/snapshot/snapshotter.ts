@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytesOf } from "../archive/byte-string.ts";
 import { copyTree } from "../archive/copy-tree.ts";
-import { hashLayer } from "../archive/layer-tar.ts";
+import { hashLayer, type LayerWriter, layerWriters } from "../archive/layer-tar.ts";
 import { walk } from "../archive/walk.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
@@ -67,6 +67,12 @@ export interface PrepareOptions {
   readonly init?: (directory: string) => void | Promise<void>;
 }
 
+/** How a snapshot is committed. */
+export interface CommitOptions extends Operation {
+  /** Writes the layer's archive; `made` when absent, `taken` is for what was unpacked from an archive. */
+  readonly writer?: LayerWriter;
+}
+
 /** A writable snapshot. */
 export interface ActiveSnapshot extends AsyncDisposable {
   readonly key: string;
@@ -88,7 +94,7 @@ export interface ActiveSnapshot extends AsyncDisposable {
    * An equal layer that exists already wins. It can be found and built upon at once, and outlasts the process and a power
    * loss after {@link Snapshotter.flush}.
    */
-  commit(op?: Operation): Promise<Layer>;
+  commit(op?: CommitOptions): Promise<Layer>;
   /** The same from a copy, leaving this one writable: what `berth commit` of a container does. */
   commitCopy(op?: Operation): Promise<Layer>;
 }
@@ -206,13 +212,12 @@ class ActiveOverlay implements ActiveSnapshot {
     this.#owned = false;
   }
 
-  async commit(operation: Operation = {}): Promise<Layer> {
-    const { signal } = operation;
+  async commit({ signal, writer = layerWriters.made }: CommitOptions = {}): Promise<Layer> {
     const headStart = setTimeout(() => this.#store.startWriteback(), writebackDelay);
     try {
-      const options = { syscalls: this.#host.syscalls, ...(signal === undefined ? {} : { signal }) };
+      const options = { syscalls: this.#host.syscalls, writer, ...(signal === undefined ? {} : { signal }) };
       const { diffID, size } = await hashLayer(this.upper, options);
-      const layer = { chainID: childChain(this.parent, diffID), diffID, parent: this.parent, size };
+      const layer = { chainID: childChain(this.parent, diffID), diffID, parent: this.parent, size, writer };
       const committed = await this.#store.add(this.upper, layer);
       await this.remove();
       return committed;

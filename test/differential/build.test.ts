@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Outcome } from "../support/program.ts";
+import { linux } from "../../src/host/syscalls.ts";
+import { type Outcome, runProgram } from "../support/program.ts";
 import { openTwins } from "../support/twins.ts";
 
 const twins = await openTwins();
@@ -88,6 +89,25 @@ describe.skipIf(twins === undefined)("an image is built as BuildKit builds it:",
     const list = ["run", "--rm", "--network", "none", "-u", "0", "--entrypoint", "sh", "built", "-c", listing];
     const trees = await twins?.both(list);
     expect(trees?.berth.stdout).toBe(trees?.docker.stdout);
+    await rm(directory, { recursive: true });
+  });
+});
+
+describe.skipIf(twins === undefined)("extended attributes of a context", () => {
+  test("stay out of the saved image, as in Docker's layers; an imported layer keeps its own", async () => {
+    const directory = await context("FROM busybox\nCOPY file /\n");
+    linux.lsetxattr(join(directory, "file"), "user.origin", Buffer.from("somewhere"));
+    const hasAttribute = async (...args: readonly string[]): Promise<readonly boolean[]> => {
+      const outcomes = await twins?.both(args);
+      return [outcomes?.docker, outcomes?.berth].map((outcome) => /xattr\.user\.origin/.test(outcome?.stdout ?? ""));
+    };
+    await twins?.both(["build", "-t", "built", directory]);
+    expect(await hasAttribute("save", "built")).toEqual([false, false]);
+    const archive = join(directory, "tree.tar");
+    const tar = ["--create", "--xattrs", "--xattrs-include=user.*", `--file=${archive}`, "file"];
+    expect(await runProgram("tar", tar, { cwd: directory })).toMatchObject({ code: 0 });
+    await twins?.both(["import", archive, "imported"]);
+    expect(await hasAttribute("save", "imported")).toEqual([true, true]);
     await rm(directory, { recursive: true });
   });
 });
