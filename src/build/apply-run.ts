@@ -22,12 +22,16 @@ export const scriptDirectory = "/dev/pipes";
 /**
  * Apply `RUN`: one vertex, one layer.
  *
- * @throws {BerthError} invalid-argument, with BuildKit's text; unimplemented, for options that need more than a plain step
+ * @throws {BerthError} invalid-argument and permission-denied, with BuildKit's text; unimplemented, for options that need more than a plain step
  */
 export function applyRun(state: StageState, context: StageContext, step: Run): StageState {
   if (step.security === "insecure")
     throw new BerthError("unimplemented", "RUN --security=insecure is not supported", {
       hint: "Build with another tool, or do the step in a privileged container and commit it.",
+    });
+  if (step.network === "host" && !context.allowsHostNetwork)
+    throw new BerthError("permission-denied", "failed to load LLB: network.host is not allowed", {
+      hint: "`--allow network.host` lets steps that ask for it have this machine's network.",
     });
   if (step.devices.length > 0) throw new BerthError("unimplemented", "RUN --device is not supported");
   const { args, scripts, summary } = commandOf(state, step);

@@ -47,6 +47,8 @@ export interface BuildOptions extends Operation {
   readonly platform?: string;
   /** Network of `RUN` steps: `default`, `none` or `host`. */
   readonly network?: string;
+  /** What steps may ask for beyond a plain step: `network.host`, which the network `host` includes. */
+  readonly allow?: readonly "network.host"[];
   /** Limits of each `RUN` step. */
   readonly resources?: Resources;
   /** Secrets for `RUN --mount=type=secret`, by id. */
@@ -83,6 +85,7 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
       buildArgs,
       platform: hostPlatform,
       network,
+      allowsHostNetwork: network === "host" || options.allow?.includes("network.host") === true,
       resolveImage: (name) => resolveBase(deps, name, options),
       ...(options.target === undefined ? {} : { target: options.target }),
     });

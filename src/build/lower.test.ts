@@ -13,6 +13,7 @@ function lowered(text: string, options: Partial<LowerOptions> & { readonly base?
     buildArgs: new Map(),
     platform,
     network: "default",
+    allowsHostNetwork: false,
     resolveImage: async (name) => ({
       id: digestOf(name),
       chainID,
@@ -187,4 +188,12 @@ test("build arguments that nothing declares are told", async () => {
   ]);
   const { warnings } = await lowered("FROM busybox\n", { buildArgs });
   expect(warnings).toEqual(["One or more build-args [FOO] were not consumed"]);
+});
+
+test("a step has the host's network only where the build allows it", async () => {
+  const text = "FROM busybox\nRUN --network=host true\n";
+  await expect(lowered(text)).rejects.toMatchObject({ message: "failed to load LLB: network.host is not allowed" });
+  expect([...(await lowered(text, { allowsHostNetwork: true })).graph.values()].at(-1)?.op).toMatchObject({
+    network: "host",
+  });
 });

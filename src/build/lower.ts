@@ -29,6 +29,8 @@ export interface LowerOptions extends ImageResolver {
   readonly platform: Platform;
   /** Network of steps that don't say. */
   readonly network: "default" | "none" | "host";
+  /** Whether a step may have the host's network. */
+  readonly allowsHostNetwork: boolean;
 }
 
 /** A Dockerfile as work to do. */
@@ -136,7 +138,7 @@ class StageWalk {
   }
 
   #context(planned: PlannedStage): StageContext {
-    const { args, planned: stages, buildArgs, network } = this.#options;
+    const { args, planned: stages, buildArgs, network, allowsHostNetwork } = this.#options;
     const unnamed: StepNames = { stage: "", total: 0, used: 0 };
     return {
       escape: this.#file.escape,
@@ -144,6 +146,7 @@ class StageWalk {
       buildArgs,
       globalArgs: args,
       network,
+      allowsHostNetwork,
       context: () => this.#builder.add({ kind: "context" }, [], { name: "[internal] load build context" }),
       source: (from, isCopy) => {
         const source = sourceOf(stages, from, isCopy);

@@ -65,6 +65,8 @@ export interface StageContext {
   readonly globalArgs: ReadonlyMap<string, string>;
   /** Network of steps that don't say. */
   readonly network: "default" | "none" | "host";
+  /** Whether a step may have the host's network. */
+  readonly allowsHostNetwork: boolean;
   /** The vertex that `COPY --from=NAME` (or a mount) reads from. @throws {BerthError} invalid-argument */
   source(from: string, isCopy: boolean): Digest;
   /** The vertex of the build context. */

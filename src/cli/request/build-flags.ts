@@ -15,6 +15,7 @@ export type ProgressKind = "auto" | "plain" | "tty" | "quiet";
 
 /** Values of the flags of `build`, by the flags' names. */
 export interface BuildValues {
+  readonly allow: readonly "network.host"[];
   readonly "build-arg": readonly string[];
   readonly compress: boolean;
   readonly "cpu-shares": number | undefined;
@@ -50,6 +51,7 @@ export interface SecretFlag {
 
 /** The flags of `build`. Some of Docker's hold for every build here, and are taken for that: nothing is sent, and no containers are left. */
 export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValues[Name]> } = {
+  allow: list("Allow what a step asks for beyond a plain step (network.host)", { read: parseEntitlement }),
   "build-arg": list("Set build-time variables"),
   compress: bool("Compress the build context using gzip"),
   "cpu-shares": integer("CPU shares (relative weight)", { short: "c" }),
@@ -87,15 +89,19 @@ export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValue
 /** Flags that Docker's `build` has and berth's has not. */
 export const missingBuildFlags: Readonly<Record<string, Flag<undefined>>> = notYet({
   withValue: [
-    ..."add-host allow annotation attest build-context builder cache-from cache-to call cgroup-parent cpu-period".split(
-      " ",
-    ),
+    ..."add-host annotation attest build-context builder cache-from cache-to call cgroup-parent cpu-period".split(" "),
     ..."cpu-quota isolation metadata-file no-cache-filter output/o provenance sbom security-opt shm-size ssh ulimit".split(
       " ",
     ),
   ],
   alone: ["check", "load", "push", "squash"],
 });
+
+function parseEntitlement(given: string): "network.host" {
+  if (given === "network.host") return given;
+  const isKnown = given === "security.insecure" || /^device(=|$)/.test(given);
+  throw new Error(isKnown ? `berth has no ${given} yet` : `unknown entitlement ${given}`);
+}
 
 function readContentTrust(given: string): boolean {
   if (parseBool(given)) return true;
@@ -137,6 +143,7 @@ export function buildOptions(values: BuildValues, user: Terminal["env"]): Omit<B
   const { target, platform, network } = values;
   return {
     tags: values.tag,
+    allow: values.allow,
     buildArgs: buildArgs(values["build-arg"], user),
     labels: labelsOf({ files: [], labels: values.label }),
     noCache: values["no-cache"],
