@@ -19,7 +19,7 @@ const { values } = parseArgs({
 const directory = resolve(values.directory ?? corpusDirectory);
 const missing = missingCorpus(directory);
 if (missing === undefined) process.exitCode = report(await run());
-else console.log(`*** SKIPPED: ${missing}; --directory names another ***`);
+else console.log(`*** SKIPPED: ${missing} ***`);
 
 async function run(): Promise<CorpusRun> {
   enterPrivateNetwork();

@@ -39,7 +39,7 @@ interface Count {
 /** Differences from the driver's Docker that are meant. */
 const meant: Readonly<Record<string, string>> = {
   "conf-dockerignore-exclude-kind-of-deep-subdir-star":
-    "Docker 26.1 looks for a file that .dockerignore leaves out, and fails; Docker 20.10 builds it, and so does berth",
+    "Docker 26.1 follows every link below what a pattern matches, and fails at a broken one; Docker 28.5 follows only the matches themselves, and so does berth",
 };
 
 /**
