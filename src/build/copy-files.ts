@@ -153,8 +153,15 @@ class Copier {
     const owner = this.#options.owner ?? this.#options.defaultOwner;
     lchownSync(target, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
     if (entry.kind !== "symlink") chmodSync(target, mode ?? Number(stats.mode) & 0o7777);
-    writeXattrs(syscalls, bytesOf(target), readXattrs(syscalls, bytesOf(entry.source)));
+    writeXattrs(syscalls, bytesOf(target), this.#xattrs(entry));
     syscalls.lutimes(target, stats.atimeNs, stats.mtimeNs);
+  }
+
+  /** A file that the context gives to another owner loses its capabilities, as with BuildKit and every chown(2). */
+  #xattrs(entry: TreeEntry): ReadonlyMap<string, Buffer> {
+    const xattrs = readXattrs(this.#options.syscalls, bytesOf(entry.source));
+    if (this.#options.defaultOwner === undefined || !xattrs.has("security.capability")) return xattrs;
+    return new Map([...xattrs].filter(([name]) => name !== "security.capability"));
   }
 }
 

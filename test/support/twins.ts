@@ -9,6 +9,8 @@ export interface Twins extends AsyncDisposable {
   readonly docker: Docker;
   /** The same command to both at once. */
   readonly both: (args: readonly string[], start?: Start) => Promise<Pair<Outcome>>;
+  /** The same command to both at once, and what they printed on stdout. @throws with what was printed when one fails */
+  readonly ok: (args: readonly string[], start?: Start) => Promise<Pair<string>>;
 }
 
 /** What the two did. */
@@ -24,12 +26,17 @@ export async function openTwins(): Promise<Twins | undefined> {
   const docker = await openDocker();
   if ("reason" in docker) return skipped(docker.reason);
   const berth = await openBerthWithBusybox();
+  const both: Twins["both"] = async (args, start) => {
+    const [mine, other] = await Promise.all([berth.run(args, start), docker.run(args, start)]);
+    return { berth: mine, docker: other };
+  };
   return {
     berth,
     docker,
-    both: async (args, start) => {
-      const [mine, other] = await Promise.all([berth.run(args, start), docker.run(args, start)]);
-      return { berth: mine, docker: other };
+    both,
+    ok: async (args, start) => {
+      const outcomes = await both(args, start);
+      return { berth: succeeded("berth", args, outcomes.berth), docker: succeeded("docker", args, outcomes.docker) };
     },
     async [Symbol.asyncDispose]() {
       await berth[Symbol.asyncDispose]();
@@ -41,6 +48,11 @@ export async function openTwins(): Promise<Twins | undefined> {
 function skipped(reason: string): undefined {
   process.stderr.write(`\n*** SKIPPED: no comparison with Docker: ${reason} ***\n\n`);
   return undefined;
+}
+
+function succeeded(program: string, args: readonly string[], { code, stdout, stderr }: Outcome): string {
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}: ${stderr}`);
+  return stdout;
 }
 
 /** What an outcome is compared by: the engine's name, help pointers, hints and IDs, which may differ, are taken out. */
