@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { creationTime } from "../image/creation-time.ts";
 import { createImage, getImage, type Image } from "../image/images.ts";
 import type { RunConfig } from "../oci/image-config.ts";
@@ -22,7 +23,8 @@ export async function commitContainer(deps: ContainerDeps, id: string, options: 
   const container = findContainer(deps, id);
   const snapshot = await deps.snapshotter.open(container.id);
   await using _pause = await paused(deps, container, options.pause);
-  const changed = (await snapshot.changes()).length > 0;
+  // A directory that only got a new time is no line of `diff`, and yet is part of the layer.
+  const changed = (await readdir(snapshot.upper)).length > 0 || (await snapshot.changes()).length > 0;
   const layer = changed ? await snapshot.commitCopy() : undefined;
   const base = getImage(deps, container.imageID);
   const created = creationTime();

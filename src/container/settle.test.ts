@@ -34,8 +34,13 @@ test("names the host after the container, the request or the machine", () => {
   expect(settle({ network: "host" }, { Cmd: ["sh"] }).hostname).toBe("host");
 });
 
+test("the request's variables take the place of the image's, and come first", () => {
+  expect(settle({ env: ["C=3", "A=2"] }, { Cmd: ["sh"], Env: ["A=1", "B=1"] }).Env).toEqual(["C=3", "A=2", "B=1"]);
+  expect(settle({ env: ["B"] }, { Cmd: ["sh"], Env: ["A=1", "B=1"] }).Env).toEqual(["A=1"]);
+});
+
 test("later variables take the place of earlier ones", () => {
-  expect(settle({ env: ["A=2", "C=3"] }, { Cmd: ["sh"], Env: ["A=1", "B=1"] }).Env).toEqual(["A=2", "B=1", "C=3"]);
+  expect(mergeEnv(["A=1", "B=1"], ["A=2", "C=3"])).toEqual(["A=2", "B=1", "C=3"]);
   expect(mergeEnv(["A=1", "B=2"], ["A"])).toEqual(["B=2"]);
 });
 

@@ -35,7 +35,7 @@ export function settleConfig(input: SettleInput): ContainerConfig {
   return {
     ...image,
     User: user,
-    Env: mergeEnv(image.Env ?? [], request.env),
+    Env: envOf(request.env, image.Env ?? []),
     Entrypoint: entrypoint,
     Cmd: command,
     WorkingDir: workingDir,
@@ -70,6 +70,12 @@ function commandOf(
   }
   const command = request.command.length > 0 ? request.command : (image.Cmd ?? []);
   return { entrypoint: image.Entrypoint ?? [], command };
+}
+
+/** What the request sets, and after it what only the image sets: Docker's order. */
+function envOf(requested: readonly string[], ofImage: readonly string[]): readonly string[] {
+  const names = new Set(requested.map(nameOf));
+  return [...mergeEnv(requested), ...ofImage.filter((line) => !names.has(nameOf(line)))];
 }
 
 /** Environments on top of each other: a later `NAME=value` takes the place of an earlier one of that name; a bare `NAME` removes it. */

@@ -1,4 +1,4 @@
-import { join } from "node:path/posix";
+import { resolve } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
 import { exposedPorts } from "../build/ports.ts";
 import type { AnyInstruction, CommandLine } from "../dockerfile/ast.ts";
@@ -81,7 +81,7 @@ function applyChange(config: RunConfig, step: AnyInstruction): RunConfig {
     case "STOPSIGNAL":
       return { ...config, StopSignal: word(step.value) };
     case "WORKDIR":
-      return { ...config, WorkingDir: join(config.WorkingDir || "/", word(step.value)) };
+      return { ...config, WorkingDir: resolve("/", config.WorkingDir ?? "", word(step.value)) };
     default:
       return config;
   }
