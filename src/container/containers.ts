@@ -66,6 +66,16 @@ export function openContainers(deps: ContainerDeps): Containers {
     await settleEnd(deps, found.id);
     return found.state.status === "running" || found.state.status === "paused" ? found : findContainer(deps, found.id);
   };
+  const killable = async (nameOrID: string): Promise<Container> => {
+    try {
+      return requireAlive(await get(nameOrID));
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      const { kind, hint } = error;
+      const details = { cause: error, ...(hint === undefined ? {} : { hint }) };
+      throw new BerthError(kind, `cannot kill container: ${nameOrID}: ${error.message}`, details);
+    }
+  };
   const idOf = (nameOrID: string): string => findContainer(deps, nameOrID).id;
   return {
     get,
@@ -87,7 +97,7 @@ export function openContainers(deps: ContainerDeps): Containers {
     },
     kill: async (nameOrID, signal = "SIGKILL") => {
       const number = signalNumber(signal);
-      const { id } = requireRunning(await get(nameOrID), "cannot kill container: ");
+      const { id } = await killable(nameOrID);
       await (number === sigkill ? killToEnd(deps, id) : deps.runtime.kill(id, number));
     },
     pause: async (nameOrID) => {
@@ -117,9 +127,12 @@ export function openContainers(deps: ContainerDeps): Containers {
 const defaultStopTimeout = 10;
 const sigkill = 9;
 
-function requireRunning(container: Container, prefix = ""): Container {
+function requireRunning(container: Container): Container {
   if (container.state.status === "running") return container;
-  const paused = container.state.status === "paused" && prefix !== "";
-  if (paused) return container;
-  throw new BerthError("conflict", `${prefix}container ${container.id} is not running`);
+  throw new BerthError("conflict", `container ${container.id} is not running`);
+}
+
+/** Running, or paused. */
+function requireAlive(container: Container): Container {
+  return container.state.status === "paused" ? container : requireRunning(container);
 }

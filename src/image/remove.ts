@@ -33,7 +33,7 @@ export async function removeImage(
     const names = referencesOf(sql, id);
     const name = nameMeant(nameOrID, names);
     if (name !== undefined && names.length > 1) return untag(sql, id, [name]);
-    return removeWhole(sql, { id, names, name, options });
+    return removeWhole(sql, { id, names, name, given: nameOrID, options });
   });
   const deleted = lines.flatMap((line) => ("deleted" in line ? [line.deleted as Digest] : []));
   if (deleted.length === 0) return lines;
@@ -45,8 +45,10 @@ export async function removeImage(
 interface Target {
   readonly id: Digest;
   readonly names: readonly string[];
-  /** The name that the user gave; undefined when it was an ID. */
+  /** The name that the user meant; undefined when it was an ID. */
   readonly name: string | undefined;
+  /** What the user typed. */
+  readonly given: string;
   readonly options: RemoveOptions;
 }
 
@@ -57,7 +59,7 @@ function removeWhole(sql: Sql, target: Target): readonly Removed[] {
   const child = sql.get("SELECT 1 FROM image WHERE parent = ?", id);
   if (name !== undefined) {
     const user = running ?? users[0];
-    if (user !== undefined && !options.force) throw referenceInUse(name, user, id);
+    if (user !== undefined && !options.force) throw referenceInUse(target.given, user, id);
     const lines = untag(sql, id, [name]);
     // The name goes in any case; the image stays for whoever needs it, without a word, as in Docker.
     return running !== undefined || child !== undefined || users.length > 0 ? lines : [...lines, ...drop(sql, id)];

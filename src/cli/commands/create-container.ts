@@ -14,16 +14,14 @@ export async function createNamed(
   cidfile: string | undefined,
 ): Promise<Container> {
   if (cidfile !== undefined && existsSync(cidfile)) {
-    throw new CliError(`container ID file found, make sure the other container isn't running or delete ${cidfile}`, {
-      code: 125,
-    });
+    throw new CliError(`container ID file found, make sure the other container isn't running or delete ${cidfile}`);
   }
   try {
     deps.engine.images.get(request.image);
   } catch (error) {
     if (isKind(error, "not-found")) deps.io.stderr.write(`Unable to find image '${shown(request.image)}' locally\n`);
     // A malformed name is refused by Docker's client itself.
-    if (isKind(error, "invalid-argument")) throw new CliError(messageOf(error), { code: 125, cause: error });
+    if (isKind(error, "invalid-argument")) throw new CliError(messageOf(error), { cause: error });
     throw error;
   }
   const container = await deps.engine.containers.create(request);

@@ -1,8 +1,7 @@
-import { CliError } from "../cli-error.ts";
+import { BerthError, isKind } from "../../base/errors.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, list, text } from "../flags/kinds.ts";
 import { notYet } from "../flags/not-yet.ts";
-import { hintOf } from "../print-error.ts";
 import { checkEnv, environmentOf } from "../request/environment.ts";
 import { checkTty } from "../terminal/session.ts";
 import { exitCodeOf } from "./run-error.ts";
@@ -61,19 +60,22 @@ async function execInContainer({ values, args, io, engine }: Call<ExecValues>): 
   try {
     return await containers.exec(id, request, streams);
   } catch (error) {
-    throw startFailure(error);
+    const failure = startFailure(error);
+    if (failure === undefined) throw error;
+    if (detach) throw new BerthError("internal", failure.message, { cause: error });
+    // Docker's daemon tells of it in the place of the command's output.
+    io.stdout.write(`${failure.message}\r\n`);
+    return failure.code;
   }
 }
 
-/** A command that can't be started: Docker tells of it in the name of the runtime's `exec`. */
-function startFailure(error: unknown): unknown {
+/** What Docker says of a command that can't be started, in the name of the runtime's `exec`, and the exit code. */
+function startFailure(error: unknown): { readonly message: string; readonly code: number } | undefined {
+  if (!(error instanceof Error)) return undefined;
   const code = exitCodeOf(error);
-  if (code === undefined || !(error instanceof Error)) return error;
+  // A user or group that isn't there.
+  if (code === undefined) return isKind(error, "invalid-argument") ? { message: error.message, code: 126 } : undefined;
   const reason = error.message.replace(/^.*unable to start container process: /, "");
-  const [hint] = hintOf(error);
-  return new CliError(`OCI runtime exec failed: exec failed: unable to start container process: ${reason}`, {
-    code: code === 127 ? 127 : 126,
-    cause: error,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const message = `OCI runtime exec failed: exec failed: unable to start container process: ${reason}`;
+  return { message, code: code === 127 ? 127 : 126 };
 }

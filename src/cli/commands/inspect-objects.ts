@@ -47,7 +47,20 @@ export async function inspectObjects(
     }
   }
   if (format === undefined) io.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
-  else io.stdout.write(found.map((object) => fillTemplate(format, object)).join("") || "\n");
+  else io.stdout.write(filled(format, found, failures).join("") || "\n");
   if (failures.length > 0) throw new AggregateError(failures);
   return 0;
+}
+
+/** What can't be filled in is told at the end too; a template that can't be read, at once. */
+function filled(format: string, found: readonly object[], failures: unknown[]): readonly string[] {
+  return found.flatMap((object) => {
+    try {
+      return [fillTemplate(format, object)];
+    } catch (error) {
+      if (!(error instanceof CliError) || error.code !== 1) throw error;
+      failures.push(error);
+      return [];
+    }
+  });
 }

@@ -51,8 +51,9 @@ async function runContainer({ values, args, io, engine }: Call<RunValues>): Prom
   });
   const attached = request.attachStdin || request.attachStdout || request.attachStderr;
   if (attached) return await runAttached({ engine: opened, io }, container, values);
-  await started(opened, container, () => opened.containers.start(container.id));
+  // Whether it starts or not, as in Docker: without --rm the container is there.
   io.stdout.write(`${container.id}\n`);
+  await started(opened, container, () => opened.containers.start(container.id));
   return 0;
 }
 
