@@ -1,12 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
-import type { Berth } from "../support/berth.ts";
+import { beforeAll, describe, expect, test } from "vitest";
 import { besideDocker } from "../support/beside-docker.ts";
 import { buildContext } from "../support/build-context.ts";
-import { asToday } from "../support/docker-age.ts";
-import { type SavedImage, savedImage } from "../support/saved-image.ts";
+import { comparableImages } from "../support/compare-images.ts";
+import { comparable } from "../support/twins.ts";
 
 /** One case for each directive, and the ways in which it is written. */
 const cases: Readonly<Record<string, string>> = {
@@ -92,43 +88,13 @@ const options: Readonly<Record<string, { readonly args: readonly string[]; reado
   "--network": { args: ["--network", "none"], Dockerfile: "FROM busybox\nRUN ls /sys/class/net > /net\n" },
 };
 
-const fields = [
-  ...(["Env", "Cmd", "Entrypoint", "WorkingDir", "User", "ExposedPorts", "Volumes", "Labels"] as const),
-  ...(["Shell", "StopSignal", "OnBuild", "Healthcheck"] as const),
-];
-
-/** An image as it is compared. Newer Docker's and older ones' words for what isn't set are one. */
-function comparableImage({ config: { config, history = [], author }, layers }: SavedImage): object {
-  return {
-    config: Object.fromEntries(fields.map((field) => [field, emptyAsNull(config?.[field])])),
-    history: history
-      .slice(1)
-      .map(({ created_by, comment, empty_layer = false }) => ({ created_by, comment, empty_layer })),
-    author: emptyAsNull(author),
-    layers,
-  };
-}
-
-function emptyAsNull(value: unknown): unknown {
-  const empty =
-    value === undefined || value === "" || (typeof value === "object" && Object.keys(value ?? {}).length === 0);
-  return empty ? null : value;
-}
-
 await besideDocker("an image is built as BuildKit builds it:", (twins) => {
-  const since = Math.floor(Date.now() / 1000);
+  const { both, ok } = twins;
+  const contextOf = (files: Readonly<Record<string, string>>) => buildContext(twins.berth.directory, files);
 
   async function compareImages(image: string): Promise<void> {
-    const [berth, docker] = await Promise.all([imageOf(twins.berth, image), imageOf(twins.docker, image)]);
-    expect(berth).toEqual(asToday(docker));
-  }
-
-  async function imageOf({ run }: Pick<Berth, "run">, image: string): Promise<object> {
-    const archive = join(twins.berth.directory, `${randomUUID()}.tar`);
-    expect(await run(["save", "-o", archive, image])).toMatchObject({ code: 0 });
-    const saved = await savedImage(archive, since);
-    await rm(archive);
-    return comparableImage(saved);
+    const { berth, docker } = await comparableImages(twins, image);
+    expect(berth).toEqual(docker);
   }
 
   // BuildKit changes the time of /etc in every RUN on a base that lacks these files, which it mounts something on.
@@ -138,19 +104,166 @@ await besideDocker("an image is built as BuildKit builds it:", (twins) => {
       "resolv.conf": "",
       Dockerfile: "FROM busybox\nCOPY hosts resolv.conf /etc/\n",
     });
-    await twins.ok(["build", "-t", "busybox", etc]);
+    await ok(["build", "-t", "busybox", etc]);
   });
 
   test.each(Object.entries(cases))("%s", async (_, Dockerfile) => {
-    const context = buildContext(twins.berth.directory, { Dockerfile });
-    await twins.ok(["build", "-t", "built", context]);
+    const context = contextOf({ Dockerfile });
+    await ok(["build", "-t", "built", context]);
     await compareImages("built");
   });
 
   test.each(Object.entries(options))("option %s", async (name, { args, Dockerfile = "FROM busybox\nRUN true\n" }) => {
-    const context = buildContext(twins.berth.directory, { Dockerfile, Other: "FROM busybox\nENV OTHER=1\n" });
-    await twins.ok(["build", "-t", "built", ...args, context], { cwd: context, env: { Y: "from the environment" } });
+    const context = contextOf({ Dockerfile, Other: "FROM busybox\nENV OTHER=1\n" });
+    await ok(["build", "-t", "built", ...args, context], { cwd: context, env: { Y: "from the environment" } });
     await compareImages("built");
     if (name.startsWith("-t")) await compareImages("second:tag");
+  });
+
+  test(".dockerignore leaves files out, but for its exceptions", async () => {
+    const ignored = "# a comment\n*.txt\n!fun.txt\ndir/h*\n**/inner\nDockerfile\n.dockerignore\ncapable\n*.gz\n";
+    const context = contextOf({ Dockerfile: "FROM busybox\nCOPY . /c/\n", "no.txt": "", ".dockerignore": ignored });
+    await ok(["build", "-t", "built", context]);
+    await compareImages("built");
+  });
+
+  test.each(["-", "-f -"])("build %s reads the Dockerfile from stdin", async (form) => {
+    const words = form === "-" ? ["-"] : ["-f", "-", contextOf({})];
+    const input = `FROM busybox\n${form === "-" ? "RUN echo x > /x" : "COPY file /x"}\n`;
+    await ok(["build", "-t", "built", ...words], { input });
+    await compareImages("built");
+  });
+
+  test("-q prints the image's ID and nothing else", async () => {
+    const { berth, docker } = comparable(
+      await both(["build", "-q", contextOf({ Dockerfile: "FROM busybox\nENV Q=1\n" })]),
+    );
+    expect(berth).toEqual(docker);
+    expect(docker).toEqual({ code: 0, stdout: "ID\n", stderr: "" });
+  });
+
+  test("a step is taken from the cache while what it reads is the same, and not with --no-cache", async () => {
+    const Dockerfile = "FROM busybox\nARG A\nCOPY file /f\nRUN cat /proc/sys/kernel/random/uuid > /id\n";
+    const context = contextOf({ Dockerfile });
+    const changed = contextOf({ Dockerfile, file: "changed" });
+    const uuids: string[][] = [[], []];
+    for (const args of [
+      [context],
+      [context],
+      ["--no-cache", context],
+      [changed],
+      ["--build-arg", "A=1", changed],
+      [context],
+    ]) {
+      await ok(["build", "-t", "built", ...args]);
+      const { berth, docker } = await ok(["run", "--rm", "--network", "none", "built", "cat", "/id"]);
+      uuids[0]?.push(berth);
+      uuids[1]?.push(docker);
+    }
+    const [berth, docker] = uuids.map((each) => each.map((uuid) => each.indexOf(uuid)));
+    expect(berth).toEqual(docker);
+    expect(new Set(docker).size).toBeGreaterThan(2);
+  });
+
+  test("-c, --cpuset-cpus, --cpuset-mems and -m hold for RUN, as with Docker's classic builder", async () => {
+    const files = "cpu/cpu.shares cpuset/cpuset.cpus cpuset/cpuset.mems memory/memory.limit_in_bytes";
+    const Dockerfile = `FROM busybox\nRUN cd /sys/fs/cgroup && (cat ${files} || cat cpu.weight cpuset.cpus cpuset.mems memory.max) > /limits 2>/dev/null\n`;
+    const limits = ["-c", "512", "--cpuset-cpus", "0", "--cpuset-mems", "0", "-m", "64m"];
+    await ok(["build", ...limits, "-t", "built", contextOf({ Dockerfile })], { env: { DOCKER_BUILDKIT: "0" } });
+    const { berth, docker } = await ok(["run", "--rm", "--network", "none", "built", "cat", "/limits"]);
+    expect(berth).toBe(docker);
+    expect(docker).toMatch(/67108864/);
+  });
+
+  describe("a build that fails", () => {
+    /** The last line that begins with a word of the failure. */
+    const reason = (stderr: string) =>
+      stderr
+        .trimEnd()
+        .split("\n")
+        .filter((line) => !line.startsWith("hint: "))
+        .at(-1);
+
+    test.each([
+      {
+        name: "in RUN, shell form",
+        Dockerfile: "FROM busybox\nRUN echo said; exit 42\n",
+        command: "/bin/sh -c echo said; exit 42",
+        code: 42,
+      },
+      {
+        name: "in RUN, exec form",
+        Dockerfile: 'FROM busybox\nRUN ["sh", "-c", "exit 3"]\n',
+        command: "sh -c exit 3",
+        code: 3,
+      },
+      {
+        name: "in RUN, no such command",
+        Dockerfile: "FROM busybox\nRUN nosuch\n",
+        command: "/bin/sh -c nosuch",
+        code: 127,
+      },
+      {
+        name: "in RUN, killed",
+        Dockerfile: "FROM busybox\nRUN sh -c 'kill -9 $$'; exit $?\n",
+        command: "/bin/sh -c sh -c 'kill -9 $$'; exit $?",
+        code: 137,
+      },
+    ])("$name, ends with 1 and names the command and its code", async ({ Dockerfile, command, code }) => {
+      const { berth, docker } = await both(["build", "--progress", "plain", "-t", "never", contextOf({ Dockerfile })]);
+      expect([berth.code, docker.code]).toEqual([1, 1]);
+      expect(reason(docker.stderr)).toBe(`executor failed running [${command}]: exit code: ${code}`);
+      expect(reason(berth.stderr)).toBe(
+        `ERROR: failed to solve: process "${command}" did not complete successfully: exit code: ${code}`,
+      );
+      const said = (stderr: string) =>
+        stderr.match(/^#\d+ [\d.]+ (.*)$/gm)?.map((line) => line.replace(/^#\d+ [\d.]+ /, ""));
+      expect(said(berth.stderr)).toEqual(said(docker.stderr));
+      expect(await both(["inspect", "never"])).toMatchObject({ berth: { code: 1 }, docker: { code: 1 } });
+    });
+
+    test.each([
+      { name: "an unknown instruction", Dockerfile: "FROM busybox\nFRO x\n", says: /unknown instruction: FRO/i },
+      { name: "no FROM", Dockerfile: "ENV A=1\n", says: /no build stage in current context/ },
+      { name: "nothing in it", Dockerfile: "# nothing\n", says: /file with no instructions/ },
+      { name: "a file that isn't there", Dockerfile: "FROM busybox\nCOPY nosuch /\n", says: /"\/nosuch":? not found/ },
+      {
+        name: "a stage that isn't there",
+        Dockerfile: "FROM busybox\nCOPY --from=1 /a /\n",
+        says: /invalid (stage index|from flag value) 1/,
+      },
+      {
+        name: "an unknown target",
+        Dockerfile: "FROM busybox\n",
+        args: ["--target", "nosuch"],
+        says: /target stage "?nosuch"? could not be found/,
+      },
+      {
+        name: "a target by number",
+        Dockerfile: two,
+        args: ["--target", "0"],
+        says: /target stage "?0"? could not be found/,
+      },
+      {
+        name: "a Dockerfile that isn't there",
+        Dockerfile: "",
+        args: ["-f", "nosuch"],
+        says: /nosuch: no such file or directory/,
+      },
+      {
+        name: "an unknown user",
+        Dockerfile: "FROM busybox\nUSER nosuch\nRUN true\n",
+        says: /unable to find user nosuch: no matching entries in passwd file/,
+      },
+      { name: "a variable without a name", Dockerfile: "FROM busybox\nENV =x\n", says: /ENV names can ?not be blank/ },
+      { name: "a bad port", Dockerfile: "FROM busybox\nEXPOSE x\n", says: /invalid/i },
+      { name: "too few words", Dockerfile: "FROM busybox\nCOPY file\n", says: /COPY requires at least two arguments/ },
+    ])("for $name says so and ends with Docker's code", async ({ Dockerfile, args = [], says }) => {
+      const { berth, docker } = await both(["build", ...args, contextOf({ Dockerfile })]);
+      expect(berth.code).toBe(docker.code);
+      expect(berth.code).not.toBe(0);
+      expect(docker.stderr).toMatch(says);
+      expect(berth.stderr).toMatch(says);
+    });
   });
 });

@@ -1,5 +1,6 @@
 import { type Berth, openBerthWithBusybox } from "./berth.ts";
 import { type Docker, openDocker } from "./docker.ts";
+import { messageAsToday } from "./docker-age.ts";
 import { enterPrivateNetwork } from "./private-network.ts";
 import type { Outcome, Start } from "./program.ts";
 
@@ -55,30 +56,26 @@ function succeeded(program: string, args: readonly string[], { code, stdout, std
   return stdout;
 }
 
-/** What an outcome is compared by: the engine's name, help pointers, hints and IDs, which may differ, are taken out. */
-export function comparable({ code, stdout, stderr }: Outcome): Outcome {
-  return { code, stdout: withoutIDs(stdout), stderr: withoutIDs(message(stderr)) };
+/** What two outcomes are compared by: Docker's in the words of today; engines' names, pointers to help, hints and IDs taken out. */
+export function comparable({ berth, docker }: Pair<Outcome>): Pair<Outcome> {
+  return { berth: withoutNames(berth, (text) => text), docker: withoutNames(docker, messageAsToday) };
 }
 
-/**
- * What Docker 20.10 says otherwise than the Docker of today, whose words are berth's: how an error starts and ends,
- * what its client logs beside it, and where its lines only point to help.
- */
-function message(stderr: string): string {
-  return stderr
+function withoutNames({ code, stdout, stderr }: Outcome, rewrite: (line: string) => string): Outcome {
+  const lines = stderr
     .replaceAll("berth", "docker")
+    // What comes after it is help, which has its own words in each version.
+    .replace(/^Usage: [\s\S]*/m, "")
     .split("\n")
-    .filter((line) => line !== "" && !/^(hint: |Usage: |See '|Run '|time=)/.test(line))
+    .filter((line) => line !== "" && !/^(hint: |See '|Run '|time=)/.test(line))
     .map((line) =>
-      line
-        .replace(/^(docker: )?(Error response from daemon: |Error: |ERROR: )?/, "")
-        .replace("failed to create task for container: ", "")
-        .replace(/is a directory: unknown: permission denied$/, "permission denied: unknown")
-        .replace(/(repository name) \(.*\) (must be lowercase)/, "$1 $2")
-        .replace(/(No such image: [^:]*):latest$/, "$1")
-        .replace(/\.$/, ""),
-    )
-    .join("\n");
+      withoutIDs(
+        rewrite(line)
+          .replace(/^docker: /, "")
+          .replace(/\.$/, ""),
+      ),
+    );
+  return { code, stdout: withoutIDs(stdout), stderr: lines.join("\n") };
 }
 
 function withoutIDs(text: string): string {
