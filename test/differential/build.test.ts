@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { besideDocker } from "../support/beside-docker.ts";
 import { buildContext } from "../support/build-context.ts";
@@ -131,6 +132,16 @@ await besideDocker("an image is built as BuildKit builds it:", (twins) => {
     const words = form === "-" ? ["-"] : ["-f", "-", contextOf({})];
     const input = `FROM busybox\n${form === "-" ? "RUN echo x > /x" : "COPY file /x"}\n`;
     await ok(["build", "-t", "built", ...words], { input });
+    await compareImages("built");
+  });
+
+  test("an imported layer keeps all of its files' attributes, a built one the capabilities", async () => {
+    const archive = join(contextOf({}), "archive.tar.gz");
+    await ok(["import", archive, "imported"]);
+    const { berth, docker } = await comparableImages(twins, "imported");
+    expect(berth).toEqual(docker);
+    expect(JSON.stringify(docker)).toMatch(/\/capable file .* security.capability=\w+ user.note=/);
+    await ok(["build", "-t", "built", contextOf({ Dockerfile: "FROM imported\nADD archive.tar.gz /in\n" })]);
     await compareImages("built");
   });
 

@@ -23,6 +23,7 @@ export function buildContext(parent: string, more: Readonly<Record<string, strin
   symlinkSync("inner", at("dir/link"));
   linkSync(at("dir/inner"), at("dir/hard"));
   linux.lsetxattr(at("capable"), "security.capability", capability);
+  linux.lsetxattr(at("capable"), "user.note", Buffer.from("note"));
   const old = changed * 1_000_000_000n;
   for (const name of ["file", "fun.txt", "a b", "dir/inner", "dir/link", "capable", "dir"])
     linux.lutimes(at(name), old, old);
