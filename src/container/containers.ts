@@ -11,7 +11,7 @@ import { type CommitOptions, commitContainer } from "./commit.ts";
 import type { Container } from "./container.ts";
 import { createContainer } from "./create.ts";
 import { attendancePath, bundlePath, type ContainerDeps } from "./deps.ts";
-import { killToEnd, removeContainer, settleAll, settleEnd, stopContainer, waitForEnd } from "./end.ts";
+import { killToEnd, removeContainer, settleAll, settleEnd, signalContainer, stopContainer, waitForEnd } from "./end.ts";
 import { type ExecRequest, execInContainer } from "./exec.ts";
 import { allContainers, findContainer, recordPaused } from "./records.ts";
 import type { ContainerRequest } from "./request.ts";
@@ -98,7 +98,7 @@ export function openContainers(deps: ContainerDeps): Containers {
     kill: async (nameOrID, signal = "SIGKILL") => {
       const number = signalNumber(signal);
       const { id } = await killable(nameOrID);
-      await (number === sigkill ? killToEnd(deps, id) : deps.runtime.kill(id, number));
+      await (number === sigkill ? killToEnd(deps, id) : signalContainer(deps, id, number));
     },
     pause: async (nameOrID) => {
       const { id } = requireRunning(await get(nameOrID));

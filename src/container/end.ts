@@ -65,7 +65,7 @@ export async function stopContainer(
   options: { readonly signal: number; readonly timeout: number },
 ): Promise<void> {
   if (runOf(deps, id) === undefined) return;
-  await deps.runtime.kill(id, options.signal);
+  await signalContainer(deps, id, options.signal);
   if (options.timeout >= 0) {
     const limit = AbortSignal.timeout(options.timeout * 1000);
     try {
@@ -79,10 +79,16 @@ export async function stopContainer(
   await settleEnd(deps, id);
 }
 
+/** Send a signal to a container's first process. A start under way goes first: killed before its end, it would have failed. */
+export async function signalContainer(deps: ContainerDeps, id: string, signal: number): Promise<void> {
+  using _lock = await lockContainer(deps, id);
+  await deps.runtime.kill(id, signal);
+}
+
 /** Kill a container and wait for its end. */
 export async function killToEnd(deps: ContainerDeps, id: string): Promise<void> {
   if (runOf(deps, id) === undefined) return;
-  await deps.runtime.kill(id, sigkill);
+  await signalContainer(deps, id, sigkill);
   await exitOf(deps, id, { signal: AbortSignal.timeout(killPatience) });
   await settleEnd(deps, id);
 }
