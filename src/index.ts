@@ -24,7 +24,7 @@ export type { Removed } from "./image/remove.ts";
 export type { ChainID, DiffID, Digest } from "./oci/digest.ts";
 export type { ImageConfig, RunConfig } from "./oci/image-config.ts";
 export type { AttachIO, Attachment, WindowSize } from "./runtime/attach.ts";
-export type { ExecIO } from "./runtime/exec-process.ts";
+export type { ExecProcess } from "./runtime/exec-process.ts";
 export type { LogLine } from "./runtime/logs.ts";
 export { StartError } from "./runtime/runtime-error.ts";
 export type { Change } from "./snapshot/changes.ts";

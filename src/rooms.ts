@@ -55,5 +55,17 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "build",
   ],
   "docker-api": ["base", "oci", "image", "container", "network", "volume", "engine"],
-  cli: ["base", "oci", "dockerfile", "image", "network", "volume", "container", "build", "engine", "docker-api"],
+  cli: [
+    "base",
+    "oci",
+    "host",
+    "dockerfile",
+    "image",
+    "network",
+    "volume",
+    "container",
+    "build",
+    "engine",
+    "docker-api",
+  ],
 };

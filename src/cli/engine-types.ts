@@ -12,5 +12,11 @@ export type AttachIO = Parameters<Engine["containers"]["attach"]>[1];
 /** A connection to a container's streams. */
 export type Attachment = Awaited<ReturnType<Engine["containers"]["attach"]>>;
 
+/** A process that was run in a container. */
+export type ExecProcess = NonNullable<Awaited<ReturnType<Engine["containers"]["exec"]>>>;
+
+/** Size of a terminal in characters. */
+export type WindowSize = NonNullable<AttachIO["windowSize"]>;
+
 /** One line of a container's output. */
 export type LogLine = ReturnType<Engine["containers"]["logs"]> extends AsyncIterable<infer Line> ? Line : never;

@@ -4,7 +4,7 @@ import type { Operation } from "../base/operation.ts";
 import { type Lock, tryLock } from "../host/lock.ts";
 import type { Image } from "../image/images.ts";
 import { type AttachIO, type Attachment, resize, type WindowSize } from "../runtime/attach.ts";
-import type { ExecIO } from "../runtime/exec-process.ts";
+import type { ExecProcess } from "../runtime/exec-process.ts";
 import { type LogLine, readLogs } from "../runtime/logs.ts";
 import type { Change } from "../snapshot/changes.ts";
 import { type CommitOptions, commitContainer } from "./commit.ts";
@@ -48,8 +48,8 @@ export interface Containers {
   pause(nameOrID: string): Promise<void>;
   unpause(nameOrID: string): Promise<void>;
   remove(nameOrID: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
-  /** Run one more process, to its end. @returns its exit code */
-  exec(nameOrID: string, request: ExecRequest, io: ExecIO): Promise<number>;
+  /** Run one more process; without `io` it has no streams, and nothing is returned. @throws {StartError} */
+  exec(nameOrID: string, request: ExecRequest, io?: AttachIO): Promise<ExecProcess | undefined>;
   /** What it has written, line by line; with `follow` until it ends. */
   logs(nameOrID: string, options?: Operation & { readonly follow?: boolean }): AsyncIterable<LogLine>;
   /** What its file system has changed since it was created. */

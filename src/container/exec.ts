@@ -1,6 +1,7 @@
 import { BerthError } from "../base/errors.ts";
+import type { AttachIO } from "../runtime/attach.ts";
 import { dockerCapabilities } from "../runtime/capabilities.ts";
-import type { ExecIO } from "../runtime/exec-process.ts";
+import type { ExecProcess } from "../runtime/exec-process.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { environmentOf, userIn } from "./process.ts";
 import { findContainer } from "./records.ts";
@@ -16,16 +17,16 @@ export interface ExecRequest {
 }
 
 /**
- * Run a process in a container, to its end.
+ * Run a process in a container.
  *
- * @returns its exit code
+ * @returns the connection to its streams; undefined without `io`, which runs it with none
  * @throws {BerthError} conflict `container … is not running`; {@link StartError} with 126 or 127
  */
 export async function execInContainer(
   deps: ContainerDeps,
   id: string,
-  { request, io }: { readonly request: ExecRequest; readonly io: ExecIO },
-): Promise<number> {
+  { request, io }: { readonly request: ExecRequest; readonly io: AttachIO | undefined },
+): Promise<ExecProcess | undefined> {
   const container = findContainer(deps, id);
   const { config, state } = container;
   if (state.status === "paused") {

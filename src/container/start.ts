@@ -2,10 +2,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { networkFiles, readHostFiles } from "../network/network-files.ts";
-import type { SpecMount } from "../oci/runtime-spec.ts";
-import { type AttachIO, type Attachment, attach } from "../runtime/attach.ts";
+import type { RuntimeSpec, SpecMount } from "../oci/runtime-spec.ts";
+import { type AttachIO, type Attachment, attach, type WindowSize } from "../runtime/attach.ts";
 import { createBundle } from "../runtime/bundle.ts";
 import { runtimeSpec } from "../runtime/spec.ts";
+import type { MergedTree } from "../snapshot/merged-tree.ts";
 import type { Container } from "./container.ts";
 import { bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
 import { environmentOf, userIn } from "./process.ts";
@@ -74,7 +75,7 @@ async function launch(
   const snapshot = await deps.snapshotter.open(id);
   await using bundle = await createBundle(bundlePath(deps, id), {
     id,
-    spec: specOf(deps, container, snapshot.view()),
+    spec: specOf(deps, container, { tree: snapshot.view(), windowSize: options.attach?.windowSize }),
     rootfs: snapshot.mounts(),
     host: deps.host,
   });
@@ -94,7 +95,11 @@ async function launch(
   return attachment;
 }
 
-function specOf(deps: ContainerDeps, container: Container, tree: ReturnType<ContainerDeps["snapshotter"]["view"]>) {
+function specOf(
+  deps: ContainerDeps,
+  container: Container,
+  { tree, windowSize }: { readonly tree: MergedTree; readonly windowSize: WindowSize | undefined },
+): RuntimeSpec {
   const { id, request, config } = container;
   const { user, home } = userIn(tree, config.User ?? "", request.groupAdd);
   return runtimeSpec({
@@ -103,6 +108,7 @@ function specOf(deps: ContainerDeps, container: Container, tree: ReturnType<Cont
     cwd: config.WorkingDir || "/",
     user,
     terminal: request.terminal,
+    ...(windowSize === undefined ? {} : { windowSize }),
     hostname: config.hostname,
     readonlyRootfs: request.readonlyRootfs,
     mounts: mountsOf(container),

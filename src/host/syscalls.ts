@@ -47,6 +47,13 @@ export interface Syscalls {
   shutdown(fd: number): void;
   /** TIOCGWINSZ on a terminal; undefined when `fd` is none. */
   windowSize(fd: number): { readonly rows: number; readonly columns: number } | undefined;
+  /**
+   * Switch a terminal to raw mode: every byte goes through as it is, in both directions.
+   *
+   * @returns how to give it back its modes; undefined when `fd` is no terminal
+   * @see termios(3), cfmakeraw
+   */
+  makeRaw(fd: number): (() => void) | undefined;
   /** Bytes that lie in a pipe, not yet read: FIONREAD. */
   unread(fd: number): number;
   /** What a socket has sent and its peer has not taken yet, 0 when all is taken: SIOCOUTQ. */
@@ -87,6 +94,8 @@ const lockNonblocking = 4;
 const afUnix = 1;
 const seqpacketCloexec = 5 | 0o2000000;
 const shutdownBoth = 2;
+const tcgets = 0x5401n;
+const tcsets = 0x5402n;
 const tiocgwinsz = 0x5413n;
 const fionread = 0x541bn;
 const siocoutq = 0x5411n;
@@ -140,6 +149,7 @@ export const linux: Syscalls = {
     if (Number(libc().ioctl(fd, tiocgwinsz, size)) !== 0) return undefined;
     return { rows: size.readUInt16LE(0), columns: size.readUInt16LE(2) };
   },
+  makeRaw,
 };
 
 function lgetxattr(path: PathLike, name: string): Buffer | undefined {
@@ -177,6 +187,35 @@ function connectSeqpacket(path: string): number {
   const errno = currentErrno();
   libc().close(fd);
   throw new SyscallError("connect", errno, path);
+}
+
+/** The kernel's `struct termios`: four words of flags, a byte for the line discipline, then the control characters. */
+const termios = { size: 64, iflag: 0, oflag: 4, cflag: 8, lflag: 12, vtime: 17 + 5, vmin: 17 + 6 } as const;
+/** IGNBRK, BRKINT, PARMRK, ISTRIP, INLCR, IGNCR, ICRNL, IXON. */
+const cookedInput = 0o2753;
+const postProcess = 0o1;
+/** ISIG, ICANON, ECHO, ECHONL, IEXTEN. */
+const cookedLocal = 0o100113;
+/** CSIZE and PARENB. */
+const sizeAndParity = 0o460;
+const eightBits = 0o60;
+
+function makeRaw(fd: number): (() => void) | undefined {
+  const before = Buffer.alloc(termios.size);
+  if (Number(libc().ioctl(fd, tcgets, before)) !== 0) return undefined;
+  const raw = Buffer.from(before);
+  const change = (at: number, cleared: number, set = 0): void => {
+    raw.writeUInt32LE(((raw.readUInt32LE(at) & ~cleared) | set) >>> 0, at);
+  };
+  change(termios.iflag, cookedInput);
+  change(termios.oflag, postProcess);
+  change(termios.lflag, cookedLocal);
+  change(termios.cflag, sizeAndParity, eightBits);
+  raw[termios.vmin] = 1;
+  raw[termios.vtime] = 0;
+  check("ioctl", libc().ioctl(fd, tcsets, raw));
+  // The terminal may be gone by then.
+  return () => void libc().ioctl(fd, tcsets, before);
 }
 
 function queued(fd: number, request: bigint): number {

@@ -20,6 +20,8 @@ export interface Hook {
 /** What to run. @see runtime-spec v1.1 config.md#process */
 export interface ProcessSpec {
   readonly terminal: boolean;
+  /** The terminal's size at the start, in characters. */
+  readonly consoleSize?: { readonly height: number; readonly width: number };
   readonly user: SpecUser;
   readonly args: readonly string[];
   readonly env: readonly string[];

@@ -16,36 +16,57 @@ export interface AttachIO {
   readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void;
   /** Passed on as it comes; its end closes the container's standard input. */
   readonly stdin?: Readable;
+  /** The user's terminal's: what a terminal of a process that is just being started begins with. */
+  readonly windowSize?: WindowSize;
 }
 
 /** A connection to a container's streams. Disposing it leaves the container as it is. */
 export interface Attachment extends Disposable {
   /** Resolves when the container has ended and all its output has been passed on, or the attachment was disposed. */
   readonly ended: Promise<void>;
+  /** Tell the container's terminal its size. A container that has ended is no error. */
+  resize(size: WindowSize): void;
+}
+
+/** An attachment that has no input yet. */
+export interface Connection extends Attachment {
+  /** Pass input on from now on: conmon drops what comes before the process has a terminal. */
+  passInput(stdin: Readable): void;
 }
 
 /** Most bytes of one packet: conmon's buffer of 8 KiB and a byte that names the stream. */
 const packetSize = 8193;
 const stdoutPacket = 2;
 
-/** Connect to a container's streams at conmon's socket, a SOCK_SEQPACKET one: the first byte of a packet names the stream. */
-export function attach(syscalls: Syscalls, bundle: string, io: AttachIO): Attachment {
+/** Connect to the streams of a container that is made. */
+export function attach(syscalls: Syscalls, bundle: string, { onOutput, stdin }: AttachIO): Attachment {
+  const connection = connect(syscalls, bundle, onOutput);
+  if (stdin !== undefined) connection.passInput(stdin);
+  return connection;
+}
+
+/** Connect to conmon's socket, a SOCK_SEQPACKET one: the first byte of a packet names the stream. */
+export function connect(syscalls: Syscalls, bundle: string, onOutput: AttachIO["onOutput"]): Connection {
   const fd = connectBelow(syscalls, bundle);
   const packets = createReadStream("", { fd, highWaterMark: packetSize, autoClose: true });
   const ended = new Promise<void>((resolve, reject) => {
     packets.on("data", (packet) => {
       if (typeof packet === "string" || packet.length === 0) return;
-      io.onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
+      onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
     });
     packets.once("error", (error) => (codeOf(error) === "ECONNRESET" ? resolve() : reject(error)));
     packets.once("close", () => resolve());
   });
-  if (io.stdin !== undefined) passInput({ syscalls, bundle, socket: fd }, io.stdin, ended);
   // Closing alone would leave the pool's thread reading, and this process waiting for it, until the container ends.
   const detach = (): void => {
     if (!packets.closed && !packets.destroyed) syscalls.shutdown(fd);
   };
-  return { ended, [Symbol.dispose]: detach };
+  return {
+    ended,
+    resize: (size) => resize(bundle, size),
+    passInput: (stdin) => passInput({ syscalls, bundle, socket: fd }, stdin, ended),
+    [Symbol.dispose]: detach,
+  };
 }
 
 /** By way of the directory's descriptor, as a socket's path has at most 107 bytes. */
@@ -58,12 +79,15 @@ function connectBelow(syscalls: Syscalls, bundle: string): number {
   }
 }
 
-/** Tell the container's terminal its size, through conmon's control pipe. */
+/** Tell the container's terminal its size, through conmon's control pipe. A container that has ended is no error. */
 export function resize(bundle: string, size: WindowSize): void {
-  const fd = openSync(join(bundle, "ctl"), constants.O_WRONLY | constants.O_NONBLOCK);
+  let fd: number | undefined;
   try {
+    fd = openSync(join(bundle, "ctl"), constants.O_WRONLY | constants.O_NONBLOCK);
     writeSync(fd, `1 ${size.rows} ${size.columns}\n`);
+  } catch (error) {
+    if (!["ENOENT", "ENXIO", "EPIPE"].includes(codeOf(error) ?? "")) throw error;
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }

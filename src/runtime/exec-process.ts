@@ -1,71 +1,109 @@
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
-import type { Operation } from "../base/operation.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
+import type { Host } from "../host/host.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
+import { type AttachIO, type Attachment, type Connection, connect } from "./attach.ts";
+import { type Conmon, runtimeWords, startConmon } from "./conmon.ts";
+import { consoleSizeOf } from "./console-size.ts";
 import { startError } from "./runtime-error.ts";
 
-/** Where the streams of a process in a container go. */
-export interface ExecIO extends Pick<Operation, "signal"> {
-  /** `inherit`: the caller's own streams, which the runtime puts into raw mode where they are a terminal. */
-  readonly stdin: Readable | "inherit" | "null";
-  readonly stdout: Writable | "inherit" | "null";
-  readonly stderr: Writable | "inherit" | "null";
-  /** Don't wait for its end: `exec` resolves with 0 when it runs. */
-  readonly detach?: boolean;
+/** The exit code of a process whose monitor was killed. */
+const unseen = 255;
+
+/** One more process in a container, which goes on when this one ends. Its `ended` comes when its exit code is known, too. */
+export interface ExecProcess extends Attachment {
+  /** Resolves at its end: its exit code, or 128 and the signal's number. */
+  readonly exitCode: Promise<number>;
 }
 
-/** Run a process in a container by the runtime itself, which stays until its end. */
+/** What {@link execProcess} works with. */
+export interface ExecDeps {
+  readonly host: Host;
+  readonly runtime: readonly string[];
+}
+
+/** The process and where it runs. */
+export interface ExecSubject {
+  readonly id: string;
+  readonly process: ProcessSpec;
+}
+
+/**
+ * Run a process in a container, watched over by a conmon of its own.
+ *
+ * @returns the connection to its streams; undefined without `io`, which runs it with none
+ * @throws {StartError} in Docker's words, when it can't be started
+ */
 export async function execProcess(
-  deps: { readonly runtime: readonly string[]; readonly directory: string },
-  subject: { readonly id: string; readonly process: ProcessSpec },
-  io: ExecIO,
-): Promise<number> {
-  const path = join(deps.directory, randomUUID());
-  const log = `${path}.log`;
-  await writeFile(path, JSON.stringify(subject.process), { mode: 0o600 });
+  deps: ExecDeps,
+  subject: ExecSubject,
+  io?: AttachIO,
+): Promise<ExecProcess | undefined> {
+  const directory = join(deps.host.runRoot, "exec", randomUUID());
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const log = `${directory}.log`;
+  let running = false;
   try {
-    const [program = "", ...args] = [
-      ...deps.runtime,
-      `--log=file:${log}`,
-      "exec",
-      `--process=${path}`,
-      ...(subject.process.terminal ? ["--tty"] : []),
-      ...(io.detach === true ? ["--detach"] : []),
-      subject.id,
-    ];
-    const code = await spawnWith(program, args, io);
-    if (code !== 0) {
-      const text = await readFile(log, "utf8").catch(() => "");
-      if (text.trim() !== "") throw startError(text, subject.process.args[0] ?? "");
-    }
-    return code;
+    const process = { ...subject.process, ...(subject.process.terminal ? consoleSizeOf(io?.windowSize) : {}) };
+    await writeFile(join(directory, "process.json"), JSON.stringify(process), { mode: 0o600 });
+    const args = execArguments(deps.runtime, { ...subject, directory, log }, io);
+    using stack = new DisposableStack();
+    const conmon = stack.use(await startConmon(deps.host, args, directory));
+    const connection = io && stack.use(await connected(deps, { conmon, directory }, io));
+    const report = await conmon.report();
+    if (report === undefined || report.data <= 0) throw await failure(log, process);
+    running = true;
+    if (connection === undefined) return undefined;
+    if (io?.stdin !== undefined) connection.passInput(io.stdin);
+    const exitCode = conmon.report().then((last) => last?.data ?? unseen);
+    const ended = Promise.all([connection.ended, exitCode]).then(() => undefined);
+    const kept = stack.move();
+    return { ended, exitCode, resize: connection.resize, [Symbol.dispose]: () => kept.dispose() };
   } finally {
-    await Promise.all([rm(path, { force: true }), rm(log, { force: true })]);
+    await rm(log, { force: true });
+    // Of one that runs, conmon's exit command does it.
+    if (!running) await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function spawnWith(program: string, args: readonly string[], io: ExecIO): Promise<number> {
-  const child = spawn(program, args, {
-    stdio: [streamKind(io.stdin), streamKind(io.stdout), streamKind(io.stderr)],
-    ...(io.signal === undefined ? {} : { signal: io.signal }),
+/** What the runtime said: conmon passes nothing on of what it says about a process with a terminal. */
+async function failure(log: string, process: ProcessSpec): Promise<BerthError> {
+  const text = await readFile(log, "utf8").catch((error: unknown) => {
+    if (codeOf(error) !== "ENOENT") throw error;
+    return "";
   });
-  if (typeof io.stdin !== "string" && child.stdin !== null) {
-    // A process that ends without reading its input is judged by its exit code.
-    child.stdin.on("error", () => undefined);
-    io.stdin.pipe(child.stdin);
-  }
-  if (typeof io.stdout !== "string") child.stdout?.pipe(io.stdout, { end: false });
-  if (typeof io.stderr !== "string") child.stderr?.pipe(io.stderr, { end: false });
-  return await new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
-  });
+  if (text.trim() === "") return new BerthError("internal", "conmon ended without a word");
+  return startError(text, process.args[0] ?? "");
 }
 
-function streamKind(stream: unknown): "pipe" | "inherit" | "ignore" {
-  if (stream === "inherit") return "inherit";
-  return stream === "null" ? "ignore" : "pipe";
+async function connected(
+  { host }: ExecDeps,
+  { conmon, directory }: { readonly conmon: Conmon; readonly directory: string },
+  { onOutput }: AttachIO,
+): Promise<Connection> {
+  await conmon.attachable();
+  const connection = connect(host.syscalls, directory, onOutput);
+  conmon.proceed();
+  return connection;
+}
+
+function execArguments(
+  runtime: readonly string[],
+  { id, process, directory, log }: ExecSubject & { readonly directory: string; readonly log: string },
+  io: AttachIO | undefined,
+): readonly string[] {
+  return [
+    ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", id, "--exec"],
+    ...["--exec-process-spec", join(directory, "process.json"), ...(io === undefined ? [] : ["--exec-attach"])],
+    ...["--bundle", directory, "--full-attach", "--persist-dir", directory],
+    ...["--container-pidfile", join(directory, "pid"), "--conmon-pidfile", join(directory, "conmon.pid")],
+    ...["--log-path", "none", "--no-sync-log", "--log-level", "error"],
+    // Whoever leaves a terminal closes it for nobody.
+    ...(process.terminal ? ["--terminal", "--leave-stdin-open"] : []),
+    ...(io?.stdin === undefined ? [] : ["--stdin"]),
+    ...runtimeWords([...runtime, `--log=file:${log}`]),
+    ...["--exit-command", "/bin/rm", "--exit-command-arg=-rf", `--exit-command-arg=${directory}`],
+  ];
 }

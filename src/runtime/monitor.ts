@@ -1,13 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable, Writable } from "node:stream";
 import { BerthError } from "../base/errors.ts";
-import { ExecError } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import { startTime } from "../host/process.ts";
+import { absolute, type Conmon, conmonPidPath, runtimeWords, startConmon } from "./conmon.ts";
 import { enterPath, inNamespace } from "./enter-script.ts";
-import { joinMonitorCgroup } from "./monitor-cgroup.ts";
 import { startError } from "./runtime-error.ts";
 
 /** What conmon is told of a container. */
@@ -32,10 +29,6 @@ export interface MonitoredProcess {
   readonly startTime: string;
 }
 
-/** Descriptors of the pipes that conmon finds by its environment. */
-const syncFd = 3;
-const startFd = 4;
-
 /** conmon, started and waiting for a bundle. Disposing ends one that never got any. */
 export interface Monitor extends Disposable {
   /**
@@ -56,46 +49,30 @@ export async function startMonitor(
   await Promise.all([mkdir(options.exitDirectory, made), mkdir(directory, made)]);
   // An earlier run's exit code would be taken for this one's.
   await rm(join(options.exitDirectory, id), { force: true });
-  const child = spawn("conmon", monitorArguments(deps.runtime, { id, directory }, options), {
-    detached: true,
-    cwd: directory,
-    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
-    env: {
-      PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
-      _OCI_SYNCPIPE: `${syncFd}`,
-      _OCI_STARTPIPE: `${startFd}`,
-    },
-  });
-  child.unref();
-  await spawned(child);
-  // The kernel lets the first change of a cgroup wait for some 15 ms, and those right after it pass: crun's are next.
-  const joined = joinMonitorCgroup(deps.host.cgroup, child.pid ?? 0);
-  // Looked at in `create`, which may never be called.
-  joined.catch(() => undefined);
+  const conmon = await startConmon(deps.host, directory, monitorArguments(deps.runtime, { id, directory }, options));
   let used = false;
   return {
     create: async () => {
       used = true;
-      const process = await createdBy(child, options.command);
-      await joined;
-      // Out of the caller's cgroup, or the end of a login or of a CI unit would take the monitor with it.
-      await joinMonitorCgroup(deps.host.cgroup, Number(await readFile(conmonPidPath(directory), "utf8")));
+      const process = await createdBy(conmon, options.command);
+      await conmon.moved();
       return process;
     },
     [Symbol.dispose]: () => {
-      if (!used) child.kill("SIGKILL");
+      if (!used) conmon.kill();
+      conmon[Symbol.dispose]();
     },
   };
 }
 
-async function createdBy(conmon: ChildProcess, command: string): Promise<MonitoredProcess> {
-  const start = conmon.stdio[startFd] as Writable;
-  start.end("\0");
-  const report = parseReport(await firstLine(conmon.stdio[syncFd] as Readable));
-  if (report.pid <= 0) throw startError(report.message, command);
-  const started = startTime(report.pid);
+async function createdBy(conmon: Conmon, command: string): Promise<MonitoredProcess> {
+  conmon.proceed();
+  const report = await conmon.report();
+  if (report === undefined) throw new BerthError("internal", "conmon ended without a word");
+  if (report.data <= 0) throw startError(report.message, command);
+  const started = startTime(report.data);
   if (started === undefined) throw new BerthError("internal", "the container's process ended before it was started");
-  return { pid: report.pid, startTime: started };
+  return { pid: report.data, startTime: started };
 }
 
 function monitorArguments(
@@ -103,7 +80,6 @@ function monitorArguments(
   { id, directory }: { readonly id: string; readonly directory: string },
   options: MonitorOptions,
 ): readonly string[] {
-  const [program = "", ...runtimeArguments] = [...inNamespace(enterPath(directory)), ...runtime];
   const [exitProgram, ...exitArguments] = options.exitCommand;
   return [
     ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", id],
@@ -113,47 +89,8 @@ function monitorArguments(
     // Whoever detaches from a terminal may come back and type on.
     ...(options.terminal ? ["--terminal", "--leave-stdin-open"] : []),
     ...(options.stdin ? ["--stdin"] : []),
-    ...["--runtime", absolute(program)],
-    ...runtimeArguments.map((argument) => `--runtime-arg=${argument}`),
+    ...runtimeWords([...inNamespace(enterPath(directory)), ...runtime]),
     ...["--exit-command", absolute(exitProgram)],
     ...exitArguments.map((argument) => `--exit-command-arg=${argument}`),
   ];
-}
-
-/** conmon goes into the background: the process that was started isn't the one that stays. */
-function conmonPidPath(directory: string): string {
-  return join(directory, "conmon.pid");
-}
-
-/** conmon doesn't look along PATH. */
-function absolute(program: string): string {
-  return program.startsWith("/") ? program : `/usr/bin/${program}`;
-}
-
-function spawned(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once("spawn", resolve);
-    child.once("error", (error) => reject(new ExecError(["conmon"], undefined, "", error)));
-  });
-}
-
-/** conmon keeps the pipe open for as long as it lives. */
-async function firstLine(stream: Readable): Promise<string> {
-  let line = "";
-  for await (const chunk of stream) {
-    line += String(chunk);
-    if (line.includes("\n")) break;
-  }
-  return line;
-}
-
-/** conmon writes one line: `{"data": 123}`, the process, or `{"data": -1, "message": "…"}`. */
-function parseReport(line: string): { readonly pid: number; readonly message: string } {
-  if (line.trim() === "") throw new BerthError("internal", "conmon ended without a word");
-  const report: unknown = JSON.parse(line);
-  if (typeof report !== "object" || report === null || !("data" in report) || typeof report.data !== "number") {
-    throw new BerthError("internal", `conmon said ${line.trim()}`);
-  }
-  const message = "message" in report && typeof report.message === "string" ? report.message : "";
-  return { pid: report.data, message };
 }

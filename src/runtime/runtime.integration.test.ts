@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -11,8 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { randomID } from "../base/ids.ts";
 import { exec } from "../host/exec.ts";
 import { openHost } from "../host/host.ts";
@@ -217,15 +217,20 @@ test.runIf(host.cgroup.hybrid)("nothing is left beneath the hierarchy that crun 
 test("a process that is run inside gives its output and exit code", async () => {
   await using container = await start(["sleep", "60"]);
   const spec = { ...specOf(["sh", "-c", "cat; exit 7"], false, container.id).process };
-  const [stdin, stdout] = [new PassThrough(), new PassThrough()];
-  const output = text(stdout);
+  const stdin = new PassThrough();
   stdin.end("in");
-  expect(await runtime.exec(container.id, spec, { stdin, stdout, stderr: "null" })).toBe(7);
-  stdout.end();
-  expect(await output).toBe("in");
-  await expect(
-    runtime.exec(container.id, { ...spec, args: ["nosuch"] }, { stdin: "null", stdout: "null", stderr: "null" }),
-  ).rejects.toMatchObject({ exitCode: 127 });
+  let output = "";
+  const onOutput: AttachIO["onOutput"] = (_stream, data) => {
+    output += Buffer.from(data);
+  };
+  const process = await runtime.exec(container.id, spec, { stdin, onOutput });
+  await process?.ended;
+  expect({ code: await process?.exitCode, output }).toEqual({ code: 7, output: "in" });
+  await expect(runtime.exec(container.id, { ...spec, args: ["nosuch"] }, { onOutput })).rejects.toMatchObject({
+    exitCode: 127,
+  });
+  expect(output).toBe("in");
+  await vi.waitUntil(() => readdirSync(join(place, "run", "exec")).length === 0, { timeout: 10_000 });
 });
 
 test.each([

@@ -1,10 +1,9 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
+import type { AttachIO } from "./attach.ts";
 import { type Bundle, runtimeState } from "./bundle.ts";
-import { type ExecIO, execProcess } from "./exec-process.ts";
+import { type ExecProcess, execProcess } from "./exec-process.ts";
 import { type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
 import { type RunIO, runBundle } from "./run-bundle.ts";
 import { StartError } from "./runtime-error.ts";
@@ -15,8 +14,8 @@ export interface Runtime {
   monitor(id: string, directory: string, options: MonitorOptions): Promise<Monitor>;
   /** Let the process of a created container go. @throws {StartError} */
   start(id: string): Promise<void>;
-  /** Run one more process in a container, to its end. @returns its exit code @throws {StartError} */
-  exec(id: string, process: ProcessSpec, io: ExecIO): Promise<number>;
+  /** Run one more process in a container; without `io` it has no streams, and nothing is returned. @throws {StartError} */
+  exec(id: string, process: ProcessSpec, io?: AttachIO): Promise<ExecProcess | undefined>;
   /** Send a signal to the container's first process, or to all. A container that has ended is no error. */
   kill(id: string, signal: number, options?: { readonly all?: boolean }): Promise<void>;
   /** Forget a container and its cgroup; `force` kills it first. A container that isn't there is no error. */
@@ -34,11 +33,7 @@ export function openRuntime(host: Host): Runtime {
   return {
     monitor: (id, directory, options) => startMonitor({ host, runtime: base }, { id, directory }, options),
     start: (id) => call("start", id).then(() => undefined, asStartError),
-    exec: async (id, process, io) => {
-      const directory = join(host.runRoot, "exec");
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      return await execProcess({ runtime: base, directory }, { id, process }, io);
-    },
+    exec: (id, process, io) => execProcess({ host, runtime: base }, { id, process }, io),
     kill: (id, signal, { all = false } = {}) =>
       call("kill", ...(all ? ["--all"] : []), id, String(signal)).then(() => undefined, unlessGone),
     delete: (id, { force = false } = {}) =>

@@ -1,7 +1,9 @@
 import type { CgroupLayout } from "../host/cgroup.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import type { Capabilities, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
+import type { WindowSize } from "./attach.ts";
 import { dockerCapabilities } from "./capabilities.ts";
+import { consoleSizeOf } from "./console-size.ts";
 import { defaultSeccomp } from "./seccomp.ts";
 import { rlimitsOf, type Ulimit } from "./ulimits.ts";
 
@@ -28,6 +30,8 @@ export interface SpecInput {
   readonly cwd: string;
   readonly user: SpecUser;
   readonly terminal: boolean;
+  /** The terminal's size at the start. */
+  readonly windowSize?: WindowSize;
   readonly hostname: string;
   readonly readonlyRootfs?: boolean;
   /** In the order in which they are mounted; one at the place of a mount that every container has takes its place. */
@@ -82,6 +86,7 @@ function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["p
   const { uid, gid, additionalGids = [] } = user;
   return {
     terminal,
+    ...(terminal ? consoleSizeOf(input.windowSize) : {}),
     user: { uid, gid, additionalGids },
     args,
     env,

@@ -2,7 +2,8 @@ import type { Container } from "../../container/container.ts";
 import { CliError } from "../cli-error.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
-import { checkTty, session } from "../terminal/session.ts";
+import { detachKeysOf } from "../terminal/detach-keys.ts";
+import { checkTty, detachedError, killOf, session } from "../terminal/session.ts";
 
 /** `berth attach` */
 export const command: Command = defineCommand({
@@ -15,22 +16,23 @@ export const command: Command = defineCommand({
   },
   examples: ["attach web", "attach --detach-keys ctrl-x web"],
   run: async ({ values, args: [name = ""], io, engine }) => {
+    detachKeysOf(values["detach-keys"]);
     const { containers } = await engine();
     const container = await containers.get(name);
     checkRunning(container);
     const { id, request } = container;
     checkTty(io, { stdin: !values["no-stdin"], tty: request.terminal });
-    const how = await session(io, containers, {
-      id,
+    const how = await session(io, {
       tty: request.terminal,
       stdin: !values["no-stdin"] && request.openStdin,
       stdout: true,
       stderr: true,
       detachKeys: values["detach-keys"],
-      proxySignals: values["sig-proxy"] && !request.terminal,
+      kill: values["sig-proxy"] && !request.terminal ? killOf(containers, id) : undefined,
+      redraw: true,
       connect: (streams) => containers.attach(id, streams),
     });
-    if (how === "detached") throw new CliError("read escape sequence");
+    if (how === "detached") throw detachedError();
     return await containers.wait(id);
   },
 });

@@ -1,13 +1,16 @@
 import { BerthError, isKind } from "../../base/errors.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
+import type { AttachIO, ExecProcess } from "../engine-types.ts";
 import { bool, list, text } from "../flags/kinds.ts";
 import { notYet } from "../flags/not-yet.ts";
 import { checkEnv, environmentOf } from "../request/environment.ts";
-import { checkTty } from "../terminal/session.ts";
+import { detachKeysOf } from "../terminal/detach-keys.ts";
+import { checkTty, detachedError, session } from "../terminal/session.ts";
 import { exitCodeOf } from "./run-error.ts";
 
 interface ExecValues {
   readonly detach: boolean;
+  readonly "detach-keys": string | undefined;
   readonly env: readonly string[];
   readonly "env-file": readonly string[];
   readonly interactive: boolean;
@@ -22,8 +25,9 @@ export const command: Command = defineCommand({
   arity: { min: 2 },
   interspersed: false,
   flags: {
-    ...notYet({ withValue: ["detach-keys"], alone: ["privileged"] }),
+    ...notYet({ withValue: [], alone: ["privileged"] }),
     detach: bool("Detached mode: run command in the background", { short: "d" }),
+    "detach-keys": text("Override the key sequence for detaching a container"),
     env: list("Set environment variables", { short: "e", read: checkEnv }),
     "env-file": list("Read in a file of environment variables"),
     interactive: bool("Keep STDIN open even if not attached", { short: "i" }),
@@ -38,6 +42,7 @@ export const command: Command = defineCommand({
 async function execInContainer({ values, args, io, engine }: Call<ExecValues>): Promise<number> {
   const [name = "", ...command] = args;
   const { detach, interactive, tty, user, workdir } = values;
+  detachKeysOf(values["detach-keys"]);
   const env = environmentOf({ files: values["env-file"], variables: values.env }, io.env);
   const { containers } = await engine();
   const { id } = await containers.get(name);
@@ -49,16 +54,18 @@ async function execInContainer({ values, args, io, engine }: Call<ExecValues>): 
     ...(user === undefined ? {} : { user }),
     ...(workdir === undefined ? {} : { workingDir: workdir }),
   };
-  // The runtime works on the user's own streams, terminal and all: nothing stands between them and the process.
-  const output = detach ? "null" : "inherit";
-  const streams = {
-    stdin: interactive && !detach ? "inherit" : "null",
-    stdout: output,
-    stderr: output,
-    detach,
-  } as const;
+  let process: ExecProcess | undefined;
+  const connect = async (streams?: AttachIO): Promise<ExecProcess | undefined> => {
+    process = await containers.exec(id, request, streams);
+    return process;
+  };
+  const attached = { tty, stdin: interactive, stdout: true, stderr: true };
   try {
-    return await containers.exec(id, request, streams);
+    const how = detach
+      ? void (await connect())
+      : await session(io, { ...attached, detachKeys: values["detach-keys"], kill: undefined, connect });
+    if (how === "detached") throw detachedError();
+    return (await process?.exitCode) ?? 0;
   } catch (error) {
     const failure = startFailure(error);
     if (failure === undefined) throw error;

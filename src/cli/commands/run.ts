@@ -5,7 +5,8 @@ import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { type ContainerValues, containerFlags, missingContainerFlags } from "../request/container-flags.ts";
 import { containerRequest } from "../request/container-request.ts";
-import { checkTty, session } from "../terminal/session.ts";
+import { detachKeysOf } from "../terminal/detach-keys.ts";
+import { checkTty, killOf, session } from "../terminal/session.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { createNamed } from "./create-container.ts";
 import { runError } from "./run-error.ts";
@@ -44,6 +45,7 @@ async function runContainer({ values, args, io, engine }: Call<RunValues>): Prom
   if (detached && values.attach.length > 0) {
     throw new CliError("conflicting options: cannot specify both --attach and --detach");
   }
+  detachKeysOf(values["detach-keys"]);
   if (!detached) checkTty(io, { stdin: request.attachStdin, tty: request.terminal });
   const opened = await engine();
   const container = await createNamed({ engine: opened, io }, request, values.cidfile).catch((error: unknown) => {
@@ -75,14 +77,13 @@ async function runAttached({ engine, io }: RunDeps, container: Container, values
   const { id, request } = container;
   // This process settles the container's end itself, which saves starting another one for it.
   using _attendance = await engine.containers.attend(id);
-  const how = await session(io, engine.containers, {
-    id,
+  const how = await session(io, {
     tty: request.terminal,
     stdin: request.attachStdin,
     stdout: request.attachStdout,
     stderr: request.attachStderr,
     detachKeys: values["detach-keys"],
-    proxySignals: values["sig-proxy"],
+    kill: values["sig-proxy"] ? killOf(engine.containers, id) : undefined,
     connect: (attach) => started(engine, container, () => engine.containers.start(id, { attach })),
   });
   return how === "detached" ? 0 : await engine.containers.wait(id);

@@ -3,7 +3,7 @@ import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
 import { bool, text } from "../flags/kinds.ts";
-import { session } from "../terminal/session.ts";
+import { killOf, session } from "../terminal/session.ts";
 
 interface StartValues {
   readonly attach: boolean;
@@ -51,14 +51,13 @@ async function startContainers(call: Call<StartValues>): Promise<number> {
 async function startAttached({ values, io }: Call<StartValues>, engine: Engine, name: string): Promise<number> {
   const { id, request } = await engine.containers.get(name);
   using _attendance = await engine.containers.attend(id);
-  const how = await session(io, engine.containers, {
-    id,
+  const how = await session(io, {
     tty: request.terminal,
     stdin: values.interactive && request.openStdin,
     stdout: true,
     stderr: true,
     detachKeys: values["detach-keys"],
-    proxySignals: !request.terminal,
+    kill: request.terminal ? undefined : killOf(engine.containers, id),
     connect: (attach) => engine.containers.start(id, { attach }),
   });
   return how === "detached" ? 0 : await engine.containers.wait(id);

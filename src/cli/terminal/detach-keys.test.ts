@@ -6,12 +6,20 @@ test.each([
   ["a", [97]],
   ["ctrl-@,ctrl-[,ctrl-_", [0, 27, 31]],
   ["ctrl-a,x", [1, 120]],
+  ["DEL", [127]],
 ])("%s are the bytes %j", (text, bytes) => {
   expect([...parseDetachKeys(text)]).toEqual(bytes);
 });
 
-test.each(["foo", "", "ctrl-", "ctrl-é", "a,,b", "ctrl-P"])("%j is refused", (text) => {
-  expect(() => parseDetachKeys(text)).toThrow(`Invalid detach keys (${text}) provided`);
+test.each([
+  ["foo", "foo"],
+  ["", ""],
+  ["ctrl-", "ctrl-"],
+  ["ctrl-é", "ctrl-é"],
+  ["a,,b", ""],
+  ["a,ctrl-P", "ctrl-P"],
+])("%j is refused", (text, key) => {
+  expect(() => parseDetachKeys(text)).toThrow(`invalid detach keys (${text}): Unknown character: '${key}'`);
 });
 
 test.each<[string, readonly string[], string, boolean]>([

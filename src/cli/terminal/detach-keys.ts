@@ -1,21 +1,26 @@
-import { BerthError } from "../../base/errors.ts";
+import { CliError } from "../cli-error.ts";
 
-/** What `--detach-keys` is unless it is given. */
-export const defaultDetachKeys: string = "ctrl-p,ctrl-q";
+const defaultDetachKeys = "ctrl-p,ctrl-q";
 
 const controls = "@abcdefghijklmnopqrstuvwxyz[\\]^_";
 
+/** The bytes of what `--detach-keys` says, Docker's own when it wasn't given. @throws {CliError} in Docker's words */
+export function detachKeysOf(text: string | undefined): Buffer {
+  return parseDetachKeys(text || defaultDetachKeys);
+}
+
 /**
- * The bytes of a key sequence: letters, or `ctrl-` and a letter or one of `@[\]^_`, with commas between.
+ * The bytes of a key sequence: letters, `DEL`, or `ctrl-` and a letter or one of `@[\]^_`, with commas between.
  *
- * @throws {BerthError} invalid-argument, in Docker's words
+ * @throws {CliError} in Docker's words
  */
 export function parseDetachKeys(text: string): Buffer {
   const codes = text.split(",").map((key) => {
     const control = key.startsWith("ctrl-") && key.length === 6 ? controls.indexOf(key.charAt(5)) : -1;
     if (control >= 0) return control;
     if (key.length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
-    throw new BerthError("invalid-argument", `Invalid detach keys (${text}) provided`, {
+    if (key === "DEL") return 127;
+    throw new CliError(`invalid detach keys (${text}): Unknown character: '${key}'`, {
       hint: `Give letters, or ctrl- and a letter, with commas between: ${defaultDetachKeys}.`,
     });
   });

@@ -1,15 +1,15 @@
 import type { Readable } from "node:stream";
 
-/** Standard input: a terminal where `isTTY` is true, which can then be switched to raw mode. */
+/** Standard input: a terminal where `isTTY` is true. */
 export type Input = Readable & {
   readonly isTTY?: boolean;
-  readonly isRaw?: boolean;
-  setRawMode?(raw: boolean): unknown;
+  readonly fd?: number;
 };
 
-/** Standard output or error: a terminal where `isTTY` is true, which then has a size and emits `resize`. */
+/** Standard output or error: a terminal where `isTTY` is true, which then has a size. */
 export type Output = NodeJS.WritableStream & {
   readonly isTTY?: boolean;
+  readonly fd?: number;
   readonly columns?: number;
   readonly rows?: number;
 };

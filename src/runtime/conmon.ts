@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { BerthError } from "../base/errors.ts";
+import { ExecError } from "../host/exec.ts";
+import type { Host } from "../host/host.ts";
+import { joinMonitorCgroup } from "./monitor-cgroup.ts";
+
+/** A conmon that was just started. It goes on when this process ends; disposing it closes the pipes to it. */
+export interface Conmon extends Disposable {
+  /** Let it go on where it waits for this process. */
+  readonly proceed: () => void;
+  /** The next thing that it reports; undefined when it has ended. @throws {BerthError} internal, for what can't be understood */
+  readonly report: () => Promise<Report | undefined>;
+  /** Resolves when the attach socket of a process that is run in a container is there. */
+  readonly attachable: () => Promise<void>;
+}
+
+/** `{"data": 123}`: a process, or an exit code; `{"data": -1, "message": "…"}`, what went wrong. */
+export interface Report {
+  readonly data: number;
+  readonly message: string;
+}
+
+/** Descriptors of the pipes that conmon finds by its environment. */
+const pipes = { _OCI_SYNCPIPE: 3, _OCI_STARTPIPE: 4, _OCI_ATTACHPIPE: 5 } as const;
+
+/** Start conmon in a cgroup of its own. @throws {ExecError} when there is none */
+export async function startConmon(host: Host, args: readonly string[], cwd: string): Promise<Conmon> {
+  const child = spawn("conmon", args, {
+    detached: true,
+    cwd,
+    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
+    env: {
+      PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+      ...Object.fromEntries(Object.entries(pipes).map(([name, fd]) => [name, String(fd)])),
+    },
+  });
+  child.unref();
+  await spawned(child);
+  // Out of the caller's cgroup, or the end of a login or of a CI unit would take the monitor with it.
+  joinMonitorCgroup(host.cgroup, child.pid ?? 0);
+  const [sync, start, attach] = child.stdio.slice(pipes._OCI_SYNCPIPE) as [Readable, Writable, Readable];
+  const [reports, attachReports] = [linesOf(sync), linesOf(attach)];
+  const proceed = (): void => void start.write("\0");
+  proceed();
+  return {
+    proceed,
+    report: async () => parseReport(await reports()),
+    attachable: async () => void (await attachReports()),
+    [Symbol.dispose]: () => {
+      for (const pipe of [sync, start, attach]) pipe.destroy();
+    },
+  };
+}
+
+/** The flags that tell conmon its runtime. */
+export function runtimeWords([program = "", ...args]: readonly string[]): readonly string[] {
+  return ["--runtime", absolute(program), ...args.map((argument) => `--runtime-arg=${argument}`)];
+}
+
+/** conmon doesn't look along PATH. */
+export function absolute(program: string): string {
+  return program.startsWith("/") ? program : `/usr/bin/${program}`;
+}
+
+function spawned(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (error) => reject(new ExecError(["conmon"], undefined, "", error)));
+  });
+}
+
+/** Gives one line after the other; an empty one after the end. */
+function linesOf(input: Readable): () => Promise<string> {
+  const lines = createInterface({ input })[Symbol.asyncIterator]();
+  return async () => {
+    const { value } = await lines.next();
+    return typeof value === "string" ? value : "";
+  };
+}
+
+function parseReport(line: string): Report | undefined {
+  if (line.trim() === "") return undefined;
+  const report: unknown = JSON.parse(line);
+  if (typeof report !== "object" || report === null || !("data" in report) || typeof report.data !== "number") {
+    throw new BerthError("internal", `conmon said ${line.trim()}`);
+  }
+  const message = "message" in report && typeof report.message === "string" ? report.message : "";
+  return { data: report.data, message };
+}

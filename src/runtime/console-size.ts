@@ -1,0 +1,7 @@
+import type { ProcessSpec } from "../oci/runtime-spec.ts";
+import type { WindowSize } from "./attach.ts";
+
+/** A window's size as a process's specification has it; nothing for none. */
+export function consoleSizeOf(size: WindowSize | undefined): Pick<ProcessSpec, "consoleSize"> {
+  return size === undefined ? {} : { consoleSize: { height: size.rows, width: size.columns } };
+}
