@@ -6,6 +6,7 @@ import type { Image } from "../image/images.ts";
 import { type AttachIO, type Attachment, resize, type WindowSize } from "../runtime/attach.ts";
 import type { ExecProcess } from "../runtime/exec-process.ts";
 import { type LogLine, readLogs } from "../runtime/logs.ts";
+import { ulimitWarnings } from "../runtime/ulimits.ts";
 import type { Change } from "../snapshot/changes.ts";
 import { type CommitOptions, commitContainer } from "./commit.ts";
 import type { Container } from "./container.ts";
@@ -26,6 +27,8 @@ export interface Containers {
   list(): Promise<readonly Container[]>;
   /** Make a container; nothing runs yet. @throws {BerthError} not-found, conflict, invalid-argument */
   create(request: ContainerRequest): Promise<Container>;
+  /** What a container that is made as asked will have otherwise, a sentence each: a resource limit that can't be raised. */
+  warnings(request: ContainerRequest): readonly string[];
   /** Start a container that isn't running, attached before its first byte when asked. @throws {StartError} with an exit code */
   start(nameOrID: string, options?: StartOptions): Promise<Attachment | undefined>;
   /** Connect to the streams of a running container. @throws {BerthError} conflict */
@@ -84,6 +87,7 @@ export function openContainers(deps: ContainerDeps): Containers {
       return allContainers(deps);
     },
     create: (request) => createContainer(deps, request),
+    warnings: ({ ulimits }) => ulimitWarnings(ulimits),
     start: async (nameOrID, options) => startContainer(deps, (await get(nameOrID)).id, options),
     attach: async (nameOrID, io) => attachTo(deps, requireRunning(await get(nameOrID)).id, io),
     resize: async (nameOrID, size) => resize(bundlePath(deps, idOf(nameOrID)), size),

@@ -46,8 +46,9 @@ export async function execProcess(
   const log = `${directory}.log`;
   let running = false;
   try {
-    const process = { ...subject.process, ...(subject.process.terminal ? consoleSizeOf(io?.windowSize) : {}) };
-    await writeFile(join(directory, "process.json"), JSON.stringify(process), { mode: 0o600 });
+    const { process } = subject;
+    const sized = { ...process, ...(process.terminal ? consoleSizeOf(io?.windowSize) : {}) };
+    await writeFile(join(directory, "process.json"), JSON.stringify(sized), { mode: 0o600 });
     const args = execArguments(deps.runtime, { ...subject, directory, log }, io);
     using stack = new DisposableStack();
     const conmon = stack.use(await startConmon(deps.host, args, directory));
@@ -56,6 +57,8 @@ export async function execProcess(
     if (report === undefined || report.data <= 0) throw await failure(log, process);
     running = true;
     if (connection === undefined) return undefined;
+    // crun takes the size of the container's own terminal for the process's.
+    if (io?.windowSize !== undefined) connection.resize(io.windowSize);
     if (io?.stdin !== undefined) connection.passInput(io.stdin);
     const exitCode = conmon.report().then((last) => last?.data ?? unseen);
     const ended = Promise.all([connection.ended, exitCode]).then(() => undefined);

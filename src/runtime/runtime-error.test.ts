@@ -18,6 +18,12 @@ test.each([
   ["open executable: Permission denied", "notes", 127, 'exec: "notes": executable file not found in $PATH'],
   ["open executable: Not a directory", "/bin/sh/x", 125, 'exec: "/bin/sh/x": stat /bin/sh/x: not a directory'],
   [
+    "chdir `/nosuch`: No such file or directory",
+    "ls",
+    127,
+    'chdir to cwd ("/nosuch") set in config.json failed: no such file or directory',
+  ],
+  [
     "error stat'ing file `/x`: No such file or directory",
     "sh",
     127,

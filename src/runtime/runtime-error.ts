@@ -33,6 +33,8 @@ const aboutCommand = /^(?:executable file|open executable|find executable|exec )
 
 function dockerReason(message: string, command: string): string {
   const reason = message.replace(/: ([A-Z][a-z ]+)$/, (_, words: string) => `: ${words.toLowerCase()}`);
+  const [, directory, why] = /^chdir [`'](.*)[`']: (.*)$/.exec(reason) ?? [];
+  if (directory !== undefined) return `chdir to cwd (${JSON.stringify(directory)}) set in config.json failed: ${why}`;
   if (!aboutCommand.test(message)) return reason;
   const exec = `exec: ${JSON.stringify(command)}: `;
   // What can't be run isn't found along PATH.

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseLimits, rlimitsOf } from "./ulimits.ts";
+import { parseLimits, rlimitsOf, ulimitWarnings } from "./ulimits.ts";
 
 const ceiling = { unbounded: false, hard: { nofile: 20_000, core: -1 } };
 
@@ -29,4 +29,17 @@ test("limits are read from /proc", () => {
     "",
   ].join("\n");
   expect(parseLimits(text)).toEqual({ core: -1, nofile: 20_000, nice: 0 });
+});
+
+test("a limit that is set lower than it was asked to be is told, and no other", () => {
+  const ceiling = { unbounded: false, hard: { nofile: 1024, nproc: 500 } };
+  const asked = [
+    { name: "nofile", soft: 512, hard: 4096 },
+    { name: "nproc", soft: 100, hard: 500 },
+    { name: "core", soft: -1, hard: -1 },
+  ];
+  expect(ulimitWarnings(asked, ceiling)).toEqual([
+    "ulimit nofile=512:4096 is more than this machine lets berth set, 512:1024 is used instead",
+  ]);
+  expect(ulimitWarnings(asked, { unbounded: true, hard: {} })).toEqual([]);
 });

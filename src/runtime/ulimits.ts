@@ -29,6 +29,18 @@ export function rlimitsOf(ulimits: readonly Ulimit[], ceiling: LimitCeiling = ow
   });
 }
 
+/** A sentence for each limit that {@link rlimitsOf} sets lower than it was asked to. */
+export function ulimitWarnings(ulimits: readonly Ulimit[], ceiling: LimitCeiling = ownCeiling()): readonly string[] {
+  const set = rlimitsOf(ulimits, ceiling);
+  return ulimits.flatMap(({ name, soft, hard }, index) => {
+    const { soft: lowSoft, hard: lowHard } = set[index] ?? { soft, hard };
+    if (lowSoft === soft && lowHard === hard) return [];
+    return [
+      `ulimit ${name}=${soft}:${hard} is more than this machine lets berth set, ${lowSoft}:${lowHard} is used instead`,
+    ];
+  });
+}
+
 /** The lower of two limits, of which -1 is the highest. */
 function lower(a: number, b: number): number {
   if (a === -1) return b;

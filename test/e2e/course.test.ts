@@ -33,7 +33,7 @@ describe("the course", () => {
       /^(Err|E):/m,
     );
     terminal.type("exit\r");
-    expect(await terminal.ended()).toBe(0);
+    expect(await terminal.ended()).toMatchObject({ code: 0 });
   });
 
   test("diff CONTAINERID shows the files that the update added", async () => {

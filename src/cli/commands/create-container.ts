@@ -24,7 +24,9 @@ export async function createNamed(
     if (isKind(error, "invalid-argument")) throw new CliError(messageOf(error), { cause: error });
     throw error;
   }
-  const container = await deps.engine.containers.create(request);
+  const { containers } = deps.engine;
+  const container = await containers.create(request);
+  for (const warning of containers.warnings(request)) deps.io.stderr.write(`WARNING: ${warning}\n`);
   if (cidfile !== undefined) writeFileSync(cidfile, container.id);
   return container;
 }
