@@ -3,14 +3,19 @@ import { processTerminal } from "./terminal/process-terminal.ts";
 
 /** What a shell reports of a program that wrote to a pipe which nobody reads any more. */
 const brokenPipe = 141;
+/** The same of a program that wrote to a terminal which is gone, and would have been sent SIGHUP. */
+const hungUp = 129;
 
 // bin/berth sets it for this process, not for those that it starts.
 delete process.env["NODE_COMPILE_CACHE"];
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(brokenPipe);
-  throw error;
-});
+for (const output of [process.stdout, process.stderr]) {
+  output.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(brokenPipe);
+    if (error.code === "EIO") process.exit(hungUp);
+    throw error;
+  });
+}
 
 void runCommandLine(process.argv.slice(2), processTerminal(), async (places) => {
   const { openEngine } = await import("../engine/engine.ts");

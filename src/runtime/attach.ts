@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { closeSync, constants, createReadStream, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -48,23 +49,37 @@ export function attach(syscalls: Syscalls, bundle: string, { onOutput, stdin }: 
 /** Connect to conmon's socket, a SOCK_SEQPACKET one: the first byte of a packet names the stream. */
 export function connect(syscalls: Syscalls, bundle: string, onOutput: AttachIO["onOutput"]): Connection {
   const fd = connectBelow(syscalls, bundle);
-  const packets = createReadStream("", { fd, highWaterMark: packetSize, autoClose: true });
-  const ended = new Promise<void>((resolve, reject) => {
-    packets.on("data", (packet) => {
-      if (typeof packet === "string" || packet.length === 0) return;
-      onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
-    });
-    packets.once("error", (error) => (codeOf(error) === "ECONNRESET" ? resolve() : reject(error)));
-    packets.once("close", () => resolve());
+  const packets = createReadStream("", { fd, highWaterMark: packetSize, autoClose: false });
+  const over = new AbortController();
+  let passed = Promise.resolve();
+  packets.on("data", (packet) => {
+    if (typeof packet === "string" || packet.length === 0) return;
+    onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
   });
+  const ended = once(packets, "end").then(
+    () => undefined,
+    (error: unknown) => {
+      if (codeOf(error) !== "ECONNRESET") throw error;
+    },
+  );
+  const close = async (): Promise<void> => {
+    over.abort();
+    // A write that is under way still has the descriptor.
+    await passed;
+    closeSync(fd);
+  };
+  packets.once("end", close);
+  packets.once("error", close);
   // Closing alone would leave the pool's thread reading, and this process waiting for it, until the container ends.
   const detach = (): void => {
-    if (!packets.closed && !packets.destroyed) syscalls.shutdown(fd);
+    if (!over.signal.aborted) syscalls.shutdown(fd);
   };
   return {
     ended,
     resize: (size) => resize(bundle, size),
-    passInput: (stdin) => passInput({ syscalls, bundle, socket: fd }, stdin, ended),
+    passInput: (stdin) => {
+      passed = passInput({ syscalls, bundle, socket: fd }, stdin, over.signal);
+    },
     [Symbol.dispose]: detach,
   };
 }

@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { BerthError } from "../base/errors.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
 import { ExecError } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import { joinMonitorCgroup } from "./monitor-cgroup.ts";
 
-/** A conmon that was just started. It goes on when this process ends; disposing it closes the pipes to it. */
+/** A conmon that was just started and waits. It goes on when this process ends; disposing closes the pipes to it. */
 export interface Conmon extends Disposable {
   /** Let it go on where it waits for this process. */
   readonly proceed: () => void;
@@ -14,6 +16,10 @@ export interface Conmon extends Disposable {
   readonly report: () => Promise<Report | undefined>;
   /** Resolves when the attach socket of a process that is run in a container is there. */
   readonly attachable: () => Promise<void>;
+  /** Resolves when it is out of the caller's cgroup, whose end would take it along; ask once it has reported. */
+  readonly moved: () => Promise<void>;
+  /** End one that was never let go on. */
+  readonly kill: () => void;
 }
 
 /** `{"data": 123}`: a process, or an exit code; `{"data": -1, "message": "…"}`, what went wrong. */
@@ -25,11 +31,11 @@ export interface Report {
 /** Descriptors of the pipes that conmon finds by its environment. */
 const pipes = { _OCI_SYNCPIPE: 3, _OCI_STARTPIPE: 4, _OCI_ATTACHPIPE: 5 } as const;
 
-/** Start conmon in a cgroup of its own. @throws {ExecError} when there is none */
-export async function startConmon(host: Host, args: readonly string[], cwd: string): Promise<Conmon> {
+/** Start conmon in a directory that is there. @throws {ExecError} when there is no conmon */
+export async function startConmon(host: Host, directory: string, args: readonly string[]): Promise<Conmon> {
   const child = spawn("conmon", args, {
     detached: true,
-    cwd,
+    cwd: directory,
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
     env: {
       PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -38,20 +44,41 @@ export async function startConmon(host: Host, args: readonly string[], cwd: stri
   });
   child.unref();
   await spawned(child);
-  // Out of the caller's cgroup, or the end of a login or of a CI unit would take the monitor with it.
-  joinMonitorCgroup(host.cgroup, child.pid ?? 0);
+  // The kernel lets the first change of a cgroup wait for some 15 ms, and those right after it pass: crun's are next.
+  const joined = joinMonitorCgroup(host.cgroup, child.pid ?? 0);
+  // Looked at in `moved`, which may never be called.
+  joined.catch(() => undefined);
   const [sync, start, attach] = child.stdio.slice(pipes._OCI_SYNCPIPE) as [Readable, Writable, Readable];
   const [reports, attachReports] = [linesOf(sync), linesOf(attach)];
-  const proceed = (): void => void start.write("\0");
-  proceed();
   return {
-    proceed,
+    proceed: () => void start.write("\0"),
     report: async () => parseReport(await reports()),
     attachable: async () => void (await attachReports()),
+    moved: async () => {
+      await joined;
+      const pid = await backgroundPid(directory);
+      if (pid !== undefined) await joinMonitorCgroup(host.cgroup, pid);
+    },
+    kill: () => void child.kill("SIGKILL"),
     [Symbol.dispose]: () => {
       for (const pipe of [sync, start, attach]) pipe.destroy();
     },
   };
+}
+
+/** conmon goes into the background: the process that was started isn't the one that stays. */
+export function conmonPidPath(directory: string): string {
+  return join(directory, "conmon.pid");
+}
+
+/** Undefined when it has ended and its directory is gone. */
+async function backgroundPid(directory: string): Promise<number | undefined> {
+  try {
+    return Number(await readFile(conmonPidPath(directory), "utf8"));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** The flags that tell conmon its runtime. */

@@ -5,7 +5,7 @@ import { BerthError, codeOf } from "../base/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
 import { type AttachIO, type Attachment, type Connection, connect } from "./attach.ts";
-import { type Conmon, runtimeWords, startConmon } from "./conmon.ts";
+import { type Conmon, conmonPidPath, runtimeWords, startConmon } from "./conmon.ts";
 import { consoleSizeOf } from "./console-size.ts";
 import { startError } from "./runtime-error.ts";
 
@@ -51,17 +51,22 @@ export async function execProcess(
     await writeFile(join(directory, "process.json"), JSON.stringify(sized), { mode: 0o600 });
     const args = execArguments(deps.runtime, { ...subject, directory, log }, io);
     using stack = new DisposableStack();
-    const conmon = stack.use(await startConmon(deps.host, args, directory));
+    const conmon = stack.use(await startConmon(deps.host, directory, args));
+    conmon.proceed();
     const connection = io && stack.use(await connected(deps, { conmon, directory }, io));
     const report = await conmon.report();
     if (report === undefined || report.data <= 0) throw await failure(log, process);
     running = true;
-    if (connection === undefined) return undefined;
+    const moved = conmon.moved();
+    if (connection === undefined) {
+      await moved;
+      return undefined;
+    }
     // crun takes the size of the container's own terminal for the process's.
     if (io?.windowSize !== undefined) connection.resize(io.windowSize);
     if (io?.stdin !== undefined) connection.passInput(io.stdin);
     const exitCode = conmon.report().then((last) => last?.data ?? unseen);
-    const ended = Promise.all([connection.ended, exitCode]).then(() => undefined);
+    const ended = Promise.all([connection.ended, exitCode, moved]).then(() => undefined);
     const kept = stack.move();
     return { ended, exitCode, resize: connection.resize, [Symbol.dispose]: () => kept.dispose() };
   } finally {
@@ -101,7 +106,7 @@ function execArguments(
     ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", id, "--exec"],
     ...["--exec-process-spec", join(directory, "process.json"), ...(io === undefined ? [] : ["--exec-attach"])],
     ...["--bundle", directory, "--full-attach", "--persist-dir", directory],
-    ...["--container-pidfile", join(directory, "pid"), "--conmon-pidfile", join(directory, "conmon.pid")],
+    ...["--container-pidfile", join(directory, "pid"), "--conmon-pidfile", conmonPidPath(directory)],
     ...["--log-path", "none", "--no-sync-log", "--log-level", "error"],
     // Whoever leaves a terminal closes it for nobody.
     ...(process.terminal ? ["--terminal", "--leave-stdin-open"] : []),

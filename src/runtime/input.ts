@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 
 /** Where input goes: conmon's socket, and the container that conmon passes it on to. */
@@ -23,34 +24,45 @@ const writeTo = promisify(write);
 /**
  * Pass input on, packet by packet. conmon drops what the container's pipe has no room for, so each packet waits for room.
  * The end of input is an empty packet.
+ *
+ * @param over aborted when nobody takes input any more
+ * @returns resolves when nothing more is written: after the end of input, or once it is over
  */
-export function passInput(target: InputTarget, stdin: Readable, ended: Promise<void>): void {
-  const done = new AbortController();
-  void ended.finally(() => {
-    done.abort();
-    stdin.pause();
-  });
+export async function passInput(target: InputTarget, stdin: Readable, over: AbortSignal): Promise<void> {
+  const { promise: done, resolve } = Promise.withResolvers<void>();
   let last: Promise<void> = Promise.resolve();
+  const stop = (): void => {
+    stdin.pause();
+    resolve(last);
+  };
+  over.addEventListener("abort", stop, { once: true });
   stdin.on("data", (chunk: Buffer) => {
     stdin.pause();
-    last = last.then(() => passChunk(target, chunk, done.signal)).then(() => void stdin.resume());
+    last = last.then(() => passChunk(target, chunk, over)).then(() => void (over.aborted || stdin.resume()));
   });
   stdin.once("end", () => {
-    last = last.then(() => passChunk(target, Buffer.alloc(0), done.signal));
+    last = last.then(() => passChunk(target, Buffer.alloc(0), over));
+    resolve(last);
   });
+  await done;
 }
 
-async function passChunk(target: InputTarget, chunk: Buffer, done: AbortSignal): Promise<void> {
+async function passChunk(target: InputTarget, chunk: Buffer, over: AbortSignal): Promise<void> {
   for (let at = 0; at === 0 || at < chunk.length; at += packetSize) {
-    await room(target, done);
-    if (done.aborted) return;
-    await writeTo(target.socket, chunk.subarray(at, at + packetSize));
+    await room(target, over);
+    if (over.aborted) return;
+    try {
+      await writeTo(target.socket, chunk.subarray(at, at + packetSize));
+    } catch (error) {
+      // The other end has closed just now.
+      if (codeOf(error) !== "EPIPE" && codeOf(error) !== "ECONNRESET") throw error;
+    }
   }
 }
 
 /** Wait until conmon has taken the packets before, and the container has read enough for one more. */
-async function room({ syscalls, bundle, socket }: InputTarget, done: AbortSignal): Promise<void> {
-  for (let pause = 0; !done.aborted; pause = Math.min(pause + 1, longestPause)) {
+async function room({ syscalls, bundle, socket }: InputTarget, over: AbortSignal): Promise<void> {
+  for (let pause = 0; !over.aborted; pause = Math.min(pause + 1, longestPause)) {
     if (syscalls.unsent(socket) === 0 && unreadInput(syscalls, bundle) <= pipeSize - packetSize) return;
     await sleep(pause);
   }

@@ -222,6 +222,18 @@ describe("exec without a terminal", () => {
     });
   });
 
+  test("ends with its process, however much input is left", async () => {
+    const input = new Uint8Array(3_000_000);
+    for (let round = 0; round < 3; round++) {
+      expect(await berth.run(["exec", "-i", "box", "echo", "done"], { input })).toEqual({
+        code: 0,
+        stdout: "done\n",
+        stderr: "",
+      });
+    }
+    expect(await berth.run(["exec", "-i", "box", "wc", "-c"], { input })).toMatchObject({ stdout: "3000000\n" });
+  });
+
   test("hands the process no terminal of the user's", async () => {
     const terminal = onTerminal("exec", "-i", "box", "sh", "-c", "tty; test -t 1 || test -t 2 || echo none");
     terminal.type("\x04");
