@@ -90,7 +90,7 @@ export function openContainers(deps: ContainerDeps): Containers {
     warnings: ({ ulimits }) => ulimitWarnings(ulimits),
     start: async (nameOrID, options) => startContainer(deps, (await get(nameOrID)).id, options),
     attach: async (nameOrID, io) => attachTo(deps, requireRunning(await get(nameOrID)).id, io),
-    resize: async (nameOrID, size) => resize(bundlePath(deps, idOf(nameOrID)), size),
+    resize: (nameOrID, size) => resize(deps.host.syscalls, bundlePath(deps, idOf(nameOrID)), size),
     attend: async (nameOrID) => tryLock(deps.host.syscalls, attendancePath(deps, idOf(nameOrID))),
     wait: (nameOrID, operation) => waitForEnd(deps, idOf(nameOrID), operation),
     settle: (id) => settleEnd(deps, id),

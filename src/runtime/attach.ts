@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { closeSync, constants, createReadStream, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { passInput } from "./input.ts";
@@ -26,7 +27,7 @@ export interface Attachment extends Disposable {
   /** Resolves when the container has ended and all its output has been passed on, or the attachment was disposed. */
   readonly ended: Promise<void>;
   /** Tell the container's terminal its size. A container that has ended is no error. */
-  resize(size: WindowSize): void;
+  resize(size: WindowSize): Promise<void>;
 }
 
 /** An attachment that has no input yet. */
@@ -52,6 +53,7 @@ export function connect(syscalls: Syscalls, bundle: string, onOutput: AttachIO["
   const packets = createReadStream("", { fd, highWaterMark: packetSize, autoClose: false });
   const over = new AbortController();
   let passed = Promise.resolve();
+  let resized = Promise.resolve();
   packets.on("data", (packet) => {
     if (typeof packet === "string" || packet.length === 0) return;
     onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
@@ -76,7 +78,10 @@ export function connect(syscalls: Syscalls, bundle: string, onOutput: AttachIO["
   };
   return {
     ended,
-    resize: (size) => resize(bundle, size),
+    resize: (size) => {
+      resized = resized.then(() => resize(syscalls, bundle, size));
+      return resized;
+    },
     passInput: (stdin) => {
       passed = passInput({ syscalls, bundle, socket: fd }, stdin, over.signal);
     },
@@ -94,15 +99,28 @@ function connectBelow(syscalls: Syscalls, bundle: string): number {
   }
 }
 
-/** Tell the container's terminal its size, through conmon's control pipe. A container that has ended is no error. */
-export function resize(bundle: string, size: WindowSize): void {
+/**
+ * Tell the container's terminal its size, through conmon's control pipe. A container that has ended is no error.
+ * Where two messages lie in the pipe, conmon takes the first one twice: each waits for the one before to be read.
+ */
+export async function resize(syscalls: Syscalls, bundle: string, size: WindowSize): Promise<void> {
+  while (!tryResize(syscalls, bundle, size)) await sleep(resizePause);
+}
+
+/** Milliseconds. */
+const resizePause = 2;
+
+/** False while an earlier message is unread. */
+function tryResize(syscalls: Syscalls, bundle: string, size: WindowSize): boolean {
   let fd: number | undefined;
   try {
     fd = openSync(join(bundle, "ctl"), constants.O_WRONLY | constants.O_NONBLOCK);
+    if (syscalls.unread(fd) > 0) return false;
     writeSync(fd, `1 ${size.rows} ${size.columns}\n`);
   } catch (error) {
     if (!["ENOENT", "ENXIO", "EPIPE"].includes(codeOf(error) ?? "")) throw error;
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+  return true;
 }

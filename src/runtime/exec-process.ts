@@ -63,7 +63,7 @@ export async function execProcess(
       return undefined;
     }
     // crun takes the size of the container's own terminal for the process's.
-    if (io?.windowSize !== undefined) connection.resize(io.windowSize);
+    if (io?.windowSize !== undefined) void connection.resize(io.windowSize);
     if (io?.stdin !== undefined) connection.passInput(io.stdin);
     const exitCode = conmon.report().then((last) => last?.data ?? unseen);
     const ended = Promise.all([connection.ended, exitCode, moved]).then(() => undefined);

@@ -149,7 +149,7 @@ test("a megabyte of input arrives whole", async () => {
 test("a terminal has the size that it is told", async () => {
   const stdin = new PassThrough();
   await using container = await start(["sh", "-c", "read x; stty size"], { terminal: true, stdin });
-  resize(container.bundle.path, { rows: 33, columns: 101 });
+  await resize(host.syscalls, container.bundle.path, { rows: 33, columns: 101 });
   stdin.write("\n");
   expect(await container.output).toContain("33 101");
 });

@@ -19,7 +19,7 @@ const onTerminal = (...args: readonly string[]): PseudoTerminal =>
 const runOn = (...args: readonly string[]): PseudoTerminal => onTerminal("run", "--network", "none", ...args);
 const isRunning = (name: string): Promise<string> => berth.out(["inspect", "--format", "{{.State.Running}}", name]);
 
-// crun gives exec's terminal no size, so that it has its own a moment later.
+// crun gives exec's terminal no size, and attach another one first: it has its own a moment later.
 const sized = "until stty size 2>&1 | grep -q 30; do sleep 0.01; done";
 
 /** A command in a container of its own, or in `box`. */
@@ -121,7 +121,7 @@ test("run is left by the detach keys with 0, and attach draws the prompt, takes 
 
   const second = onTerminal("attach", "--detach-keys", "ctrl-x,a", "left");
   await second.shows(prompt);
-  second.type("stty size; echo a$((1+1))b\r");
+  second.type(`${sized}; stty size; echo a$((1+1))b\r`);
   await second.shows(/30 90\r\na2b\r\n.*# /s);
   second.type("\x18a");
   const { code, screen, modes } = await second.ended();

@@ -52,7 +52,7 @@ export async function session(io: Terminal, options: SessionOptions): Promise<"e
   stack.use(attachment);
   if (windowSize !== undefined) {
     // Only another size makes a program draw.
-    if (options.redraw === true) attachment.resize({ rows: windowSize.rows + 1, columns: windowSize.columns + 1 });
+    if (options.redraw === true) void attachment.resize({ rows: windowSize.rows + 1, columns: windowSize.columns + 1 });
     stack.use(followSize(io, attachment));
   }
   const detached = input === undefined ? [] : [whenAborted(input.detached)];
@@ -102,7 +102,7 @@ function windowSizeOf({ stdout }: Terminal): WindowSize | undefined {
 function followSize(io: Terminal, attachment: Attachment): Disposable {
   const tell = (): void => {
     const size = windowSizeOf(io);
-    if (size !== undefined) attachment.resize(size);
+    if (size !== undefined) void attachment.resize(size);
   };
   tell();
   return io.onSignals(["SIGWINCH"], tell);
