@@ -246,18 +246,21 @@ describe("exec without a terminal", () => {
     ["/etc", 126, 'exec: "/etc": is a directory: unknown: permission denied'],
     ["/etc/passwd", 126, 'exec: "/etc/passwd": permission denied: unknown'],
   ])("says in Docker's words and no others that %s can't be started", async (command, code, reason) => {
-    const stderr = `OCI runtime exec failed: exec failed: unable to start container process: ${reason}\n`;
-    for (const flags of [[], ["-d"], ["-t"]]) {
-      expect(await berth.run(["exec", ...flags, "box", command])).toEqual({ code, stdout: "", stderr });
+    const message = `OCI runtime exec failed: exec failed: unable to start container process: ${reason}`;
+    for (const flags of [[], ["-t"]]) {
+      const outcome = await berth.run(["exec", ...flags, "box", command]);
+      expect(outcome).toEqual({ code, stdout: `${message}\r\n`, stderr: "" });
     }
+    const detached = await berth.run(["exec", "-d", "box", command]);
+    expect(detached).toEqual({ code: 1, stdout: "", stderr: `Error response from daemon: ${message}\n` });
   });
 
   test("says in Docker's words that its directory isn't there", async () => {
     expect(await berth.run(["exec", "-w", "/nosuch", "box", "ls"])).toEqual({
       code: 127,
-      stdout: "",
-      stderr:
-        'OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd ("/nosuch") set in config.json failed: no such file or directory: unknown\n',
+      stderr: "",
+      stdout:
+        'OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd ("/nosuch") set in config.json failed: no such file or directory: unknown\r\n',
     });
   });
 });
