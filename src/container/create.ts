@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
@@ -28,7 +28,8 @@ export async function createContainer(deps: ContainerDeps, request: ContainerReq
   const chainID = chainIDs(image.config.rootfs.diff_ids).at(-1);
   const run = image.config.config ?? {};
   // What can be refused is refused before anything is made.
-  settleConfig({ id, request, image: run, mounts: [], hostHostname: hostname() });
+  const machine = { hostname: hostname(), cpus: availableParallelism() };
+  const settled = settleConfig({ id, request, image: run, machine });
   const directory = deps.directoryOf(id);
   await using stack = new AsyncDisposableStack();
   const tree = deps.snapshotter.view(chainID);
@@ -40,7 +41,7 @@ export async function createContainer(deps: ContainerDeps, request: ContainerReq
   mkdirSync(directory, { recursive: true, mode: 0o710 });
   mkdirSync(dirname(attendancePath(deps, id)), { recursive: true, mode: 0o700 });
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const config = settleConfig({ id, request, image: run, mounts, hostHostname: hostname() });
+  const config = { ...settled, mounts };
   const record = { id, imageID: image.id, chainID, created: new Date().toISOString(), request, config };
   await insertNamed(deps, record, name);
   snapshot.keep();

@@ -8,8 +8,7 @@ const settle = (request: Partial<ContainerRequest>, image: RunConfig) =>
     id: "ab".repeat(32),
     request: { ...defaultRequest("x"), ...request },
     image,
-    mounts: [],
-    hostHostname: "host",
+    machine: { hostname: "host", cpus: 2 },
   });
 
 test.each([

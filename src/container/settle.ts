@@ -1,7 +1,8 @@
 import { BerthError } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
 import type { RunConfig } from "../oci/image-config.ts";
-import type { ContainerConfig, ContainerMount } from "./container.ts";
+import { checkRequest, type Machine } from "./check-request.ts";
+import type { ContainerConfig } from "./container.ts";
 import type { ContainerRequest } from "./request.ts";
 
 /** Docker's PATH where neither image nor user sets one. */
@@ -12,9 +13,7 @@ export interface SettleInput {
   readonly id: string;
   readonly request: ContainerRequest;
   readonly image: RunConfig;
-  readonly mounts: readonly ContainerMount[];
-  /** Name of this machine, for `--network host`. */
-  readonly hostHostname: string;
+  readonly machine: Machine;
 }
 
 /**
@@ -22,16 +21,16 @@ export interface SettleInput {
  *
  * @throws {BerthError} invalid-argument, when neither gives anything to run, or for what Docker refuses
  */
-export function settleConfig(input: SettleInput): ContainerConfig {
-  const { id, request, image, mounts } = input;
+export function settleConfig(input: SettleInput): Omit<ContainerConfig, "mounts"> {
+  const { id, request, image, machine } = input;
   const { entrypoint, command } = commandOf(request, image);
   const args = [...entrypoint, ...command];
   if (args.length === 0) throw new BerthError("invalid-argument", "no command specified");
-  const hostname = request.hostname ?? (request.network === "host" ? input.hostHostname : shortID(id));
+  const hostname = request.hostname ?? (request.network === "host" ? machine.hostname : shortID(id));
   const workingDir = request.workingDir ?? image.WorkingDir ?? "";
-  checkRequest(request, workingDir);
-  const user = request.user ?? image.User ?? "";
   const stopSignal = request.stopSignal ?? image.StopSignal;
+  checkRequest({ ...request, ...(stopSignal === undefined ? {} : { stopSignal }) }, workingDir, machine);
+  const user = request.user ?? image.User ?? "";
   return {
     ...image,
     User: user,
@@ -43,21 +42,7 @@ export function settleConfig(input: SettleInput): ContainerConfig {
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
     args,
     hostname,
-    mounts,
   };
-}
-
-/** The kernel needs as much to start a process at all. */
-const leastMemory = 6 * 1024 * 1024;
-
-function checkRequest({ resources: { memory = 0 } }: ContainerRequest, workingDir: string): void {
-  if (workingDir !== "" && !workingDir.startsWith("/")) {
-    const message = `the working directory '${workingDir}' is invalid, it needs to be an absolute path`;
-    throw new BerthError("invalid-argument", message);
-  }
-  if (memory > 0 && memory < leastMemory) {
-    throw new BerthError("invalid-argument", "Minimum memory limit allowed is 6MB");
-  }
 }
 
 /** An entrypoint of the request drops the image's CMD; a command replaces it. @see Dockerfile reference, "Understand how CMD and ENTRYPOINT interact" */

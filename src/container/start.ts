@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../base/errors.ts";
+import { machineDevices } from "../host/devices.ts";
 import { networkFiles, readHostFiles } from "../network/network-files.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime-spec.ts";
 import { type AttachIO, type Attachment, attach, type WindowSize } from "../runtime/attach.ts";
@@ -117,7 +118,7 @@ function specOf(
     resources: request.resources,
     capAdd: request.capAdd,
     capDrop: request.capDrop,
-    privileged: request.privileged,
+    ...(request.privileged ? { privileged: { devices: machineDevices() } } : {}),
     noNewPrivileges: request.securityOpt.some((option) => /^no-new-privileges(:true)?$/.test(option)),
     seccomp: request.securityOpt.includes("seccomp=unconfined") ? "unconfined" : "default",
     ulimits: request.ulimits,

@@ -37,7 +37,8 @@ test("A plain container has Docker's isolation", () => {
 });
 
 test("A privileged container has every capability and device, and nothing in its way", () => {
-  const { process, linux, mounts } = specWith({ privileged: true, capDrop: ["ALL"] });
+  const kmsg = { path: "/dev/kmsg", type: "c", major: 1, minor: 11, mode: 0o600, uid: 0, gid: 0 } as const;
+  const { process, linux, mounts } = specWith({ privileged: { devices: [kmsg] }, capDrop: ["ALL"] });
   expect(process.capabilities.effective).toEqual(
     dockerCapabilities({ add: ["ALL"], drop: [], privileged: false, uid: 0 }).effective,
   );

@@ -1,4 +1,5 @@
 import type { CgroupLayout } from "../host/cgroup.ts";
+import type { Device } from "../host/devices.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import type { Capabilities, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
 import type { WindowSize } from "./attach.ts";
@@ -42,8 +43,8 @@ export interface SpecInput {
   readonly resources: Resources;
   readonly capAdd?: readonly string[];
   readonly capDrop?: readonly string[];
-  /** Every capability and device, nothing masked, no seccomp filter. */
-  readonly privileged?: boolean;
+  /** Every capability, nothing masked, no seccomp filter, and what devices the machine has; unprivileged when absent. */
+  readonly privileged?: { readonly devices: readonly Device[] };
   readonly noNewPrivileges?: boolean;
   readonly seccomp?: "default" | "unconfined";
   readonly ulimits?: readonly Ulimit[];
@@ -60,7 +61,8 @@ export interface SpecInput {
  * @see runtime-spec v1.1
  */
 export function runtimeSpec(input: SpecInput): RuntimeSpec {
-  const { user, privileged = false, readonlyRootfs = false, capAdd = [], capDrop = [], seccomp = "default" } = input;
+  const { user, readonlyRootfs = false, capAdd = [], capDrop = [], seccomp = "default" } = input;
+  const privileged = input.privileged !== undefined;
   const capabilities = dockerCapabilities({ add: capAdd, drop: capDrop, privileged, uid: user.uid });
   const confined = !privileged && seccomp === "default";
   return {
@@ -75,7 +77,9 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
       resources: { devices: privileged ? everyDevice : defaultDevices, ...limitsOf(input.resources) },
       sysctl: { ...(input.network === "new" ? networkSysctls : {}), ...input.sysctls },
       ...(confined ? { seccomp: defaultSeccomp(capabilities.bounding, hostPlatform.architecture) } : {}),
-      ...(privileged ? {} : { maskedPaths, readonlyPaths }),
+      ...(input.privileged === undefined
+        ? { maskedPaths, readonlyPaths }
+        : { devices: input.privileged.devices.map(deviceNode) }),
       ...propagationOf(input.mounts),
     },
   };
@@ -107,8 +111,8 @@ function namespacesOf({ network, cgroup }: SpecInput): RuntimeSpec["linux"]["nam
 
 const defaultShmSize = 64 << 20;
 
-function mountsOf({ mounts, privileged = false, shmSize = defaultShmSize }: SpecInput): readonly SpecMount[] {
-  const access = privileged ? [] : ["ro"];
+function mountsOf({ mounts, privileged, shmSize = defaultShmSize }: SpecInput): readonly SpecMount[] {
+  const access = privileged === undefined ? ["ro"] : [];
   const safe = ["nosuid", "noexec", "nodev"];
   const devpts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
   const own: readonly SpecMount[] = [
@@ -182,6 +186,11 @@ const defaultDevices: readonly object[] = [
   // /dev/fuse
   characterDevice(false, 10, 229),
 ];
+
+/** @see runtime-spec v1.1 config-linux.md#devices */
+function deviceNode({ mode, ...device }: Device): object {
+  return { ...device, fileMode: mode };
+}
 
 const everyDevice: readonly object[] = [{ allow: true, access: "rwm" }];
 
