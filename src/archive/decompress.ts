@@ -20,7 +20,7 @@ const longestMagic = 6;
 const chunkSize = 1 << 18;
 
 /** What `head`, the first bytes of a stream, says of its compression. */
-function compressionOf(head: Uint8Array): Compression {
+export function compressionOf(head: Uint8Array): Compression {
   const found = magics.find(([, magic]) => magic.every((byte, i) => head[i] === byte));
   return found?.[0] ?? "none";
 }

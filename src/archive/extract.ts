@@ -38,6 +38,13 @@ export interface ApplyOptions extends Operation {
   readonly whiteouts: "overlay" | "plain" | "literal";
   /** Owner of everything, whatever the archive says. */
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /**
+   * Asked for the target of a hard link that the archive doesn't have, by its path inside the root: makes it below the
+   * root, out of a lower layer. False when there is none.
+   */
+  readonly bringUp?: (path: ByteString) => boolean;
+  /** Told what went into which file, relative to the root, and where. */
+  readonly onContent?: (path: ByteString, chunk: Buffer, offset: number) => void;
 }
 
 /** What {@link applyLayer} did. */
@@ -49,6 +56,8 @@ export interface AppliedLayer {
    * first such entry. Absolute inside the root. Where a lower layer has them, their attributes are that layer's to say.
    */
   readonly implied: readonly string[];
+  /** True when every file that was made is still where it was made: no later entry took its place or deleted it. */
+  readonly intact: boolean;
 }
 
 /**
@@ -90,6 +99,7 @@ class Extractor implements TarVisitor, Disposable {
   /** How far the current file is written. */
   #written = 0;
   #size = 0;
+  #intact = true;
 
   constructor(root: ByteString, options: ApplyOptions) {
     this.#root = root;
@@ -118,6 +128,7 @@ class Extractor implements TarVisitor, Disposable {
     for (let done = 0; done < chunk.length; ) {
       done += writeSync(this.#file.fd, chunk, done, chunk.length - done, offset + done);
     }
+    this.#options.onContent?.(this.#file.path.slice(this.#root.length + 1), chunk, offset);
     this.#written = offset + chunk.length;
   }
 
@@ -149,7 +160,11 @@ class Extractor implements TarVisitor, Disposable {
       if (isThere(path)) this.#options.syscalls.lutimes(pathOf(path), mtime, mtime);
     }
     const implied = [...this.#implied].filter(isThere);
-    return { size: this.#size, implied: implied.map((path) => textOf(path.slice(this.#root.length))) };
+    return {
+      size: this.#size,
+      implied: implied.map((path) => textOf(path.slice(this.#root.length))),
+      intact: this.#intact,
+    };
   }
 
   [Symbol.dispose](): void {
@@ -218,13 +233,31 @@ class Extractor implements TarVisitor, Disposable {
   }
 
   #link(path: ByteString, header: TarHeader): void {
-    const [parent, last] = splitName(cleanName(header.linkname));
-    const directory = this.#directories.find(parent);
-    if (directory === undefined || last === "") throw missingTarget(header);
-    const target = `${directory}/${last}`;
+    const target = this.#linkTarget(header);
     if (target === path) return;
-    if (lstatSync(pathOf(target), { throwIfNoEntry: false }) === undefined) throw missingTarget(header);
     this.#replacing(path, () => linkSync(pathOf(target), pathOf(path)));
+  }
+
+  #linkTarget(header: TarHeader): ByteString {
+    const name = cleanName(header.linkname);
+    const [parent, last] = splitName(name);
+    if (last === "") throw missingTarget(header);
+    const found = this.#findTarget(parent, last);
+    if (found !== undefined) return found;
+    if (this.#options.bringUp === undefined) throw missingTarget(header);
+    const directory = this.#directories.make(parent);
+    const target = `${directory}/${last}`;
+    if (!this.#options.bringUp(target.slice(this.#root.length + 1))) throw missingTarget(header);
+    return target;
+  }
+
+  /** What a hard link may lead to; a whiteout is no such thing. */
+  #findTarget(parent: ByteString, last: ByteString): ByteString | undefined {
+    const directory = this.#directories.find(parent);
+    if (directory === undefined) return undefined;
+    const target = `${directory}/${last}`;
+    const stats = lstatSync(pathOf(target), { throwIfNoEntry: false });
+    return stats === undefined || (this.#overlay && isWhiteout(stats)) ? undefined : target;
   }
 
   #node(path: ByteString, header: TarHeader): void {
@@ -296,7 +329,9 @@ class Extractor implements TarVisitor, Disposable {
 
   #remove(path: ByteString): void {
     this.#directories.forget();
-    if (lstatSync(pathOf(path)).isDirectory()) rmSync(pathOf(path), { recursive: true });
+    const stats = lstatSync(pathOf(path));
+    if (stats.isDirectory() || stats.isFile()) this.#intact = false;
+    if (stats.isDirectory()) rmSync(pathOf(path), { recursive: true });
     else unlinkSync(pathOf(path));
   }
 }

@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, openSync, readlinkSync, readSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type DiffID, parseDigest } from "../oci/digest.ts";
-import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
+import { type ByteString, bytesOf, pathOf } from "./byte-string.ts";
 import { majorOf, minorOf } from "./device.ts";
 import { kindOf } from "./file-kind.ts";
 import { noXattrs, type TarHeader } from "./tar-header.ts";
+import { Batcher, batchSize, contentPart, type Part, partOf } from "./tar-parts.ts";
 import { encodeHeader, endOfArchive, paddingOf } from "./tar-writer.ts";
-import { childOf, type WalkedFile, walk } from "./walk.ts";
+import { childOf, isGone, type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, isWhiteout, opaqueName, whiteoutPrefix } from "./whiteout.ts";
 import { readCapabilities, readXattrs } from "./xattrs.ts";
 
@@ -30,9 +30,6 @@ export const layerWriters = {
 
 /** A number of {@link layerWriters}. */
 export type LayerWriter = (typeof layerWriters)[keyof typeof layerWriters];
-
-/** Bytes read, hashed and yielded at once. */
-const batchSize = 1 << 20;
 
 /** Batches between two turns of the event loop. */
 const batchesPerTurn = 16;
@@ -66,8 +63,21 @@ export interface HashedLayer {
  * @see image-spec v1.1 layer.md
  */
 export async function* layerTar(directory: string, options: LayerTarOptions): AsyncGenerator<Buffer> {
-  const writer = new DirectoryWriter(options, () => Buffer.allocUnsafe(batchSize));
-  for (const batch of writer.batches(bytesOf(directory))) {
+  const writer = new DirectoryWriter(options, { allocate: () => Buffer.allocUnsafe(batchSize) });
+  for (const batch of writer.batches(walk(bytesOf(directory)))) {
+    options.signal?.throwIfAborted();
+    yield batch;
+  }
+}
+
+/**
+ * The archive of a file system: files that may lie in several places and may be in use. As {@link layerTar} but for the root,
+ * which has no entry. What goes away meanwhile is left out, what becomes shorter is filled up with zeros.
+ */
+export async function* treeTar(files: Iterable<WalkedFile>, options: LayerTarOptions): AsyncGenerator<Buffer> {
+  const allocate = (): Buffer => Buffer.allocUnsafe(batchSize);
+  const writer = new DirectoryWriter(options, { allocate, plain: true });
+  for (const batch of writer.batches(files)) {
     options.signal?.throwIfAborted();
     yield batch;
   }
@@ -77,23 +87,16 @@ export async function* layerTar(directory: string, options: LayerTarOptions): As
 export async function hashLayer(directory: string, options: LayerTarOptions): Promise<HashedLayer> {
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(batchSize);
-  const writer = new DirectoryWriter(options, () => buffer);
+  const writer = new DirectoryWriter(options, { allocate: () => buffer });
   let bytes = 0;
   let batches = 0;
-  for (const batch of writer.batches(bytesOf(directory))) {
+  for (const batch of writer.batches(walk(bytesOf(directory)))) {
     hash.update(batch);
     bytes += batch.length;
     if (++batches % batchesPerTurn === 0) await turn();
     options.signal?.throwIfAborted();
   }
   return { diffID: parseDigest(`sha256:${hash.digest("hex")}`), size: writer.size, bytes };
-}
-
-/** A run of the archive's bytes. */
-interface Part {
-  readonly length: number;
-  /** Put the `count` bytes that begin at `from` into `target` at `at`. */
-  copy(target: Buffer, at: number, from: number, count: number): void;
 }
 
 /** Writes one directory's archive into buffers that it is given. */
@@ -103,51 +106,54 @@ class DirectoryWriter {
   readonly #syscalls: Syscalls;
   readonly #readXattrs: typeof readXattrs;
   readonly #allocate: () => Buffer;
+  /** A file system as it is seen: no whiteouts, and files that may be in use. */
+  readonly #plain: boolean;
   /** First name of each file that has several. */
   readonly #names: Map<bigint, ByteString> = new Map();
 
-  constructor({ syscalls, writer }: LayerTarOptions, allocate: () => Buffer) {
+  constructor(
+    { syscalls, writer }: LayerTarOptions,
+    { allocate, plain = false }: { readonly allocate: () => Buffer; readonly plain?: boolean },
+  ) {
     this.#syscalls = syscalls;
+    this.#plain = plain;
     this.#readXattrs = writer === layerWriters.taken ? readXattrs : readCapabilities;
     this.#allocate = allocate;
   }
 
   /** Each batch is full but the last, and its user is done with it when asking for the next. */
-  *batches(directory: ByteString): Generator<Buffer> {
-    let batch = this.#allocate();
-    let used = 0;
-    for (const part of this.#parts(directory)) {
-      for (let done = 0; done < part.length; ) {
-        const count = Math.min(batch.length - used, part.length - done);
-        part.copy(batch, used, done, count);
-        done += count;
-        used += count;
-        if (used < batch.length) continue;
-        yield batch;
-        batch = this.#allocate();
-        used = 0;
-      }
-    }
-    if (used > 0) yield batch.subarray(0, used);
+  *batches(files: Iterable<WalkedFile>): Generator<Buffer> {
+    const batcher = new Batcher(this.#allocate);
+    for (const part of this.#parts(files)) yield* batcher.add(part);
+    yield* batcher.end();
   }
 
-  *#parts(directory: ByteString): Generator<Part> {
-    for (const entry of walk(directory)) {
-      if (isWhiteout(entry.stats)) {
+  *#parts(files: Iterable<WalkedFile>): Generator<Part> {
+    for (const entry of files) {
+      if (!this.#plain && isWhiteout(entry.stats)) {
         yield partOf(encodeHeader(whiteout(entry.name)));
         continue;
       }
-      const header = this.#header(entry);
-      if (header === undefined) continue;
-      if (entry.name !== "" || isSpecialRoot(header)) yield partOf(encodeHeader(header));
-      if (header.type === "dir" && isOpaque(this.#syscalls, entry.path)) {
-        yield partOf(encodeHeader(whiteout(childOf(entry.name, opaqueName), "")));
+      try {
+        yield* this.#entry(entry);
+      } catch (error) {
+        if (!this.#plain || !isGone(entry, error)) throw error;
       }
-      if (header.size === 0) continue;
-      using content = openContent(entry.path, header.size);
-      yield content;
     }
     yield partOf(endOfArchive);
+  }
+
+  *#entry(entry: WalkedFile): Generator<Part> {
+    const header = this.#header(entry);
+    if (header === undefined) return;
+    // Opened before the header goes out: a file in use may be gone.
+    using content = header.size === 0 ? undefined : openContent(entry.path, { size: header.size, padded: this.#plain });
+    this.size += header.size;
+    if (entry.name !== "" || (!this.#plain && isSpecialRoot(header))) yield partOf(encodeHeader(header));
+    if (!this.#plain && header.type === "dir" && isOpaque(this.#syscalls, entry.path)) {
+      yield partOf(encodeHeader(whiteout(childOf(entry.name, opaqueName), "")));
+    }
+    if (content !== undefined) yield content;
   }
 
   #header(entry: WalkedFile): TarHeader | undefined {
@@ -156,7 +162,6 @@ class DirectoryWriter {
     if (type === "socket") return undefined;
     const first = stats.nlink > 1n && type !== "dir" ? this.#firstName(entry) : undefined;
     const size = type === "file" && first === undefined ? Number(stats.size) : 0;
-    this.size += size;
     const device = type === "char" || type === "block";
     return {
       name: entry.name === "" ? "." : entry.name,
@@ -180,28 +185,17 @@ class DirectoryWriter {
   }
 }
 
-function partOf(bytes: Buffer): Part {
-  return {
-    length: bytes.length,
-    copy: (target, at, from, count) => void bytes.copy(target, at, from, from + count),
-  };
-}
-
-/** A file's bytes and their padding. */
-function openContent(path: ByteString, size: number): Part & Disposable {
-  const fd = openSync(pathOf(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+/** A file's bytes and their padding. @param padded zeros for what a file in use has lost meanwhile */
+function openContent(path: ByteString, { size, padded }: { size: number; padded: boolean }): Part & Disposable {
+  const content = contentPart(path, { from: 0, length: size }, padded);
   return {
     length: size + paddingOf(size),
     copy: (target, at, from, count) => {
-      const content = Math.max(0, Math.min(count, size - from));
-      for (let done = 0; done < content; ) {
-        const read = readSync(fd, target, at + done, content - done, from + done);
-        if (read === 0) throw new BerthError("data-loss", `${textOf(path)} became shorter while it was read`);
-        done += read;
-      }
-      target.fill(0, at + content, at + count);
+      const own = Math.max(0, Math.min(count, size - from));
+      if (own > 0) content.copy(target, at, from, own);
+      target.fill(0, at + own, at + count);
     },
-    [Symbol.dispose]: () => closeSync(fd),
+    [Symbol.dispose]: () => content[Symbol.dispose](),
   };
 }
 

@@ -104,6 +104,21 @@ export class TarParser {
     }
   }
 
+  /** Bytes of the current entry's content that are still to come; 0 between entries and in their headers. */
+  get contentLeft(): number {
+    return this.#state === "data" && !this.#inHeader ? this.#remaining : 0;
+  }
+
+  /** Say that the rest of the current content and its padding do not come. @returns how many bytes that is */
+  skipContent(): number {
+    if (this.contentLeft === 0) return 0;
+    const skipped = this.#remaining + this.#padding;
+    this.#remaining = 0;
+    this.#padding = 0;
+    this.#finish();
+    return skipped;
+  }
+
   /** Say that nothing more comes. @throws {BerthError} invalid-argument, when something is missing */
   end(): void {
     const between = this.#state === "block" && this.#filled === 0 && !this.#inHeader;

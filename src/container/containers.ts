@@ -57,6 +57,8 @@ export interface Containers {
   logs(nameOrID: string, options?: Operation & { readonly follow?: boolean }): AsyncIterable<LogLine>;
   /** What its file system has changed since it was created. */
   diff(nameOrID: string): Promise<readonly Change[]>;
+  /** Its file system as a tar archive. */
+  export(nameOrID: string, operation?: Operation): AsyncIterable<Uint8Array>;
   /** Make an image of it. */
   commit(nameOrID: string, options: CommitOptions): Promise<Image>;
 }
@@ -124,6 +126,10 @@ export function openContainers(deps: ContainerDeps): Containers {
       return readLogs(join(directory, "container.log"), options);
     },
     diff: async (nameOrID) => (await deps.snapshotter.open(idOf(nameOrID))).changes(),
+    export: async function* (nameOrID, operation) {
+      const { exportContainer } = await import("./export.ts");
+      yield* exportContainer(deps, idOf(nameOrID), operation);
+    },
     commit: async (nameOrID, options) => commitContainer(deps, (await get(nameOrID)).id, options),
   };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { BerthError } from "../base/errors.ts";
@@ -72,6 +72,7 @@ function makeMountPoints(init: string, mounts: readonly ContainerMount[]): void 
   for (const path of [".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf"]) {
     writeFileSync(join(init, path), "", { mode: 0o755 });
   }
+  symlinkSync("/proc/mounts", join(init, "etc/mtab"));
   for (const { kind, source, target } of mounts)
     if (kind === "volume" && source !== "") mkdirSync(join(init, dirname(target)), { recursive: true });
 }

@@ -1,9 +1,12 @@
 import type { Operation } from "../base/operation.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { runOf } from "../container/records.ts";
+import type { ArchiveSource } from "../image/archive-files.ts";
 import { type HistoryLine, imageHistory } from "../image/history.ts";
 import { getImage, type Image, listImages, parseTag, tagImage } from "../image/images.ts";
+import type { LoadedImage, LoadOptions } from "../image/load.ts";
 import { type Removed, removeImage } from "../image/remove.ts";
+import type { SaveOptions } from "../image/save.ts";
 
 /** What {@link Images.import} takes beside the archive. */
 export interface ImportOptions extends Operation {
@@ -29,10 +32,13 @@ export interface Images {
   history(nameOrID: string): readonly HistoryLine[];
   /** Make an image from the archive of a root file system. */
   import(archive: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<Image>;
-  /** Write images as a Docker archive. */
-  save(names: readonly string[], operation?: Operation): AsyncIterable<Uint8Array>;
-  /** Read a Docker archive, compressed or not. @returns the names, or IDs, of what came in */
-  load(archive: AsyncIterable<Uint8Array>, operation?: Operation): Promise<readonly string[]>;
+  /** Write images as one archive, Docker's or an OCI layout. */
+  save(names: readonly string[], options?: SaveOptions): AsyncIterable<Uint8Array>;
+  /**
+   * Read the images of an archive, Docker's or an OCI layout, compressed or not: from a stream, or from the path of a file or
+   * of a layout's directory. Tells of each image when it is in the store.
+   */
+  load(archive: ArchiveSource, options?: LoadOptions): AsyncIterable<LoadedImage>;
 }
 
 /** Open the images of an engine. */
@@ -55,13 +61,13 @@ export function openImages(deps: ContainerDeps): Images {
         ...(name === undefined ? {} : { reference: parseTag(name) }),
       });
     },
-    save: async function* (names, operation) {
+    save: async function* (names, options) {
       const { saveImages } = await import("../image/save.ts");
-      yield* saveImages(deps, names, operation);
+      yield* saveImages(deps, names, options);
     },
-    load: async (archive, operation) => {
+    load: async function* (archive, options) {
       const { loadImages } = await import("../image/load.ts");
-      return await loadImages(deps, archive, operation);
+      yield* loadImages(deps, archive, options);
     },
   };
 }

@@ -1,129 +1,177 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { textOf } from "../archive/byte-string.ts";
 import { decompress } from "../archive/decompress.ts";
-import { applyLayer } from "../archive/extract.ts";
-import { layerWriters } from "../archive/layer-tar.ts";
-import { readTar } from "../archive/tar-entries.ts";
-import { tempDir } from "../base/disposal.ts";
-import { BerthError } from "../base/errors.ts";
-import { randomID } from "../base/ids.ts";
+import { BerthError, messageOf } from "../base/errors.ts";
+import { shortID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
-import { type ChainID, childChain, type DiffID } from "../oci/digest.ts";
-import { parseImageConfig } from "../oci/image-config.ts";
-import { parseReference, withDefaultTag } from "../oci/reference.ts";
+import { type ChainID, childChain, type DiffID, type Digest } from "../oci/digest.ts";
+import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
+import { hostPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
+import { familiar, parseReference, type Reference } from "../oci/reference.ts";
+import { type ArchiveFiles, type ArchiveSource, openArchiveFiles } from "./archive-files.ts";
+import { readBlob, sizeOf, wrongDigest } from "./archive-json.ts";
+import { type ArchivedImage, type Blob, dockerImages, manifestName } from "./archived-image.ts";
 import { type ImageDeps, storeConfig } from "./images.ts";
-import type { ArchivedImage } from "./save.ts";
+import { indexName, layoutImages } from "./layout-images.ts";
 
-/** Most files of an archive, and most bytes of a JSON file in it. */
-const fileLimit = 10_000;
-const jsonLimit = 8 << 20;
+/** What {@link loadImages} takes beside the archive. */
+export interface LoadOptions extends Operation {
+  /** Only images for one of these; for any platform when empty or absent. */
+  readonly platforms?: readonly Platform[];
+}
+
+/** An image that came in. */
+export interface LoadedImage {
+  readonly id: Digest;
+  /** Its names in the archive, as Docker shows them. */
+  readonly references: readonly string[];
+  /** Which of them pointed to another image before, and to which. */
+  readonly moved: readonly { readonly reference: string; readonly from: Digest }[];
+}
 
 /**
- * Read a Docker archive, compressed or not: every image that its `manifest.json` names.
+ * Read the images of an archive, compressed or not: Docker's (of any age that has a `manifest.json`), or an OCI layout, which
+ * may be a directory too. Every digest and size that it tells is checked. Layers keep the bytes that they came with.
  *
- * @returns the names of the images, or the ID of one that has none
- * @throws {BerthError} invalid-argument, for what is no such archive; unimplemented, for layers that berth can't write again byte by byte
+ * @returns each image when it is in the store
+ * @throws {BerthError} invalid-argument, for what is no such archive
  */
-export async function loadImages(
+export async function* loadImages(
   deps: ImageDeps,
-  archive: AsyncIterable<Uint8Array>,
-  operation: Operation = {},
-): Promise<readonly string[]> {
+  source: ArchiveSource,
+  options: LoadOptions = {},
+): AsyncGenerator<LoadedImage> {
   const staging = join(deps.host.root, "tmp");
   await mkdir(staging, { recursive: true, mode: 0o700 });
-  await using directory = await tempDir(staging, "load-");
-  const files = await unpack(decompress(archive), directory.path);
-  const open = (name: string): string => {
-    const path = files.get(name);
-    if (path === undefined) throw new BerthError("invalid-argument", `the archive has no ${name}`);
-    return path;
-  };
-  const manifest = parseManifest(await readFile(open("manifest.json")));
-  const loaded: string[] = [];
-  for (const image of manifest) loaded.push(...(await loadImage(deps, { image, open }, operation)));
-  return loaded;
+  await using files = await openArchiveFiles(source, staging);
+  const images = await imagesIn(files, options.platforms ?? []);
+  const uses = usesOf(images);
+  for (const image of images) {
+    const loaded = await new ImageLoader(deps, { files, uses }, options).load(image);
+    if (loaded !== undefined) yield loaded;
+  }
 }
 
-async function loadImage(
-  deps: ImageDeps,
-  { image, open }: { readonly image: ArchivedImage; readonly open: (name: string) => string },
-  operation: Operation,
-): Promise<readonly string[]> {
-  const bytes = await readFile(open(image.Config));
-  if (bytes.length > jsonLimit)
-    throw new BerthError("invalid-argument", `${image.Config} is larger than ${jsonLimit} bytes`);
-  const { diff_ids } = parseImageConfig(bytes).rootfs;
-  if (diff_ids.length !== image.Layers.length) {
-    throw new BerthError(
-      "invalid-argument",
-      `invalid manifest, layers length mismatch: expected ${diff_ids.length}, got ${image.Layers.length}`,
-    );
-  }
-  let parent: ChainID | undefined;
-  for (const [index, diffID] of diff_ids.entries()) {
-    parent = await loadLayer(deps, { parent, diffID, path: open(image.Layers[index] ?? "") }, operation);
-  }
-  const references = (image.RepoTags ?? []).map((tag) => withDefaultTag(parseReference(tag)));
-  const stored = await storeConfig(deps, bytes, { references });
-  return image.RepoTags?.length ? image.RepoTags : [stored.id];
-}
-
-async function loadLayer(
-  deps: ImageDeps,
-  layer: { readonly parent: ChainID | undefined; readonly diffID: DiffID; readonly path: string },
-  operation: Operation,
-): Promise<ChainID> {
-  const { parent, diffID, path } = layer;
-  const chain = childChain(parent, diffID);
-  if (deps.snapshotter.find(chain) !== undefined) return chain;
-  await using snapshot = await deps.snapshotter.prepare(`load-${randomID()}`, parent);
-  await applyLayer(decompress(createReadStream(path)), snapshot.upper, {
-    ...operation,
-    syscalls: deps.host.syscalls,
-    whiteouts: "overlay",
+async function imagesIn(files: ArchiveFiles, platforms: readonly Platform[]): Promise<readonly ArchivedImage[]> {
+  if ((await files.size(manifestName)) !== undefined) return await dockerImages(files);
+  if ((await files.size(indexName)) !== undefined) return await layoutImages(files, platforms);
+  throw new BerthError("invalid-argument", `invalid archive: does not contain a ${manifestName}`, {
+    hint: "`berth load` takes what `save` writes; `berth import` takes the archive of a file system.",
   });
-  const committed = await snapshot.commit({ ...operation, writer: layerWriters.taken });
-  if (committed.diffID === diffID) return chain;
-  throw new BerthError(
-    "unimplemented",
-    `layer ${diffID} was written by another program, which load does not take yet`,
+}
+
+/** How often layers are still to be read. */
+type Uses = Map<string, number>;
+
+function usesOf(images: readonly ArchivedImage[]): Uses {
+  const uses: Uses = new Map();
+  for (const { layers } of images) for (const { name } of layers) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return uses;
+}
+
+class ImageLoader {
+  readonly #deps: ImageDeps;
+  readonly #files: ArchiveFiles;
+  readonly #uses: Uses;
+  readonly #options: LoadOptions;
+
+  constructor(deps: ImageDeps, archive: { readonly files: ArchiveFiles; readonly uses: Uses }, options: LoadOptions) {
+    this.#deps = deps;
+    this.#files = archive.files;
+    this.#uses = archive.uses;
+    this.#options = options;
+  }
+
+  /** @returns undefined, when it is for another platform than was asked for */
+  async load(image: ArchivedImage): Promise<LoadedImage | undefined> {
+    const bytes = await readBlob(this.#files, image.config);
+    const config = configOf(image.config.name, bytes);
+    const { platforms = [] } = this.#options;
+    if (platforms.length > 0 && !platforms.some((each) => matchesPlatform(each, config))) return undefined;
+    const references = image.references.map(parseTagged);
+    const { diff_ids } = config.rootfs;
+    if (diff_ids.length !== image.layers.length) {
+      const message = `invalid manifest, layers length mismatch: expected ${image.layers.length}, got ${diff_ids.length}`;
+      throw new BerthError("invalid-argument", message);
+    }
+    let parent: ChainID | undefined;
+    for (const [index, blob] of image.layers.entries()) {
+      const diffID = diff_ids[index];
+      if (diffID !== undefined) parent = await this.#layer(blob, { parent, diffID, index });
+    }
+    const before = new Map(references.map((reference) => [familiar(reference), this.#imageAt(reference)]));
+    const { id } = await storeConfig(this.#deps, bytes, { references });
+    const moved = [...before].flatMap(([reference, from]) =>
+      from === undefined || from === id ? [] : [{ reference, from }],
+    );
+    return { id, references: [...before.keys()], moved };
+  }
+
+  async #layer(
+    blob: Blob,
     {
-      hint: "`berth import` takes the file system of a container that the other program exports.",
-    },
-  );
-}
-
-async function unpack(source: AsyncIterable<Uint8Array>, directory: string): Promise<ReadonlyMap<string, string>> {
-  const files = new Map<string, string>();
-  for await (const { header, body } of readTar(source)) {
-    if (header.type !== "file") continue;
-    if (files.size >= fileLimit)
-      throw new BerthError("invalid-argument", `the archive has more than ${fileLimit} files`);
-    const path = join(directory, String(files.size));
-    await pipeline(body, createWriteStream(path, { mode: 0o600 }));
-    files.set(textOf(header.name).replace(/^\.\//, ""), path);
+      parent,
+      diffID,
+      index,
+    }: { readonly parent: ChainID | undefined; readonly diffID: DiffID; readonly index: number },
+  ): Promise<ChainID> {
+    const chain = childChain(parent, diffID);
+    const { signal } = this.#options;
+    if (this.#deps.snapshotter.find(chain) === undefined) {
+      const total = await sizeOf(this.#files, blob);
+      const open = (): AsyncIterable<Uint8Array> => decompress(this.#read(blob, { diffID, total }));
+      const archive = { diffID, name: `layer ${index}`, open };
+      await this.#deps.snapshotter.unpack(parent, archive, signal === undefined ? {} : { signal });
+    }
+    const left = (this.#uses.get(blob.name) ?? 1) - 1;
+    this.#uses.set(blob.name, left);
+    // What was staged is dropped before the layers are synced: it need not reach the disk.
+    if (left === 0) await this.#files.release(blob.name);
+    return chain;
   }
-  return files;
+
+  /** A layer as it is in the archive. The digest of one that isn't compressed is its diffID, which is checked elsewhere. */
+  async *#read(
+    blob: Blob,
+    { diffID, total }: { readonly diffID: DiffID; readonly total: number },
+  ): AsyncGenerator<Uint8Array> {
+    const hash = blob.digest === undefined || blob.digest === diffID ? undefined : createHash("sha256");
+    let current = 0;
+    for await (const chunk of this.#files.open(blob.name)) {
+      hash?.update(chunk);
+      current += chunk.length;
+      this.#options.report?.({ kind: "bytes", id: shortID(diffID), name: "Loading layer", current, total });
+      yield chunk;
+    }
+    if (hash === undefined) return;
+    const found = `sha256:${hash.digest("hex")}`;
+    if (found !== blob.digest) throw wrongDigest(blob, found);
+  }
+
+  #imageAt(reference: Reference): Digest | undefined {
+    const row = this.#deps.db.read((sql) =>
+      sql.get<{ image_id: Digest }>("SELECT image_id FROM image_reference WHERE reference = ?", familiar(reference)),
+    );
+    return row?.image_id;
+  }
 }
 
-function parseManifest(bytes: Buffer): readonly ArchivedImage[] {
+function configOf(name: string, bytes: Buffer): ImageConfig {
+  let config: ImageConfig;
   try {
-    const value: unknown = JSON.parse(bytes.toString());
-    if (Array.isArray(value) && value.every(isArchivedImage)) return value;
+    config = parseImageConfig(bytes);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    throw new BerthError("invalid-argument", `invalid archive: ${name}: ${messageOf(error)}`, { cause: error });
   }
-  throw new BerthError("invalid-argument", "manifest.json of the archive is malformed");
+  if (config.os === hostPlatform.os) return config;
+  throw new BerthError("invalid-argument", `cannot load ${config.os} image on ${hostPlatform.os}`);
 }
 
-function isArchivedImage(value: unknown): value is ArchivedImage {
-  if (typeof value !== "object" || value === null) return false;
-  const { Config, RepoTags, Layers } = value as Record<string, unknown>;
-  const strings = (list: unknown): boolean => Array.isArray(list) && list.every((each) => typeof each === "string");
-  return (
-    typeof Config === "string" && strings(Layers) && (RepoTags === null || RepoTags === undefined || strings(RepoTags))
-  );
+function parseTagged(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference.tag === undefined || reference.digest !== undefined) {
+    throw new BerthError("invalid-argument", `invalid tag ${JSON.stringify(text)}`);
+  }
+  return reference;
 }

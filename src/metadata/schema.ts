@@ -80,6 +80,9 @@ export const storeMigrations: readonly string[] = [
   CREATE INDEX image_reference_image ON image_reference(image_id);
   CREATE INDEX build_record_chain ON build_record(chain_id);
   `,
+  `
+  ALTER TABLE layer ADD COLUMN bytes INTEGER;
+  `,
 ];
 
 /** The tables of the run-state database (`<run root>/state.db`), which ends with a reboot. */

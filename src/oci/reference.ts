@@ -84,7 +84,7 @@ export function familiar(reference: Reference): string {
 }
 
 /** The repository as Docker shows it, without tag and digest. */
-function familiarRepository(reference: Reference): string {
+export function familiarRepository(reference: Reference): string {
   const { domain, path } = reference;
   if (domain !== defaultDomain) return `${domain}/${path}`;
   const short = path.slice(officialPrefix.length);

@@ -5,7 +5,15 @@ import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import type { ChainID } from "../oci/digest.ts";
-import { allRecords, containerKeys, deleteRecord, type LayerRecord, referredChains } from "./layer-records.ts";
+import {
+  allRecords,
+  containerKeys,
+  deleteRecord,
+  type LayerRecord,
+  numberOf,
+  recipePath,
+  referredChains,
+} from "./layer-records.ts";
 import { heldNames } from "./lease.ts";
 import type { StorePaths } from "./store-paths.ts";
 
@@ -17,7 +25,7 @@ export interface Collected {
   readonly bytes: number;
 }
 
-/** Names under which a lease holds a recorded layer, a layer's directory that has no record yet, and an active snapshot. */
+/** Names under which a lease holds a recorded layer, a layer's directory (with its recipe) that has no record yet, and an active snapshot. */
 export const leaseNames: {
   readonly chain: (chainID: ChainID) => string;
   readonly directory: (number: number | string) => string;
@@ -52,7 +60,10 @@ export async function collectGarbage(deps: CollectDeps, operation: Operation = {
     const containers = containerKeys(sql);
     const garbage = [
       ...found.layers
-        .filter((name) => !recorded.has(join(paths.layers, name)) && !held.has(leaseNames.directory(name)))
+        .filter(
+          (name) =>
+            !recorded.has(join(paths.layers, numberOf(name))) && !held.has(leaseNames.directory(numberOf(name))),
+        )
         .map((name) => join(paths.layers, name)),
       ...found.active
         .filter((key) => !containers.has(key) && !held.has(leaseNames.active(key)))
@@ -60,7 +71,7 @@ export async function collectGarbage(deps: CollectDeps, operation: Operation = {
     ];
     return { doomed, garbage };
   });
-  for (const path of [...doomed.map((layer) => layer.path), ...garbage]) {
+  for (const path of [...doomed.flatMap(({ path }) => [path, recipePath(path)]), ...garbage]) {
     operation.signal?.throwIfAborted();
     await rm(path, { recursive: true, force: true });
   }

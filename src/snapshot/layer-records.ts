@@ -11,8 +11,10 @@ export interface LayerRecord {
   readonly parent: ChainID | undefined;
   /** Sum of the sizes of its regular files, in bytes (what `history` shows). */
   readonly size: number;
-  /** Writes the archive that the diffID is of. */
-  readonly writer: LayerWriter;
+  /** Writes the archive that the diffID is of; `recipe` for one that another program wrote, whose recipe is beside the directory. */
+  readonly writer: LayerWriter | "recipe";
+  /** Length of that archive, bytes; undefined for a layer that was recorded before this was. */
+  readonly bytes: number | undefined;
   /** Absolute path of the directory of differences. */
   readonly path: string;
 }
@@ -22,11 +24,15 @@ interface Row {
   readonly chain_id: ChainID;
   readonly diff_id: DiffID;
   readonly size: number;
-  readonly writer: LayerWriter;
+  readonly writer: LayerWriter | typeof recipeNumber;
+  readonly bytes: number | null;
   readonly parent: ChainID | null;
 }
 
-const select = `SELECT layer.id, layer.chain_id, layer.diff_id, layer.size, layer.writer, below.chain_id AS parent
+/** The writer of a layer that has a recipe, as recorded. */
+const recipeNumber = 0;
+
+const select = `SELECT layer.id, layer.chain_id, layer.diff_id, layer.size, layer.writer, layer.bytes, below.chain_id AS parent
   FROM layer LEFT JOIN layer AS below ON below.id = layer.parent`;
 
 /** The chains that something needs: the one place that knows who refers to layers. */
@@ -75,9 +81,10 @@ export function insertRecord(sql: Sql, number: number, layer: Omit<LayerRecord, 
     throw new BerthError("data-loss", `layer ${layer.parent} is gone`);
   }
   const { changes } = sql.run(
-    `INSERT INTO layer (id, chain_id, parent, diff_id, size, writer) VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO layer (id, chain_id, parent, diff_id, size, writer, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (chain_id) DO NOTHING`,
-    ...[number, layer.chainID, parent?.id ?? null, layer.diffID, layer.size, layer.writer],
+    ...[number, layer.chainID, parent?.id ?? null, layer.diffID, layer.size],
+    ...[layer.writer === "recipe" ? recipeNumber : layer.writer, layer.bytes ?? null],
   );
   return changes > 0;
 }
@@ -93,7 +100,18 @@ function recordOf(row: Row, directory: string): LayerRecord {
     diffID: row.diff_id,
     parent: row.parent ?? undefined,
     size: row.size,
-    writer: row.writer,
+    writer: row.writer === recipeNumber ? "recipe" : row.writer,
+    bytes: row.bytes ?? undefined,
     path: join(directory, String(row.id)),
   };
+}
+
+/** Where the recipe of a layer lies: beside its directory, so that one name holds and one sync keeps both. */
+export function recipePath(layerPath: string): string {
+  return `${layerPath}.recipe`;
+}
+
+/** The number of the layer that a name in the directory of layers belongs to. */
+export function numberOf(name: string): string {
+  return name.replace(/\.recipe$/, "");
 }

@@ -7,7 +7,7 @@ import type { Host } from "../host/host.ts";
 import type { Database } from "../metadata/database.ts";
 import type { ChainID } from "../oci/digest.ts";
 import { type Collected, collectGarbage, leaseNames } from "./collect.ts";
-import { allRecords, findRecord, insertRecord, type LayerRecord, lastNumber } from "./layer-records.ts";
+import { allRecords, findRecord, insertRecord, type LayerRecord, lastNumber, recipePath } from "./layer-records.ts";
 import { type Lease, openLease } from "./lease.ts";
 import { type StorePaths, storePaths } from "./store-paths.ts";
 
@@ -91,10 +91,10 @@ export class LayerStore implements AsyncDisposable {
   }
 
   /**
-   * Make a layer of a directory, which is moved to its place. An equal layer that exists already wins, and the directory
-   * stays where it is.
+   * Make a layer of a directory, which is moved to its place, and of its recipe where it has one. An equal layer that
+   * exists already wins, and they stay where they are.
    */
-  async add(directory: string, layer: Omit<LayerRecord, "path">): Promise<LayerRecord> {
+  async add(directory: string, layer: Omit<LayerRecord, "path">, recipe?: string): Promise<LayerRecord> {
     const { chainID, parent } = layer;
     await this.hold(leaseNames.chain(chainID));
     const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
@@ -112,6 +112,7 @@ export class LayerStore implements AsyncDisposable {
       await this.#releasePending({ number, layer: twin.layer });
       return twin.layer;
     }
+    if (recipe !== undefined) renameSync(recipe, recipePath(path));
     renameSync(directory, path);
     const placed = { ...layer, path };
     this.#pending.set(chainID, { number, layer: placed });

@@ -2,6 +2,7 @@ import { closeSync, constants, lstatSync, openSync, readlinkSync, readSync, type
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
 import { type FileKind, kindOf } from "../archive/file-kind.ts";
 import { linkLimit } from "../archive/safe-path.ts";
+import { childOf, type WalkedFile } from "../archive/walk.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { LayerStack } from "./layer-stack.ts";
@@ -38,6 +39,8 @@ export interface MergedTree {
   resolve(path: string): string;
   /** Names in a directory, links to it followed, in the order of their bytes; empty when it is none. */
   readdir(path: string): readonly string[];
+  /** Every file, as {@link walk} goes through a directory: depth first, names in the order of their bytes, no link followed. */
+  walk(): Iterable<WalkedFile>;
   /** The bytes of a regular file, links followed. @throws {BerthError} not-found; invalid-argument, over `limit` bytes */
   readFile(path: string, limit: number): Buffer;
 }
@@ -61,6 +64,7 @@ export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): M
     stat: (path) => entryAt(stack, resolve(stack, bytesOf(path))),
     resolve: (path) => `/${textOf(resolve(stack, bytesOf(path)))}`,
     readdir: (path) => stack.names(resolve(stack, bytesOf(path))).map(textOf),
+    walk: () => walkStack(stack),
     readFile: (path, limit) => readFile(stack, path, limit),
   };
 }
@@ -109,8 +113,16 @@ function resolve(stack: LayerStack, path: ByteString): ByteString {
   return at;
 }
 
-function childOf(directory: ByteString, name: ByteString): ByteString {
-  return directory === "" ? name : `${directory}/${name}`;
+function* walkStack(stack: LayerStack): Generator<WalkedFile> {
+  const pending: ByteString[] = [""];
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    const file = stack.find(name);
+    // Gone since its directory was listed: the tree is in use.
+    if (file === undefined) continue;
+    yield { name, path: file.source, stats: file.stats };
+    if (!file.stats.isDirectory()) continue;
+    for (const child of stack.names(name).toReversed()) pending.push(childOf(name, child));
+  }
 }
 
 function readFile(stack: LayerStack, path: string, limit: number): Buffer {

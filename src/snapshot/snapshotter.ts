@@ -16,10 +16,12 @@ import { type ChainID, childChain, parseDigest } from "../oci/digest.ts";
 import { adoptAttributes, adoptMountPoints } from "./adopt.ts";
 import { type Change, changesOf } from "./changes.ts";
 import { type Collected, leaseNames } from "./collect.ts";
+import { layerArchive } from "./layer-archive.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import { LayerStore } from "./layer-store.ts";
 import { type MergedTree, mergedTree } from "./merged-tree.ts";
 import { overlayMount } from "./overlay-mount.ts";
+import { type LayerArchive, unpackLayer } from "./unpack-layer.ts";
 
 /**
  * File system states as a tree, in containerd's words.
@@ -46,6 +48,19 @@ export interface Snapshotter extends AsyncDisposable {
   prepare(key: string, parent: ChainID | undefined, options?: PrepareOptions): Promise<ActiveSnapshot>;
   /** An active snapshot that was kept. Disposing the result does nothing. @throws {BerthError} not-found */
   open(key: string): Promise<ActiveSnapshot>;
+  /**
+   * Unpack a layer's archive above `parent` and commit it, in one pass: its directory, and the recipe that gives its bytes
+   * back. An equal layer that exists already wins.
+   *
+   * @throws {BerthError} invalid-argument, when the archive is malformed or isn't the one that the diffID says
+   */
+  unpack(parent: ChainID | undefined, archive: LayerArchive, op?: Operation): Promise<Layer>;
+  /**
+   * The archive of a committed snapshot, byte for byte.
+   *
+   * @throws {BerthError} data-loss, at the end, when the bytes aren't those that the diffID is of
+   */
+  archive(layer: Layer, op?: Operation): AsyncIterable<Uint8Array>;
   /** The file system of a committed snapshot, read without a mount. */
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
@@ -116,6 +131,13 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
       active.load();
       return active;
     },
+    unpack: async (parent, archive, operation) => {
+      const active = activeOf(`unpack-${randomID()}`);
+      await active.make(parent, {});
+      await using _removed = active;
+      return await active.unpack(archive, operation);
+    },
+    archive: (layer, operation) => layerArchive(host.syscalls, layer, operation),
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
     remove: (key) => activeOf(key).remove(),
     flush: () => store.flush(),
@@ -216,14 +238,30 @@ class ActiveOverlay implements ActiveSnapshot {
     const headStart = setTimeout(() => this.#store.startWriteback(), writebackDelay);
     try {
       const options = { syscalls: this.#host.syscalls, writer, ...(signal === undefined ? {} : { signal }) };
-      const { diffID, size } = await hashLayer(this.upper, options);
-      const layer = { chainID: childChain(this.parent, diffID), diffID, parent: this.parent, size, writer };
+      const hashed = await hashLayer(this.upper, options);
+      const layer = { ...hashed, chainID: childChain(this.parent, hashed.diffID), parent: this.parent, writer };
       const committed = await this.#store.add(this.upper, layer);
       await this.remove();
       return committed;
     } finally {
       clearTimeout(headStart);
     }
+  }
+
+  async unpack(archive: LayerArchive, operation?: Operation): Promise<Layer> {
+    const recipe = join(this.#directory, "recipe");
+    const lower = this.#store.directories(this.parent);
+    const unpacked = await unpackLayer(
+      this.#host.syscalls,
+      { upper: this.upper, lower, recipe },
+      { ...operation, ...archive },
+    );
+    this.#store.startWriteback();
+    const chainID = childChain(this.parent, unpacked.diffID);
+    const layer = { ...unpacked, chainID, parent: this.parent, writer: "recipe" as const };
+    const committed = await this.#store.add(this.upper, layer, recipe);
+    await this.remove();
+    return committed;
   }
 
   async commitCopy(operation: Operation = {}): Promise<Layer> {

@@ -1,11 +1,13 @@
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { fstatSync, readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { codeOf } from "../../base/errors.ts";
-import { isDigest } from "../../oci/digest.ts";
+import type { ArchiveSource } from "../../image/archive-files.ts";
+import type { LoadedImage } from "../../image/load.ts";
 import { CliError } from "../cli-error.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
+import { loadProgress } from "../progress/load.ts";
+import { parsePlatforms, platformList } from "../request/platforms.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
@@ -14,33 +16,59 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
-    ...notYet({ withValue: ["platform"] }),
-    input: text("Read from tar archive file, instead of STDIN", { short: "i" }),
+    input: text("Read from tar archive file (or an OCI layout's directory), instead of STDIN", { short: "i" }),
+    platform: platformList(
+      'Load only the given platform(s). Formatted as a comma-separated list of "os[/arch[/variant]]" (e.g., "linux/amd64,linux/arm64/v8").',
+    ),
     quiet: bool("Suppress the load output", { short: "q" }),
   },
-  examples: ["load -i images.tar", "load < images.tar.gz"],
-  run: async ({ values: { input }, io, engine }) => {
+  examples: ["load -i images.tar", "load < images.tar.gz", "load -i layout/"],
+  run: async ({ values: { input, platform, quiet }, io, engine }) => {
+    const platforms = parsePlatforms(platform);
     using interrupt = interruptible(io);
-    const archive = await openInput(input, io);
-    const names = await (await engine()).images.load(archive, { signal: interrupt.signal });
-    for (const name of names)
-      io.stdout.write(isDigest(name) ? `Loaded image ID: ${name}\n` : `Loaded image: ${name}\n`);
+    const source = await sourceOf(input, io);
+    const { images } = await engine();
+    using progress = loadProgress(io.stdout, { quiet });
+    const options = { signal: interrupt.signal, platforms, report: progress.report };
+    for await (const image of images.load(source, options)) {
+      progress.end();
+      io.stdout.write(linesOf(image));
+    }
     return 0;
   },
 });
 
-async function openInput(
-  path: string | undefined,
-  { stdin }: Pick<Terminal, "stdin">,
-): Promise<AsyncIterable<Uint8Array>> {
+function linesOf({ id, references, moved }: LoadedImage): string {
+  if (references.length === 0) return `Loaded image ID: ${id}\n`;
+  const before = new Map(moved.map(({ reference, from }) => [reference, from]));
+  return references
+    .map((reference) => {
+      const from = before.get(reference);
+      const note =
+        from === undefined
+          ? ""
+          : `The image ${reference} already exists, renaming the old one with ID ${from} to empty string\n`;
+      return `${note}Loaded image: ${reference}\n`;
+    })
+    .join("");
+}
+
+async function sourceOf(path: string | undefined, { stdin }: Pick<Terminal, "stdin">): Promise<ArchiveSource> {
   if (path === undefined) {
     if (stdin.isTTY === true) throw new CliError("requested load from stdin, but stdin is empty");
-    return stdin;
+    return isWholeFile(stdin) ? "/dev/stdin" : stdin;
   }
   try {
-    return createReadStream("", { fd: await open(path, "r"), highWaterMark: 1 << 20 });
+    await stat(path);
+    return path;
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     throw new CliError(`open ${path}: no such file or directory`, { cause: error });
   }
+}
+
+/** True for `< archive.tar`: a file that can be read where it lies, from its start on. */
+function isWholeFile(stdin: Terminal["stdin"]): boolean {
+  if (stdin !== process.stdin || !fstatSync(0).isFile()) return false;
+  return /^pos:\t0$/m.test(readFileSync("/proc/self/fdinfo/0", "utf8"));
 }

@@ -1,0 +1,91 @@
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { BerthError } from "../base/errors.ts";
+import { type ByteString, pathOf, textOf } from "./byte-string.ts";
+
+/** Bytes read and yielded at once. */
+export const batchSize: number = 1 << 20;
+
+/** A run of an archive's bytes. */
+export interface Part {
+  readonly length: number;
+  /** Put the `count` bytes that begin at `from` into `target` at `at`. */
+  copy(target: Buffer, at: number, from: number, count: number): void;
+}
+
+/** Bytes that are there. */
+export function partOf(bytes: Buffer): Part {
+  return {
+    length: bytes.length,
+    copy: (target, at, from, count) => void bytes.copy(target, at, from, from + count),
+  };
+}
+
+/** A run of a file. */
+export interface FileRange {
+  readonly from: number;
+  readonly length: number;
+}
+
+/**
+ * What a file holds in a range, read when it is asked for.
+ *
+ * @param padded zeros stand for what it lacks
+ * @throws {BerthError} data-loss, when it ends before the range does
+ */
+export function contentPart(
+  path: ByteString,
+  { from: start, length }: FileRange,
+  padded: boolean = false,
+): Part & Disposable {
+  const fd = openSync(pathOf(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  return {
+    length,
+    copy: (target, at, from, count) => {
+      for (let done = 0; done < count; ) {
+        const read = readSync(fd, target, at + done, count - done, start + from + done);
+        if (read === 0 && !padded) throw new BerthError("data-loss", `${textOf(path)} is shorter than it was`);
+        if (read === 0) target.fill(0, at + done, at + count);
+        done += read === 0 ? count - done : read;
+      }
+    },
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}
+
+/** Collects parts into buffers of one size. */
+export class Batcher {
+  readonly #allocate: () => Buffer;
+  #batch: Buffer;
+  #used = 0;
+
+  constructor(allocate: () => Buffer = () => Buffer.allocUnsafe(batchSize)) {
+    this.#allocate = allocate;
+    this.#batch = allocate();
+  }
+
+  /** The batches that a part fills; their user is done with each when it asks for the next. */
+  *add(part: Part): Generator<Buffer> {
+    for (let done = 0; done < part.length; ) {
+      const count = Math.min(this.#batch.length - this.#used, part.length - done);
+      part.copy(this.#batch, this.#used, done, count);
+      done += count;
+      this.#used += count;
+      if (this.#used < this.#batch.length) continue;
+      yield this.#batch;
+      this.#batch = this.#allocate();
+      this.#used = 0;
+    }
+  }
+
+  /** What is left. */
+  *end(): Generator<Buffer> {
+    if (this.#used > 0) yield this.#batch.subarray(0, this.#used);
+  }
+}
+
+/** Parts as batches, which their user may keep. */
+export async function* partBatches(parts: AsyncIterable<Part>): AsyncGenerator<Buffer> {
+  const batcher = new Batcher();
+  for await (const part of parts) yield* batcher.add(part);
+  yield* batcher.end();
+}

@@ -1,0 +1,20 @@
+import { layerWriters, treeTar } from "../archive/layer-tar.ts";
+import type { Operation } from "../base/operation.ts";
+import type { ContainerDeps } from "./deps.ts";
+import { findContainer } from "./records.ts";
+
+/**
+ * The file system of a container as a tar archive, mount points with it and without what is mounted there. It is read
+ * as it is, while the container runs or not.
+ *
+ * @throws {BerthError} not-found
+ */
+export async function* exportContainer(
+  deps: ContainerDeps,
+  nameOrID: string,
+  operation: Operation = {},
+): AsyncGenerator<Uint8Array> {
+  const { id } = findContainer(deps, nameOrID);
+  const tree = (await deps.snapshotter.open(id)).view();
+  yield* treeTar(tree.walk(), { ...operation, syscalls: deps.host.syscalls, writer: layerWriters.made });
+}

@@ -1,0 +1,51 @@
+import { BerthError, messageOf } from "../base/errors.ts";
+import { digestOf } from "../oci/digest.ts";
+import { type ArchiveFiles, missing } from "./archive-files.ts";
+import type { Blob } from "./archived-image.ts";
+
+/** Most bytes of a JSON file of an archive, as containerd's limit for configs. */
+const jsonLimit = 8 << 20;
+
+/**
+ * The bytes of a small file of an archive, checked against what is said of it.
+ *
+ * @throws {BerthError} invalid-argument, when it isn't there, too large, or not what its digest and size say
+ */
+export async function readBlob(files: ArchiveFiles, blob: Blob): Promise<Buffer> {
+  const size = await sizeOf(files, blob);
+  if (size > jsonLimit) {
+    throw new BerthError("invalid-argument", `invalid archive: ${blob.name} is larger than ${jsonLimit} bytes`);
+  }
+  const bytes = Buffer.concat(await Array.fromAsync(files.open(blob.name)));
+  const found = digestOf(bytes);
+  if (blob.digest !== undefined && found !== blob.digest) throw wrongDigest(blob, found);
+  return bytes;
+}
+
+/** Size of a file of an archive, bytes. @throws {BerthError} invalid-argument, when it isn't there or of another size than is said */
+export async function sizeOf(files: ArchiveFiles, blob: Blob): Promise<number> {
+  const size = await files.size(blob.name);
+  if (size === undefined) throw missing(blob.name);
+  if (blob.size !== undefined && blob.size !== size) {
+    const message = `invalid archive: ${blob.name} has ${size} bytes, expected ${blob.size}`;
+    throw new BerthError("invalid-argument", message);
+  }
+  return size;
+}
+
+/** The error of bytes that are not what they are said to be. */
+export function wrongDigest({ name, digest }: Blob, found: string): BerthError {
+  return new BerthError("invalid-argument", `invalid archive: ${name} has the digest ${found}, expected ${digest}`);
+}
+
+/** Read JSON. @throws {BerthError} invalid-argument, in Docker's words, naming the file */
+export function parseArchiveJson(name: string, bytes: Buffer): unknown {
+  try {
+    const value: unknown = JSON.parse(bytes.toString());
+    return value;
+  } catch (error) {
+    const cut = bytes.length === 0 ? "EOF" : "unexpected EOF";
+    const why = /end of JSON/.test(messageOf(error)) ? cut : messageOf(error);
+    throw new BerthError("invalid-argument", `invalid archive: failed to decode ${name}: ${why}`, { cause: error });
+  }
+}

@@ -1,0 +1,71 @@
+import { BerthError } from "../base/errors.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { type ArchiveFiles, missing } from "./archive-files.ts";
+import { parseArchiveJson, readBlob } from "./archive-json.ts";
+
+/** A file of an archive, and what is said of it. */
+export interface Blob {
+  readonly name: string;
+  readonly digest?: Digest;
+  /** Bytes. */
+  readonly size?: number;
+}
+
+/** An image that an archive has. */
+export interface ArchivedImage {
+  readonly config: Blob;
+  /** The bottom one first; compressed or not. */
+  readonly layers: readonly Blob[];
+  /** As the archive writes them. */
+  readonly references: readonly string[];
+}
+
+/** One image of a Docker archive's `manifest.json`. @see moby tarexport `manifestItem` */
+export interface ManifestItem {
+  readonly Config: string;
+  readonly RepoTags: readonly string[] | null;
+  readonly Layers: readonly string[] | null;
+}
+
+/** The name of Docker's list of images in an archive. */
+export const manifestName = "manifest.json";
+
+/**
+ * The images of a Docker archive.
+ *
+ * @throws {BerthError} invalid-argument, in Docker's words
+ */
+export async function dockerImages(files: ArchiveFiles): Promise<readonly ArchivedImage[]> {
+  const value = parseArchiveJson(manifestName, await readBlob(files, { name: manifestName }));
+  if (value === null) {
+    throw new BerthError("invalid-argument", "invalid manifest, manifest cannot be null (but can be [])");
+  }
+  if (!Array.isArray(value) || !value.every(isManifestItem)) {
+    throw new BerthError(
+      "invalid-argument",
+      `invalid archive: failed to decode ${manifestName}: it is no list of images`,
+    );
+  }
+  return value.map(({ Config, RepoTags, Layers }) => {
+    if (Config === "") throw missing("the image config");
+    return { config: blobOf(Config), layers: (Layers ?? []).map(blobOf), references: RepoTags ?? [] };
+  });
+}
+
+/** A blob of a layout is named by its digest, and the config of an older archive too. */
+function blobOf(name: string): Blob {
+  const hex = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(name)?.[1] ?? /^([a-f0-9]{64})\.json$/.exec(name)?.[1];
+  const digest = `sha256:${hex}`;
+  return isDigest(digest) ? { name, digest } : { name };
+}
+
+function isManifestItem(value: unknown): value is ManifestItem {
+  if (typeof value !== "object" || value === null) return false;
+  const { Config, RepoTags, Layers } = value as Record<string, unknown>;
+  return typeof Config === "string" && isOptionalList(Layers) && isOptionalList(RepoTags);
+}
+
+function isOptionalList(list: unknown): boolean {
+  if (list === null || list === undefined) return true;
+  return Array.isArray(list) && list.every((each) => typeof each === "string");
+}

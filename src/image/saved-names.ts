@@ -1,0 +1,64 @@
+import { BerthError } from "../base/errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import { familiar, familiarRepository, parseReference, type Reference } from "../oci/reference.ts";
+import { getImage, type ImageDeps } from "./images.ts";
+
+/** An image to save, and the names that go with it. */
+export interface NamedImage {
+  readonly id: Digest;
+  readonly references: readonly Reference[];
+}
+
+/**
+ * The images that names mean, each once, with the names that are saved: the one that was given, all tags of a repository
+ * that was given without one, and none for an ID or a digest.
+ *
+ * @throws {BerthError} not-found
+ */
+export function namesSaved(deps: ImageDeps, names: readonly string[]): readonly NamedImage[] {
+  const images = new Map<Digest, Map<string, Reference>>();
+  for (const name of names) {
+    for (const { id, references } of meant(deps, name)) {
+      const known = images.get(id) ?? new Map<string, Reference>();
+      for (const reference of references) known.set(familiar(reference), reference);
+      images.set(id, known);
+    }
+  }
+  return [...images].map(([id, references]) => ({ id, references: [...references.values()] }));
+}
+
+function meant(deps: ImageDeps, name: string): readonly NamedImage[] {
+  const reference = referenceIn(name);
+  if (reference !== undefined && reference.tag === undefined && reference.digest === undefined) {
+    const tagged = tagsOf(deps, reference);
+    if (tagged.length > 0) return tagged;
+  }
+  const { id, references } = getImage(deps, name);
+  const own = reference?.digest === undefined && reference !== undefined && references.includes(familiar(reference));
+  return [{ id, references: own ? [reference] : [] }];
+}
+
+/** Every image of a repository, by its tags' order. */
+function tagsOf(deps: ImageDeps, repository: Reference): readonly NamedImage[] {
+  const rows = deps.db.read((sql) =>
+    sql.all<{ reference: string; image_id: Digest }>(
+      "SELECT reference, image_id FROM image_reference ORDER BY reference",
+    ),
+  );
+  return rows.flatMap(({ reference: text, image_id: id }) => {
+    const reference = parseReference(text);
+    const same = familiarRepository(reference) === familiarRepository(repository) && reference.tag !== undefined;
+    return same ? [{ id, references: [reference] }] : [];
+  });
+}
+
+/** An ID is no name. */
+function referenceIn(name: string): Reference | undefined {
+  if (name.startsWith("sha256:")) return undefined;
+  try {
+    return parseReference(name);
+  } catch (error) {
+    if (error instanceof BerthError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+import { type ByteString, bytesOf } from "../archive/byte-string.ts";
+import { Copier } from "../archive/copy-tree.ts";
+import { applyLayer } from "../archive/extract.ts";
+import { RecipeRecorder, type RecordedArchive } from "../archive/recipe.ts";
+import { BerthError } from "../base/errors.ts";
+import type { Operation } from "../base/operation.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+import type { DiffID } from "../oci/digest.ts";
+import { adoptAttributes } from "./adopt.ts";
+import { LayerStack } from "./layer-stack.ts";
+
+/** A layer's archive, as another program wrote it. */
+export interface LayerArchive {
+  /** What its bytes must hash to. */
+  readonly diffID: DiffID;
+  /** What errors call it: `layer 0`. */
+  readonly name: string;
+  /** Its bytes, not compressed; asked for a second time when entries of the archive replace each other. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/** Where a layer is unpacked to, and what lies below it. Paths are absolute. */
+export interface UnpackPlaces {
+  /** An empty directory. */
+  readonly upper: string;
+  /** Where the recipe is written. */
+  readonly recipe: string;
+  /** Directories of the lower layers, the topmost first. */
+  readonly lower: readonly string[];
+}
+
+/** What unpacking came to. */
+export interface UnpackedLayer extends RecordedArchive {
+  /** Sum of the sizes of its regular files, bytes. */
+  readonly size: number;
+}
+
+/**
+ * Unpack a layer, hash its archive and write its recipe, in one pass over the archive. Directories that it has files in
+ * but doesn't list are like those below; a hard link may lead to a file of a lower layer, which becomes part of this one.
+ *
+ * @throws {BerthError} invalid-argument, when the archive is malformed or its digest another
+ */
+export async function unpackLayer(
+  syscalls: Syscalls,
+  places: UnpackPlaces,
+  archive: LayerArchive & Operation,
+): Promise<UnpackedLayer> {
+  const { signal, report } = archive;
+  await using recorder = new RecipeRecorder(places.recipe);
+  const { size, implied, intact } = await applyLayer(recorder.through(archive.open()), places.upper, {
+    syscalls,
+    whiteouts: "overlay",
+    bringUp: (path) => bringUp(syscalls, places, path),
+    onContent: (path, chunk, offset) => recorder.content(path, chunk, offset),
+    ...(signal === undefined ? {} : { signal }),
+    ...(report === undefined ? {} : { report }),
+  });
+  const recorded = verified(archive, await recorder.finish());
+  // What was replaced isn't there to be read again: the recipe holds all of the archive then.
+  if (!intact) await recordWhole(places.recipe, archive);
+  adoptImplied(syscalls, places, implied);
+  return { ...recorded, size };
+}
+
+async function recordWhole(recipe: string, archive: LayerArchive & Operation): Promise<void> {
+  await using recorder = new RecipeRecorder(recipe);
+  for await (const _chunk of recorder.through(archive.open())) archive.signal?.throwIfAborted();
+  verified(archive, await recorder.finish());
+}
+
+function verified({ name, diffID }: LayerArchive, recorded: RecordedArchive): RecordedArchive {
+  if (recorded.diffID === diffID) return recorded;
+  throw new BerthError(
+    "invalid-argument",
+    `invalid diffID for ${name}: expected "${diffID}", got "${recorded.diffID}"`,
+  );
+}
+
+/** Copy a file of a lower layer up, as overlayfs does when it gets another name. */
+function bringUp(syscalls: Syscalls, { upper, lower }: UnpackPlaces, path: ByteString): boolean {
+  const stack = new LayerStack(syscalls, { layers: lower.map(bytesOf), upper: bytesOf(upper) });
+  const file = stack.find(path);
+  if (file === undefined || file.stats.isDirectory()) return false;
+  new Copier({ syscalls }).copy(file.source, `${bytesOf(upper)}/${path}`, file.stats);
+  return true;
+}
+
+function adoptImplied(syscalls: Syscalls, { upper, lower }: UnpackPlaces, implied: readonly string[]): void {
+  if (implied.length === 0) return;
+  const below = new LayerStack(syscalls, { layers: lower.map(bytesOf) });
+  for (const path of implied.map(bytesOf)) {
+    const file = below.find(path.slice(1));
+    if (file?.stats.isDirectory() === true) adoptAttributes(syscalls, file.source, `${bytesOf(upper)}${path}`);
+  }
+}
