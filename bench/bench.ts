@@ -18,6 +18,8 @@ interface Measurement {
   readonly pairs?: number;
   /** The timed command. */
   readonly args: readonly string[];
+  /** Brings both to the same state before the first pair; untimed. */
+  readonly before?: readonly (readonly string[])[];
   /** Brings both to the same state after each pair; untimed. */
   readonly after?: readonly string[];
 }
@@ -56,6 +58,23 @@ function measurements(directory: string): readonly Measurement[] {
       args: ["import", baseArchives().debian, "tree"],
       after: ["rmi", "tree"],
     },
+    {
+      name: "save of Debian",
+      pairs: 5,
+      before: [["import", baseArchives().debian, "debian:saved"]],
+      args: ["save", "-o", "saved.tar", "debian:saved"],
+    },
+    {
+      name: "load of Debian",
+      pairs: 5,
+      before: [
+        ["import", baseArchives().debian, "debian:saved"],
+        ["save", "-o", "saved.tar", "debian:saved"],
+        ["rmi", "debian:saved"],
+      ],
+      args: ["load", "-i", "saved.tar"],
+      after: ["rmi", "debian:saved"],
+    },
     { name: "--version", args: ["--version"] },
     { name: "ps", args: ["ps"] },
   ];
@@ -64,10 +83,11 @@ function measurements(directory: string): readonly Measurement[] {
 /** One pair that isn't counted, then pairs in turn, so that what else the machine does meets both. */
 async function measure(
   { berth, docker }: Twins,
-  { args, after, pairs = 99, name }: Measurement,
+  { args, before = [], after, pairs = 99, name }: Measurement,
   most: number,
 ): Promise<Row> {
   const times = { berth: [] as number[], docker: [] as number[] };
+  for (const each of before) await Promise.all([docker.run(each), berth.run(each)]);
   for (let pair = 0; pair <= Math.min(pairs, most); pair++) {
     const pairTimes = { docker: await timed(() => docker.run(args)), berth: await timed(() => berth.run(args)) };
     if (pair > 0) {

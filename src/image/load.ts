@@ -46,10 +46,21 @@ export async function* loadImages(
   await mkdir(staging, { recursive: true, mode: 0o700 });
   await using files = await openArchiveFiles(source, staging);
   const images = await imagesIn(files, options.platforms ?? []);
-  const uses = usesOf(images);
+  const loader = new ImageLoader(deps, { files, uses: usesOf(images) }, options);
   for (const image of images) {
-    const loaded = await new ImageLoader(deps, { files, uses }, options).load(image);
+    const loaded = await loadOrForget(deps, () => loader.load(image));
     if (loaded !== undefined) yield loaded;
+  }
+}
+
+/** An image that can't be loaded leaves no layers behind. */
+async function loadOrForget<T>(deps: ImageDeps, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    await deps.snapshotter.flush();
+    await deps.snapshotter.collect();
+    throw error;
   }
 }
 

@@ -37,6 +37,9 @@ export async function checkTarget(
   });
 }
 
+/** Bytes that may wait to be written. */
+const writeAhead = 4 << 20;
+
 /** Write an archive; a file is there whole or not at all. */
 export async function writeArchive(
   { stdout }: Pick<Terminal, "stdout">,
@@ -47,7 +50,8 @@ export async function writeArchive(
     return await pipeline(Readable.from(archive, { objectMode: false }), stdout, { end: false, signal });
   const partial = `${output}.${process.pid}.tmp`;
   try {
-    await pipeline(archive, createWriteStream(partial, { mode: 0o600 }), { signal });
+    // Room for more than one batch: the next is made while the last is written.
+    await pipeline(archive, createWriteStream(partial, { mode: 0o600, highWaterMark: writeAhead }), { signal });
     await rename(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
