@@ -389,7 +389,9 @@ describe("save", () => {
   });
 
   test.each<readonly [readonly string[], object, RegExp]>([
-    [["none"], {}, /^No such image: none:latest$/],
+    [["none"], {}, /^No such image: none$/],
+    [["none:1"], {}, /^reference does not exist$/],
+    [[`sha256:${"0".repeat(64)}`], {}, /^No such image: sha256:0+$/],
     [
       ["name:1"],
       { platforms: [parsePlatform("arm64")] },

@@ -1,7 +1,7 @@
-import { BerthError } from "../base/errors.ts";
+import { BerthError, isKind } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { familiar, familiarRepository, parseReference, type Reference } from "../oci/reference.ts";
-import { getImage, type ImageDeps } from "./images.ts";
+import { getImage, type Image, type ImageDeps } from "./images.ts";
 
 /** An image to save, and the names that go with it. */
 export interface NamedImage {
@@ -33,9 +33,23 @@ function meant(deps: ImageDeps, name: string): readonly NamedImage[] {
     const tagged = tagsOf(deps, reference);
     if (tagged.length > 0) return tagged;
   }
-  const { id, references } = getImage(deps, name);
+  const { id, references } = imageNamed(deps, name, reference);
   const own = reference?.digest === undefined && reference !== undefined && references.includes(familiar(reference));
   return [{ id, references: own ? [reference] : [] }];
+}
+
+/** Docker's `save` has words of its own for what isn't there. */
+function imageNamed(deps: ImageDeps, name: string, reference: Reference | undefined): Image {
+  try {
+    return getImage(deps, name);
+  } catch (error) {
+    if (!isKind(error, "not-found") || reference === undefined) throw error;
+    const exact = reference.tag !== undefined || reference.digest !== undefined;
+    throw new BerthError("not-found", exact ? "reference does not exist" : `No such image: ${name}`, {
+      hint: `No image is called ${name}. \`berth image ls\` lists those that are there.`,
+      cause: error,
+    });
+  }
 }
 
 /** Every image of a repository, by its tags' order. */

@@ -50,12 +50,13 @@ export interface ImageConfig extends Platform {
 }
 
 /**
- * Read an image config.
+ * Read an image config. Programs in Go write null where they have nothing: such a field counts as absent.
  *
  * @throws {BerthError} invalid-argument, when the bytes are no JSON object, or `os`, `architecture` or `rootfs` are missing or malformed
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
-  const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  const value: unknown = JSON.parse(text, (_, field: unknown) => (field === null ? undefined : field));
   if (!isImageConfig(value))
     throw new BerthError("invalid-argument", "invalid image config: os, architecture or rootfs");
   return value;
@@ -67,5 +68,5 @@ function isImageConfig(value: unknown): value is ImageConfig {
   if (typeof os !== "string" || typeof architecture !== "string") return false;
   if (typeof rootfs !== "object" || rootfs === null) return false;
   const { diff_ids } = rootfs as Record<string, unknown>;
-  return Array.isArray(diff_ids) && diff_ids.every((id) => typeof id === "string" && isDigest(id));
+  return Array.isArray(diff_ids) && Array.from<unknown>(diff_ids).every((id) => typeof id === "string" && isDigest(id));
 }
