@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Berth, openBerth } from "../support/berth.ts";
+import { type Berth, berthCommand, openBerth } from "../support/berth.ts";
+import { eventually } from "../support/eventually.ts";
 import { baseArchives } from "../support/images.ts";
 
 let berth: Berth;
@@ -165,6 +166,64 @@ describe("names", () => {
     expect(stderr).toMatch(message);
     expect(await images()).toBe(before);
   });
+});
+
+describe("export", () => {
+  beforeAll(async () => {
+    await berth.out(["import", "-c", 'CMD ["sh"]', busybox, "exports"]);
+    const script = "echo hi > /new; rm /etc/group; ln /new /again; mkdir /v; sleep 100";
+    await berth.out([
+      "run",
+      "-d",
+      "--network",
+      "none",
+      "--name",
+      "exported",
+      "-v",
+      "/v",
+      "exports",
+      "sh",
+      "-c",
+      script,
+    ]);
+  });
+  afterAll(() => berth.out(["rm", "-f", "exported"]));
+
+  test("writes what a running container sees, less what is mounted, and import takes it", async () => {
+    const names = () =>
+      execFileSync("tar", ["-tf", join(berth.directory, "exported.tar")])
+        .toString()
+        .split("\n");
+    await eventually(async () => {
+      await berth.out(["export", "-o", "exported.tar", "exported"]);
+      return names().includes("v/") && names().includes("again") ? true : undefined;
+    });
+    expect(names()).not.toContain("etc/group");
+    expect(names().filter((name) => name.startsWith("proc/"))).toEqual(["proc/"]);
+    await berth.out(["import", "exported.tar", "exported:again"]);
+    const look = ["run", "--rm", "--network", "none", "exported:again", "cat", "/again"];
+    expect(await berth.out(look)).toBe("hi");
+    await berth.out(["rmi", "exported:again"]);
+  });
+
+  test("gives the same bytes again, to standard output too", () => {
+    const env = { ...process.env, ...berth.env };
+    const written = execFileSync(berthCommand, ["export", "exported"], { env, maxBuffer: 1 << 25 });
+    expect(written.equals(execFileSync(berthCommand, ["export", "exported"], { env, maxBuffer: 1 << 25 }))).toBe(true);
+  });
+});
+
+test.each([
+  [["save", "-o", "x.tar", "nosuch"], /No such image: nosuch$/m],
+  [["save", "--format", "zip", "nosuch"], /must be "docker" or "oci"/],
+  [["save", "--platform", "a b", "nosuch"], /invalid platform: "a b"/],
+  [["export", "-o", "x.tar", "nosuch"], /No such container: nosuch/],
+  [["load", "-i", "nosuch.tar"], /open nosuch\.tar: no such file or directory/],
+])("%j fails, and makes no file", async (args, message) => {
+  const { code, stderr } = await berth.run(args);
+  expect(stderr).toMatch(message);
+  expect(code).toBeGreaterThan(0);
+  expect(readdirSync(berth.directory)).not.toContain("x.tar");
 });
 
 test("save and load carry an image to another store", async () => {
