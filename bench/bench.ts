@@ -67,7 +67,9 @@ function measurements(directory: string): readonly Measurement[] {
     {
       name: "load of Debian",
       pairs: 5,
+      // What was saved before goes first: its layer must not be there when it is loaded.
       before: [
+        ["rmi", "debian:saved"],
         ["import", baseArchives().debian, "debian:saved"],
         ["save", "-o", "saved.tar", "debian:saved"],
         ["rmi", "debian:saved"],

@@ -158,6 +158,27 @@ function baseArchiveHead(): Buffer {
   return readFileSync(baseArchives().busybox).subarray(0, 5000);
 }
 
+describe.skipIf(twins === undefined || !existsSync("/usr/bin/podman"))("podman", () => {
+  test("takes what berth saves, and gives it back with the same ID and bytes", async () => {
+    const places = ["--root", at("podman/root"), "--runroot", at("podman/run"), "--storage-driver", "vfs"];
+    const podman = async (...args: string[]): Promise<string> =>
+      out(await runProgram("podman", [...places, ...args], { cwd: directory }));
+    const id = await berth("inspect", "--format", "{{.Id}}", "grown:3");
+    await berth("save", "-o", at("for-podman.tar"), "grown:3");
+    await podman("load", "-q", "-i", "for-podman.tar");
+    expect(await podman("images", "--no-trunc", "-q", "grown:3")).toBe(id);
+    await podman("save", "-q", "-o", "from-podman.tar", "grown:3");
+    await using other = openBerth();
+    const line = await other.out(["load", "-i", at("from-podman.tar")]);
+    expect(line).toMatch(/^Loaded image: (localhost\/)?grown:3$/);
+    const name = line.replace("Loaded image: ", "");
+    expect(await other.out(["inspect", "--format", "{{.Id}}", name])).toBe(id);
+    const layers = ["inspect", "--format", "{{json .RootFS.Layers}}"];
+    expect(await other.out([...layers, name])).toBe(await berth(...layers, "grown:3"));
+    await podman("rmi", "-af");
+  });
+});
+
 describe.skipIf(twins === undefined || !existsSync("/usr/bin/skopeo") || !existsSync("/usr/bin/umoci"))(
   "skopeo and umoci",
   () => {

@@ -26,7 +26,7 @@ export async function checkTarget(
 ): Promise<void> {
   if (output === undefined) {
     if (stdout.isTTY !== true) return;
-    throw new CliError(`${failure}: cowardly refusing to save to a terminal. Use the -o flag or redirect`);
+    throw new CliError("cowardly refusing to save to a terminal. Use the -o flag or redirect");
   }
   const directory = dirname(output);
   await stat(directory).catch((error: unknown) => {
