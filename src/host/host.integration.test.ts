@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { closeSync, lstatSync, mkdtempSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -85,6 +86,17 @@ test("a file is written whole, and nothing else is left beside it", async () => 
   await writeFileDurably(path, "one");
   await writeFileDurably(path, "two");
   expect(readFileSync(path, "utf8")).toBe("two");
+});
+
+test("what is in a directory is spread over the disk where the file system can do that", () => {
+  const nothing = openSync("/dev/null", "r");
+  expect(linux.spread(nothing)).toBe(false);
+  closeSync(nothing);
+  const directory = openSync(place, "r");
+  const can = linux.spread(directory);
+  closeSync(directory);
+  const [flags = ""] = can ? execFileSync("lsattr", ["-d", place], { encoding: "utf8" }).split(" ") : ["T"];
+  expect(flags).toContain("T");
 });
 
 test("sockets that aren't there and terminals that are none are told", () => {

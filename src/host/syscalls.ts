@@ -54,6 +54,11 @@ export interface Syscalls {
    * @see termios(3), cfmakeraw
    */
   makeRaw(fd: number): (() => void) | undefined;
+  /**
+   * FS_IOC_SETFLAGS: say that what is in the directory `fd` has nothing to do with each other, so that ext4 makes it in
+   * other places of the disk (chattr +T). False on file systems that have no such flag, and where the caller may not.
+   */
+  spread(fd: number): boolean;
   /** Bytes that lie in a pipe, not yet read: FIONREAD. */
   unread(fd: number): number;
   /** What a socket has sent and its peer has not taken yet, 0 when all is taken: SIOCOUTQ. */
@@ -99,6 +104,9 @@ const tcsets = 0x5402n;
 const tiocgwinsz = 0x5413n;
 const fionread = 0x541bn;
 const siocoutq = 0x5411n;
+const getFlags = 0x80086601n;
+const setFlags = 0x40086602n;
+const topDirectory = 0x20000;
 const longestSocketPath = 107;
 /** Most bytes of one attribute, and of a file's list of names: XATTR_SIZE_MAX. */
 const xattrLimit = 65536;
@@ -144,6 +152,12 @@ export const linux: Syscalls = {
   },
   unread: (fd) => queued(fd, fionread),
   unsent: (fd) => queued(fd, siocoutq),
+  spread: (fd) => {
+    const flags = Buffer.alloc(8);
+    if (Number(libc().ioctl(fd, getFlags, flags)) !== 0) return false;
+    flags.writeInt32LE(flags.readInt32LE(0) | topDirectory);
+    return Number(libc().ioctl(fd, setFlags, flags)) === 0;
+  },
   windowSize: (fd) => {
     const size = Buffer.alloc(8);
     if (Number(libc().ioctl(fd, tiocgwinsz, size)) !== 0) return undefined;

@@ -1,6 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "../host/host.ts";
+import type { Syscalls } from "../host/syscalls.ts";
 
 /** Where snapshots lie, absolute. */
 export interface StorePaths {
@@ -13,8 +14,24 @@ export interface StorePaths {
 }
 
 /** The places below a store's root; made when they aren't there. */
-export function storePaths({ root }: Pick<Host, "root">): StorePaths {
+export function storePaths({ root, syscalls }: Pick<Host, "root" | "syscalls">): StorePaths {
   const paths = { layers: join(root, "layers"), active: join(root, "active"), leases: join(root, "leases") };
-  for (const path of Object.values(paths)) mkdirSync(path, { recursive: true, mode: 0o711 });
+  for (const path of Object.values(paths)) {
+    const made = mkdirSync(path, { recursive: true, mode: 0o711 }) !== undefined;
+    if (made && path === paths.active) spread(syscalls, path);
+  }
   return paths;
+}
+
+/**
+ * Each snapshot gets a place of its own on the disk. Where they lie together, ext4 searches long for every new file:
+ * it gives no inode away again for minutes after a file was deleted, and looks at each of those first.
+ */
+function spread(syscalls: Syscalls, path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    syscalls.spread(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
