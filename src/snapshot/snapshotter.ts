@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -12,7 +12,7 @@ import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount.ts";
 import type { Database } from "../metadata/database.ts";
-import { type ChainID, childChain, parseDigest } from "../oci/digest.ts";
+import { type ChainID, childChain } from "../oci/digest.ts";
 import { adoptAttributes, adoptMountPoints } from "./adopt.ts";
 import { type Change, changesOf } from "./changes.ts";
 import { type Collected, leaseNames } from "./collect.ts";
@@ -44,8 +44,13 @@ export interface Snapshotter extends AsyncDisposable {
    * @throws {BerthError} not-found, when `parent` isn't committed; already-exists, when `key` is taken
    */
   prepare(key: string, parent: ChainID | undefined, options?: PrepareOptions): Promise<ActiveSnapshot>;
-  /** An active snapshot that was kept. Disposing the result does nothing. @throws {BerthError} not-found */
-  open(key: string): Promise<ActiveSnapshot>;
+  /**
+   * An active snapshot that was kept. What it lies on is in the record of whoever kept it, and nowhere else: a file beside it
+   * would have to be synced as well. Disposing the result does nothing.
+   *
+   * @throws {BerthError} not-found
+   */
+  open(key: string, parent: ChainID | undefined): Promise<ActiveSnapshot>;
   /** The file system of a committed snapshot, read without a mount. */
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
@@ -111,9 +116,9 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
       await active.make(parent, options);
       return active;
     },
-    open: async (key) => {
+    open: async (key, parent) => {
       const active = activeOf(key);
-      active.load();
+      active.load(parent);
       return active;
     },
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
@@ -162,7 +167,6 @@ class ActiveOverlay implements ActiveSnapshot {
     try {
       makeDirectory(this.#directory, 0o700, `snapshot ${this.key} exists`);
       this.#owned = true;
-      writeFileSync(this.#parentFile, parent ?? "");
       this.#makeRoot(this.upper);
       mkdirSync(join(this.#directory, "work"), { mode: 0o700 });
       if (init !== undefined) await this.#makeInit(init);
@@ -172,15 +176,10 @@ class ActiveOverlay implements ActiveSnapshot {
     }
   }
 
-  /** Read what was kept. */
-  load(): void {
-    try {
-      const text = readFileSync(this.#parentFile, "utf8");
-      this.parent = text === "" ? undefined : parseDigest(text);
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
-      throw new BerthError("not-found", `snapshot does not exist: ${this.key}`, { cause: error });
-    }
+  /** Take up what was kept. */
+  load(parent: ChainID | undefined): void {
+    if (!existsSync(this.upper)) throw new BerthError("not-found", `snapshot does not exist: ${this.key}`);
+    this.parent = parent;
   }
 
   mounts(): readonly Mount[] {
@@ -247,10 +246,6 @@ class ActiveOverlay implements ActiveSnapshot {
     this.#holding = false;
     await this.#store.release(leaseNames.active(this.key));
     if (this.parent !== undefined) await this.#store.release(leaseNames.chain(this.parent));
-  }
-
-  get #parentFile(): string {
-    return join(this.#directory, "parent");
   }
 
   get #init(): string {
