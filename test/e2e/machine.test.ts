@@ -11,6 +11,10 @@ beforeAll(async () => {
 });
 afterAll(() => berth[Symbol.asyncDispose]());
 
+test("doctor finds everything that berth needs", async () => {
+  expect(await berth.run(["doctor"])).toMatchObject({ code: 0, stdout: expect.not.stringContaining("To mend it") });
+});
+
 const unified = existsSync("/sys/fs/cgroup/cgroup.controllers");
 
 describe("a limit holds:", () => {
