@@ -1,13 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { faultsOf, type Ledger, type Step, written } from "./ledger.ts";
+import { empty, faultsOf, type Ledger, type Step, written } from "./ledger.ts";
 
 const kept = { id: "sha256:1", mark: "one" };
 const build: Step = { verb: "build", name: "b", leaves: "image", mark: "two" };
 const rmi: Step = { verb: "rmi", name: "a", leaves: "nothing" };
 const prune: Step = { verb: "prune", name: "a", leaves: "same" };
 
+const create: Step = { verb: "create", name: "c", leaves: "container" };
+
 describe("a ledger knows after", () => {
-  test.each<{ name: string; reports: Parameters<typeof written>[1][]; after: Ledger }>([
+  test.each<{ name: string; reports: Parameters<typeof written>[1][]; after: Partial<Ledger> }>([
     { name: "a begin what is unsure", reports: [{ begin: rmi }], after: { names: { a: kept }, begun: rmi } },
     {
       name: "an image's end its ID",
@@ -20,15 +22,20 @@ describe("a ledger knows after", () => {
       reports: [{ begin: prune }, { done: prune }],
       after: { names: { a: kept } },
     },
+    {
+      name: "a container's end that it is there",
+      reports: [{ begin: create }, { done: create }],
+      after: { names: { a: kept }, containers: ["c"] },
+    },
     { name: "a look what was found", reports: [{ begin: rmi }, { checked: {} }], after: { names: {} } },
   ])("$name", ({ reports, after }) => {
-    expect(reports.reduce<Ledger>(written, { names: { a: kept } })).toEqual(after);
+    expect(reports.reduce(written, { ...empty, names: { a: kept } })).toEqual({ ...empty, ...after });
   });
 });
 
 describe("a store is at fault when", () => {
   const names = { a: kept };
-  test.each<{ name: string; ledger: Ledger; shown: Record<string, string>; faults: number }>([
+  test.each<{ name: string; ledger: Pick<Ledger, "names" | "begun">; shown: Record<string, string>; faults: number }>([
     { name: "never, where all is as reported", ledger: { names }, shown: { a: "sha256:1" }, faults: 0 },
     { name: "an image is lost", ledger: { names }, shown: {}, faults: 1 },
     { name: "an image is another one", ledger: { names }, shown: { a: "sha256:9" }, faults: 1 },

@@ -6,9 +6,9 @@ export interface Kept {
 
 /** One command that changes the store, and what it leaves of the name that it is about. */
 export interface Step {
-  readonly verb: "import" | "build" | "commit" | "load" | "tag" | "rmi" | "prune";
+  readonly verb: "import" | "build" | "commit" | "load" | "tag" | "rmi" | "prune" | "create";
   readonly name: string;
-  readonly leaves: "image" | "nothing" | "same";
+  readonly leaves: "image" | "container" | "nothing" | "same";
   /** Of the image that it leaves. */
   readonly mark?: string;
   /** Where it is known beforehand. */
@@ -17,7 +17,10 @@ export interface Step {
 
 /** What was reported done, and the step that had begun and was not reported. */
 export interface Ledger {
+  /** Images by name. */
   readonly names: Readonly<Record<string, Kept>>;
+  /** Names of containers that were made since the last look, which removes them. */
+  readonly containers: readonly string[];
   readonly begun?: Step;
 }
 
@@ -31,19 +34,28 @@ export type Report =
   /** Nothing is left, and that was looked at as well. */
   | { readonly emptied: true };
 
+/** The ledger of an empty store. */
+export const empty: Ledger = { names: {}, containers: [] };
+
 /** The ledger after one more report. */
 export function written(ledger: Ledger, report: Report): Ledger {
-  if ("checked" in report) return { names: report.checked };
+  if ("checked" in report) return { names: report.checked, containers: [] };
   if ("begin" in report) return { ...ledger, begun: report.begin };
   if (!("done" in report)) return ledger;
+  const { names, containers } = ledger;
   const { name, leaves, mark = "" } = report.done;
-  const { [name]: before, ...others } = ledger.names;
-  if (leaves === "image") return { names: { ...others, [name]: { id: report.id ?? "", mark } } };
-  return { names: leaves === "nothing" || before === undefined ? others : { ...others, [name]: before } };
+  if (leaves === "image") return { names: { ...names, [name]: { id: report.id ?? "", mark } }, containers };
+  if (leaves === "container") return { names, containers: [...containers, name] };
+  if (leaves === "same") return { names, containers };
+  const { [name]: _gone, ...others } = names;
+  return { names: others, containers };
 }
 
 /** What is wrong with the images that a store shows, by name; `<none>` stands for one without a name. */
-export function faultsOf(ledger: Ledger, shown: ReadonlyMap<string, string>): readonly string[] {
+export function faultsOf(
+  ledger: Pick<Ledger, "names" | "begun">,
+  shown: ReadonlyMap<string, string>,
+): readonly string[] {
   const { names, begun } = ledger;
   const sure = Object.entries(names).filter(([name]) => name !== begun?.name);
   const lost = sure.flatMap(([name, { id }]) => {
@@ -57,7 +69,10 @@ export function faultsOf(ledger: Ledger, shown: ReadonlyMap<string, string>): re
 }
 
 /** The step that was under way has happened or has not: nothing in between. */
-function unsureFaults({ names, begun }: Ledger, shown: ReadonlyMap<string, string>): readonly string[] {
+function unsureFaults(
+  { names, begun }: Pick<Ledger, "names" | "begun">,
+  shown: ReadonlyMap<string, string>,
+): readonly string[] {
   if (begun === undefined) return [];
   const before = names[begun.name]?.id;
   const found = shown.get(begun.name);

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { PowerLossJob } from "./guest/power-loss-job.ts";
 import { type MachineImage, makeDisk } from "./image.ts";
-import { type Ledger, type Report, written } from "./ledger.ts";
+import { empty, type Ledger, type Report, written } from "./ledger.ts";
 import { type Machine, startMachine } from "./machine.ts";
 import { type Random, randomOf } from "./random.ts";
 
@@ -44,7 +44,7 @@ export async function powerLoss(image: MachineImage, { scratch, seed, cycles }: 
   const random = randomOf(seed);
   const disk = await openDisk(scratch);
   say(`seed ${seed}`);
-  let ledger: Ledger = { names: {} };
+  let ledger = empty;
   let failed = 0;
   for (let cycle = 0; cycle <= cycles; cycle++) {
     const last = cycle === cycles;
@@ -63,7 +63,7 @@ export async function powerLoss(image: MachineImage, { scratch, seed, cycles }: 
     if (boot.wrong.length === 0) continue;
     failed++;
     // What was lost would be found missing again and again.
-    ledger = { names: {} };
+    ledger = empty;
     await disk.wipe();
   }
   say(`${cycles + 1 - failed} passed, ${failed} failed`);
@@ -85,23 +85,20 @@ async function follow(
   let cut: Promise<void> | undefined;
   for await (const line of machine.lines) {
     const report = reportOf(line);
-    if (report === undefined) boot.wrong.push(line);
-    else if ("wrong" in report) boot.wrong.push(report.wrong);
-    else {
-      boot.ledger = written(boot.ledger, report);
-      if ("checked" in report || "done" in report) steps++;
-      if (moment !== undefined && steps === moment.steps) cut ??= sleep(moment.milliseconds).then(machine.kill);
-      if ("emptied" in report) cut ??= machine.kill();
-    }
+    if ("wrong" in report) boot.wrong.push(report.wrong);
+    boot.ledger = written(boot.ledger, report);
+    if ("checked" in report || "done" in report) steps++;
+    if ("emptied" in report) cut ??= machine.kill();
+    if (steps === moment?.steps) cut ??= sleep(moment.milliseconds).then(machine.kill);
   }
   await cut;
   if (cut === undefined) boot.wrong.push("the machine ended early or hung; its console:", machine.console());
   return boot;
 }
 
-function reportOf(line: string): Report | undefined {
-  if (!line.startsWith("{") || !line.endsWith("}")) return undefined;
-  return JSON.parse(line) as Report;
+/** Whatever else is printed inside is an error that nobody expected. */
+function reportOf(line: string): Report {
+  return line.startsWith("{") && line.endsWith("}") ? (JSON.parse(line) as Report) : { wrong: line };
 }
 
 /** Long times between write-backs, and no flush that the file system makes of its own accord: what berth doesn't sync is lost. */

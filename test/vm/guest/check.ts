@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { faultsOf, type Kept, type Ledger } from "../ledger.ts";
-import { berth, output, report, scratch, shownImages } from "./store.ts";
+import { baseMark, berth, output, report, scratch, shownImages } from "./store.ts";
 
 /**
  * Look whether everything that was reported done is there and right, and whether the next commands work without help.
@@ -13,7 +13,7 @@ import { berth, output, report, scratch, shownImages } from "./store.ts";
 export async function checkStore(ledger: Ledger, whole: boolean): Promise<Ledger["names"]> {
   const shown = await shownImages();
   for (const wrong of faultsOf(ledger, shown)) report({ wrong });
-  await checkContainers();
+  await checkContainers(ledger);
   await checkDigests([...shown].map(([name, id]) => (name === "<none>" ? id : name)));
   const checked = Object.fromEntries([...shown].map(([name, id]) => [name, keptOf(ledger, { name, id })]));
   // Digests have told already that contents are right; that they run as well is asked of what was under way, and at times of all.
@@ -47,13 +47,27 @@ function keptOf({ names, begun }: Ledger, { name, id }: { readonly name: string;
   return { id, mark: (begun?.name === name ? begun.mark : undefined) ?? before?.mark ?? "" };
 }
 
-/** Those that a step had made are left; none can run after a power loss, and each can be removed. */
-async function checkContainers(): Promise<void> {
-  const lines = await berth("ps", "-a", "--format", "{{.ID}} {{.Status}}");
-  for (const line of lines.split("\n").filter((text) => text !== "")) {
-    const [id = "", status] = line.split(" ");
-    if (status === "Up") report({ wrong: `container ${id} is shown as running` });
-    await berth("rm", id);
+/** Those that were made still start; none runs after a power loss; each can be removed. */
+async function checkContainers({ containers, begun }: Ledger): Promise<void> {
+  const lines = await berth("ps", "-a", "--format", "{{.Names}} {{.Status}}");
+  const shown = new Map(lines.split("\n").map((line) => [line.split(" ")[0] ?? "", line.split(" ")[1] ?? ""]));
+  shown.delete("");
+  for (const name of containers) {
+    if (!shown.has(name)) report({ wrong: `container ${name} was reported done, and is not there` });
+  }
+  for (const [name, status] of shown) {
+    if (status === "Up") report({ wrong: `container ${name} is shown as running` });
+    if (containers.includes(name) || begun?.name === name) await checkStart(name);
+    await berth("rm", name);
+  }
+}
+
+async function checkStart(name: string): Promise<void> {
+  try {
+    const found = await berth("start", "--attach", name);
+    if (found !== baseMark) report({ wrong: `container ${name} prints ${JSON.stringify(found)}` });
+  } catch (error) {
+    report({ wrong: `container ${name} doesn't start: ${error}` });
   }
 }
 

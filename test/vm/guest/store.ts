@@ -5,6 +5,9 @@ import type { Report } from "../ledger.ts";
 /** Where archives and build contexts lie: in memory, so that they are no part of what is tested. */
 export const scratch = "/run/scratch";
 
+/** What `/mark` holds in the image that the others are made of. */
+export const baseMark = "busybox";
+
 const command = join(import.meta.dirname, "../../../bin/berth");
 
 /** Run berth on the disk that loses power, and give its stdout without the last line end. @throws with what it printed */

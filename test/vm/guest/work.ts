@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Kept, Step } from "../ledger.ts";
 import { pick, type Random } from "../random.ts";
-import { berth, output, report, scratch } from "./store.ts";
+import { baseMark, berth, output, report, scratch } from "./store.ts";
 
 /** What the others are made of; always there. */
 const base = "busybox";
@@ -25,7 +25,8 @@ export async function workOnStore(
   { random, stamp }: Pick<Work, "random" | "stamp">,
 ): Promise<never> {
   const work: Work = { random, stamp, images: new Map(Object.entries(names)), count: 0 };
-  if (!work.images.has(base)) await step(work, { verb: "import", name: base, leaves: "image", mark: base }, importBase);
+  if (!work.images.has(base))
+    await step(work, { verb: "import", name: base, leaves: "image", mark: baseMark }, importBase);
   for (;;) {
     const others = [...work.images.keys()].filter((name) => name !== base);
     const [some, ...more] = others;
@@ -37,7 +38,7 @@ export async function workOnStore(
 }
 
 const makers: readonly [Maker, ...Maker[]] = [importTree, buildImage, commitContainer];
-const enders: readonly [Ender, ...Ender[]] = [removeImage, reloadImage, prune, tagImage];
+const enders: readonly [Ender, ...Ender[]] = [removeImage, reloadImage, prune, tagImage, createContainer];
 type Maker = (work: Work) => Promise<void>;
 type Ender = (work: Work, name: string) => Promise<void>;
 
@@ -71,7 +72,7 @@ async function importBase(): Promise<string> {
   const tree = join(scratch, "base");
   mkdirSync(tree, { recursive: true });
   await output("tar", "-xf", baseArchive, "-C", tree);
-  writeFileSync(join(tree, "mark"), base);
+  writeFileSync(join(tree, "mark"), baseMark);
   await output("tar", "-cf", `${tree}.tar`, "-C", tree, ".");
   return await berth("import", "--change", 'CMD ["sh"]', `${tree}.tar`, base);
 }
@@ -127,11 +128,17 @@ async function tagImage(work: Work, name: string): Promise<void> {
   });
 }
 
+/** Not started here: the next boot does. */
+async function createContainer(work: Work): Promise<void> {
+  const name = `create-${work.stamp}-${work.count++}`;
+  const what: Step = { verb: "create", name, leaves: "container" };
+  await step(work, what, () => berth("create", "--name", name, "--network", "none", base, "cat", "/mark"));
+}
+
 async function prune(work: Work, name: string): Promise<void> {
   const command = pick(work.random, [
     ["image", "prune", "-f"],
     ["builder", "prune", "-f"],
-    ["system", "prune", "-f"],
   ]);
   await step(work, { verb: "prune", name, leaves: "same" }, () => berth(...command));
 }
