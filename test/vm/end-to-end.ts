@@ -9,6 +9,13 @@ export interface EndToEndOptions {
   readonly tests: readonly string[];
 }
 
+/** The addresses that qemu's network has. */
+const network = `modprobe virtio_net
+ip link set eth0 up
+ip address add 10.0.2.15/24 dev eth0
+ip route add default via 10.0.2.2
+echo nameserver 10.0.2.3 > /etc/resolv.conf`;
+
 /** The whole of it takes some 20 times as long as without emulation. */
 const seconds = 3600;
 
@@ -19,7 +26,7 @@ const seconds = 3600;
  */
 export async function endToEnd(image: MachineImage, options: EndToEndOptions): Promise<number> {
   const tests = options.tests.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-  const job = `
+  const job = `${network}
 berth_report=/run/report.json NO_COLOR=1
 export NO_COLOR
 bin/berth doctor
@@ -28,7 +35,13 @@ vitest run --project e2e --reporter=default --reporter=json --outputFile.json=$b
 touch $berth_report
 node scripts/test-summary.ts $berth_report || code=1
 exit "\${code:-0}"`;
-  await using machine = startMachine(image, { scratch: options.scratch, init: options.init, job, seconds });
+  await using machine = startMachine(image, {
+    scratch: options.scratch,
+    init: options.init,
+    job,
+    network: true,
+    seconds,
+  });
   let code: number | undefined;
   for await (const line of machine.lines) {
     const ended = /^exit code: (\d+)$/.exec(line);

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 const execute = promisify(execFile);
 
 /** The working copy. */
-export const project: string = join(import.meta.dirname, "../..");
+const project: string = join(import.meta.dirname, "../..");
 
 /** What a machine boots from, made of Debian's packages and of this working copy. */
 export interface MachineImage {

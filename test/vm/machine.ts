@@ -14,6 +14,8 @@ export interface Boot {
   readonly job: string;
   /** PID 1: systemd, as users have it, or a script that has the job running in half the time. */
   readonly init: "systemd" | "plain";
+  /** Reach the network as this machine does, from behind it. */
+  readonly network?: boolean;
   /** A qcow2 file that is `/dev/vde` inside. What the machine wrote there and did not flush is lost when it is killed. */
   readonly data?: string;
   /** The machine is killed after that many seconds. */
@@ -44,7 +46,9 @@ export function startMachine(image: MachineImage, boot: Boot): Machine {
   const disks = [root, job, ...others].map((file) => `file=${file},format=raw,if=virtio,snapshot=on`);
   // The tables that say where a block lies are written back when the machine flushes, and not before: as a disk's own cache.
   if (boot.data !== undefined) disks.push(`file=${boot.data},format=qcow2,if=virtio,cache=writeback,l2-cache-size=16M`);
-  const child = spawn("qemu-system-x86_64", qemuArguments(image, { init: boot.init, log, disks }), {
+  // It doesn't outlive this process, however that ends.
+  const qemu = ["--pdeathsig", "KILL", "qemu-system-x86_64", ...qemuArguments(image, { ...boot, log, disks })];
+  const child = spawn("setpriv", qemu, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, TMPDIR: boot.scratch },
   });
@@ -75,14 +79,22 @@ export function startMachine(image: MachineImage, boot: Boot): Machine {
 
 function qemuArguments(
   image: MachineImage,
-  { init, log, disks }: { readonly init: Boot["init"]; readonly log: string; readonly disks: readonly string[] },
+  { init, log, disks, network = false }: Boot & { readonly log: string; readonly disks: readonly string[] },
 ): readonly string[] {
-  const words = ["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "systemd.unified_cgroup_hierarchy=1"];
+  const words = [
+    "console=ttyS0",
+    "quiet",
+    "panic=-1",
+    "mitigations=off",
+    "net.ifnames=0",
+    "systemd.unified_cgroup_hierarchy=1",
+  ];
   return [
     ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048", "-machine", "pc"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", image.kernel, "-initrd", image.initrd, "-append", [...words, `berth_init=${paths[init]}`].join(" ")],
     ...["-serial", `file:${log}`, "-serial", "stdio"],
+    ...(network ? ["-netdev", "user,id=uplink", "-device", "virtio-net-pci,netdev=uplink,romfile="] : []),
     ...disks.flatMap((disk) => ["-drive", disk]),
   ];
 }
