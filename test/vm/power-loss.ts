@@ -19,9 +19,10 @@ export interface PowerLossOptions {
   readonly cycles: number;
 }
 
-/** When the power is cut: some time after so many steps were reported done. */
+/** When the power is cut: some time after the `count`-th report of a kind. */
 interface Moment {
-  readonly steps: number;
+  readonly after: "begin" | "done";
+  readonly count: number;
   readonly milliseconds: number;
 }
 
@@ -70,10 +71,14 @@ export async function powerLoss(image: MachineImage, { scratch, seed, cycles }: 
   return failed > 0 ? 1 : 0;
 }
 
-/** Half of them right after something was reported done, which is when it has to be on the disk. */
+/** Most that a step takes under emulation, milliseconds. */
+const stepTime = 3500;
+
+/** Half of them while a step is under way, half right after one was reported done, which is when it has to be on the disk. */
 function momentOf(random: Random): Moment {
-  const soon = random() < 0.5;
-  return { steps: Math.floor(random() * 5), milliseconds: Math.floor(random() * (soon ? 100 : 6000)) };
+  const after = random() < 0.5 ? "begin" : "done";
+  const most = after === "begin" ? stepTime : 100;
+  return { after, count: 1 + Math.floor(random() * 5), milliseconds: Math.floor(random() * most) };
 }
 
 async function follow(
@@ -81,15 +86,15 @@ async function follow(
   { ledger, moment }: { readonly ledger: Ledger; readonly moment: Moment | undefined },
 ): Promise<Boot> {
   const boot: { ledger: Ledger; wrong: string[] } = { ledger, wrong: [] };
-  let steps = -1;
+  let count = 0;
   let cut: Promise<void> | undefined;
   for await (const line of machine.lines) {
     const report = reportOf(line);
     if ("wrong" in report) boot.wrong.push(report.wrong);
     boot.ledger = written(boot.ledger, report);
-    if ("checked" in report || "done" in report) steps++;
     if ("emptied" in report) cut ??= machine.kill();
-    if (steps === moment?.steps) cut ??= sleep(moment.milliseconds).then(machine.kill);
+    if (moment === undefined || !(moment.after in report)) continue;
+    if (++count === moment.count) cut = sleep(moment.milliseconds).then(machine.kill);
   }
   await cut;
   if (cut === undefined) boot.wrong.push("the machine ended early or hung; its console:", machine.console());

@@ -17,17 +17,27 @@ const usage = `npm run test:vm -- [OPTIONS] [VITEST'S ARGUMENTS]
 /** What shows within three minutes whether berth works on this kind of machine. */
 const short = ["test/e2e/machine.test.ts"];
 
+const options = {
+  help: { type: "boolean", short: "h" },
+  short: { type: "boolean" },
+  init: { type: "string", default: "systemd" },
+  "power-loss": { type: "string" },
+  seed: { type: "string", default: String(Date.now()) },
+} as const;
+
+/** The words of this command come first; from the first strange one on, all are vitest's. */
+function split(words: readonly string[]): { readonly own: readonly string[]; readonly others: readonly string[] } {
+  const takesValue = /^--(init|power-loss|seed)$/;
+  let count = 0;
+  while (/^(-h|--(help|short|init|power-loss|seed)(=.*)?)$/.test(words[count] ?? "")) {
+    count += takesValue.test(words[count] ?? "") ? 2 : 1;
+  }
+  return { own: words.slice(0, count), others: words.slice(count) };
+}
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      help: { type: "boolean", short: "h" },
-      short: { type: "boolean" },
-      init: { type: "string", default: "systemd" },
-      "power-loss": { type: "string" },
-      seed: { type: "string", default: String(Date.now()) },
-    },
-  });
+  const { own, others } = split(process.argv.slice(2));
+  const { values } = parseArgs({ args: [...own], options });
   const { init, seed } = values;
   const cycles = Number(values["power-loss"] ?? 0);
   if (values.help || (init !== "systemd" && init !== "plain") || !Number.isSafeInteger(cycles)) {
@@ -38,7 +48,7 @@ async function main(): Promise<number> {
   try {
     const image = await makeImage(scratch);
     if (cycles > 0) return await powerLoss(image, { scratch, seed, cycles });
-    return await endToEnd(image, { scratch, init, tests: values.short ? short : positionals });
+    return await endToEnd(image, { scratch, init, tests: values.short ? short : others });
   } catch (error) {
     if (!(error instanceof CannotBoot)) throw error;
     process.stdout.write(`\n*** SKIPPED: no virtual machine here: ${error.message} ***\n\n`);
