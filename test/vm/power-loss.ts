@@ -90,6 +90,7 @@ async function follow(
   let cut: Promise<void> | undefined;
   for await (const line of machine.lines) {
     const report = reportOf(line);
+    if (report === undefined) continue;
     if ("wrong" in report) boot.wrong.push(report.wrong);
     boot.ledger = written(boot.ledger, report);
     if ("emptied" in report) cut ??= machine.kill();
@@ -101,9 +102,15 @@ async function follow(
   return boot;
 }
 
-/** Whatever else is printed inside is an error that nobody expected. */
-function reportOf(line: string): Report {
-  return line.startsWith("{") && line.endsWith("}") ? (JSON.parse(line) as Report) : { wrong: line };
+/** Whatever else is printed inside is an error that nobody expected; a line that is cut off was never reported. */
+function reportOf(line: string): Report | undefined {
+  if (!line.startsWith("{")) return { wrong: line };
+  try {
+    return JSON.parse(line) as Report;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Long times between write-backs, and no flush that the file system makes of its own accord: what berth doesn't sync is lost. */
