@@ -57,7 +57,7 @@ async function checkContainers({ containers, begun }: Ledger): Promise<void> {
   }
   for (const [name, status] of shown) {
     if (status === "Up") report({ wrong: `container ${name} is shown as running` });
-    if (containers.includes(name) || begun?.name === name) await checkStart(name);
+    if (containers.includes(name) || (begun?.verb === "create" && begun.name === name)) await checkStart(name);
     await berth("rm", name);
   }
 }
