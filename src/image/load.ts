@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { textOf } from "../archive/byte-string.ts";
@@ -7,7 +7,6 @@ import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
 import { layerWriters } from "../archive/layer-tar.ts";
 import { readTar } from "../archive/tar-entries.ts";
-import { tempDir } from "../base/disposal.ts";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
@@ -32,9 +31,7 @@ export async function loadImages(
   archive: AsyncIterable<Uint8Array>,
   operation: Operation = {},
 ): Promise<readonly string[]> {
-  const staging = join(deps.host.root, "tmp");
-  await mkdir(staging, { recursive: true, mode: 0o700 });
-  await using directory = await tempDir(staging, "load-");
+  await using directory = await deps.snapshotter.scratch();
   const files = await unpack(decompress(archive), directory.path);
   const open = (name: string): string => {
     const path = files.get(name);

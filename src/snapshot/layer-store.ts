@@ -1,6 +1,9 @@
 import { mkdirSync, renameSync, rmdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
@@ -116,6 +119,21 @@ export class LayerStore implements AsyncDisposable {
     const placed = { ...layer, path };
     this.#pending.set(chainID, { number, layer: placed });
     return placed;
+  }
+
+  /** An empty directory for files of this process; where it dies, the next collector deletes it. */
+  async scratch(): Promise<TempDir> {
+    const name = randomID();
+    await this.hold(leaseNames.scratch(name));
+    const path = join(this.paths.scratch, name);
+    mkdirSync(path, { mode: 0o700 });
+    return {
+      path,
+      [Symbol.asyncDispose]: async () => {
+        await rm(path, { recursive: true, force: true });
+        await this.release(leaseNames.scratch(name));
+      },
+    };
   }
 
   /** Begin to write to the disk what is in memory, ahead of the flush that is to come. */

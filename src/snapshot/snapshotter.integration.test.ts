@@ -25,7 +25,7 @@ async function forget(store: TestStore): Promise<void> {
   await store.db.write((sql) => sql.run("DELETE FROM build_record"));
 }
 
-function directories(store: TestStore, name: "layers" | "active" | "leases"): string[] {
+function directories(store: TestStore, name: "layers" | "active" | "leases" | "tmp"): string[] {
   return readdirSync(join(store.host.root, name)).sort();
 }
 
@@ -260,6 +260,18 @@ describe("a collection", () => {
     expect(directories(store, "active")).toEqual(["c1"]);
     expect(directories(store, "layers")).toEqual(["1"]);
     expect(directories(store, "leases").filter((name) => name.startsWith("dead"))).toEqual([]);
+  });
+
+  test("a scratch directory stays while its process lives", async () => {
+    await using store = await testStore();
+    mkdirSync(join(store.host.root, "tmp/of-a-dead-one/deep"), { recursive: true });
+    {
+      await using held = await store.snapshotter.scratch();
+      await using other = await store.another();
+      await other.snapshotter.collect();
+      expect(directories(store, "tmp").map((name) => join(store.host.root, "tmp", name))).toEqual([held.path]);
+    }
+    expect(directories(store, "tmp")).toEqual([]);
   });
 
   test("a number is never given twice", async () => {

@@ -6,6 +6,7 @@ import { bytesOf } from "../archive/byte-string.ts";
 import { copyTree } from "../archive/copy-tree.ts";
 import { hashLayer, type LayerWriter, layerWriters } from "../archive/layer-tar.ts";
 import { walk } from "../archive/walk.ts";
+import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
@@ -55,6 +56,8 @@ export interface Snapshotter extends AsyncDisposable {
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
   remove(key: string): Promise<void>;
+  /** An empty directory on the store's disk for files that are needed for a while; gone with its scope, or its process. */
+  scratch(): Promise<TempDir>;
   /** Wait until every layer that this process committed is on disk and recorded: an image or build record comes after it. */
   flush(): Promise<void>;
   /**
@@ -123,6 +126,7 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
     },
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
     remove: (key) => activeOf(key).remove(),
+    scratch: () => store.scratch(),
     flush: () => store.flush(),
     collect: (operation) => store.collect(operation),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
