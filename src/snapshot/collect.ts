@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
-import type { ChainID } from "../oci/digest.ts";
+import type { ChainID, Digest } from "../oci/digest.ts";
 import { allRecords, containerKeys, deleteRecord, type LayerRecord, referredChains } from "./layer-records.ts";
 import { heldNames } from "./lease.ts";
 import type { StorePaths } from "./store-paths.ts";
@@ -19,18 +19,20 @@ export interface Collected {
 
 /**
  * Names under which a lease holds a recorded layer, a layer's directory that has no record yet, an active
- * snapshot, and a scratch directory.
+ * snapshot, a scratch directory, and a blob.
  */
 export const leaseNames: {
   readonly chain: (chainID: ChainID) => string;
   readonly directory: (number: number | string) => string;
   readonly active: (key: string) => string;
   readonly scratch: (name: string) => string;
+  readonly blob: (digest: Digest) => string;
 } = {
   chain: (chainID) => `chain-${chainID}`,
   directory: (number) => `layer-${number}`,
   active: (key) => `active-${key}`,
   scratch: (name) => `scratch-${name}`,
+  blob: (digest) => `blob-${digest}`,
 };
 
 /** What {@link collectGarbage} works on. */

@@ -13,7 +13,7 @@ import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount.ts";
 import type { Database } from "../metadata/database.ts";
-import { type ChainID, childChain } from "../oci/digest.ts";
+import { type ChainID, childChain, type Digest } from "../oci/digest.ts";
 import { adoptAttributes, adoptMountPoints } from "./adopt.ts";
 import { type Change, changesOf } from "./changes.ts";
 import { type Collected, leaseNames } from "./collect.ts";
@@ -56,6 +56,10 @@ export interface Snapshotter extends AsyncDisposable {
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
   remove(key: string): Promise<void>;
+  /** Keep a blob that no record names yet from every collector: held before it is written, until it is recorded. */
+  holdBlob(digest: Digest): Promise<AsyncDisposable>;
+  /** Tells which blobs are held; asked within a write transaction, in which the others are deleted. */
+  isHeldBlob(): (digest: Digest) => boolean;
   /** An empty directory on the store's disk for files that are needed for a while; gone with its scope, or its process. */
   scratch(): Promise<TempDir>;
   /** Wait until every layer that this process committed is on disk and recorded: an image or build record comes after it. */
@@ -126,6 +130,8 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
     },
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
     remove: (key) => activeOf(key).remove(),
+    holdBlob: (digest) => store.holdBlob(digest),
+    isHeldBlob: () => store.isHeldBlob(),
     scratch: () => store.scratch(),
     flush: () => store.flush(),
     collect: (operation) => store.collect(operation),
