@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
@@ -40,12 +40,11 @@ export async function makeImage(scratch: string): Promise<MachineImage> {
   const image = await debianImage();
   const packages = join(dirname(image), `vm-packages-${digestOf(join(project, "package-lock.json"))}.ext4`);
   if (!existsSync(packages)) {
-    const made = join(scratch, "packages.ext4");
+    // Under another name first, so that one that is there is whole.
+    const made = `${packages}.${process.pid}`;
     copyPackages(join(scratch, "packages"));
     await makeDisk(made, { from: join(scratch, "packages"), size: "1G" });
-    copyFileSync(made, `${packages}.${process.pid}`);
-    renameSync(`${packages}.${process.pid}`, packages);
-    rmSync(made);
+    renameSync(made, packages);
   }
   const disk = join(scratch, "project.ext4");
   await copyProject(join(scratch, "project"));
