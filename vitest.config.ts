@@ -8,7 +8,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/vm/*.test.ts"],
           exclude: ["**/*.integration.test.ts"],
           testTimeout: 5_000,
         },

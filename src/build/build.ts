@@ -78,7 +78,7 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
   const network = networkMode(options.network);
   refuseForeignPlatform(options.platform);
   const buildArgs = new Map(Object.entries(options.buildArgs ?? {}));
-  await using context = await openContext(deps.host, options);
+  await using context = await openContext(deps, options);
   return await inDockerfile(context.dockerfile, async () => {
     const { file, diagnostics } = parseDockerfile(context.dockerfile.text);
     const lowered = await lower(file, {

@@ -3,11 +3,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { type Matcher, openMatcher, parseIgnore } from "../dockerfile/ignore.ts";
-import type { Host } from "../host/host.ts";
 import type { DockerfileSource } from "./build-error.ts";
 import { internalStep } from "./progress.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
-import { receiveContext } from "./stream-context.ts";
+import { type ReceiveDeps, receiveContext } from "./stream-context.ts";
 
 /** Most bytes of a Dockerfile or ignore file. */
 const fileLimit = 16 << 20;
@@ -30,7 +29,7 @@ export interface ContextOptions extends Operation {
  *
  * @throws {BerthError} not-found, when the directory or the Dockerfile isn't there, with Docker's texts
  */
-export async function openContext(host: Host, options: ContextOptions): Promise<BuildContext> {
+export async function openContext(deps: ReceiveDeps, options: ContextOptions): Promise<BuildContext> {
   const { context, dockerfile, dockerfileText } = options;
   if (typeof context === "string") {
     const root = resolve(context);
@@ -39,7 +38,7 @@ export async function openContext(host: Host, options: ContextOptions): Promise<
     return { ...(await read(root, options)), [Symbol.asyncDispose]: async () => undefined };
   }
   await using stack = new AsyncDisposableStack();
-  const received = stack.use(await receiveContext(host, context, options));
+  const received = stack.use(await receiveContext(deps, context, options));
   const text = dockerfileText ?? received.dockerfileText;
   const found = await read(received.path, {
     ...options,

@@ -1,15 +1,19 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
 import { blockSize, parseHeader } from "../archive/tar-header.ts";
-import { tempDir } from "../base/disposal.ts";
 import { BerthError, isKind } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
+import type { Snapshotter } from "../snapshot/snapshotter.ts";
 
 /** Most bytes of a Dockerfile that comes as a stream. */
 const dockerfileLimit = 16 << 20;
+
+/** What {@link receiveContext} works with. */
+export interface ReceiveDeps {
+  readonly host: Pick<Host, "syscalls">;
+  readonly snapshotter: Pick<Snapshotter, "scratch">;
+}
 
 /** A context that came as a stream. Disposing deletes it. */
 export interface StreamContext extends AsyncDisposable {
@@ -25,14 +29,12 @@ export interface StreamContext extends AsyncDisposable {
  * @throws {BerthError} invalid-argument, when the archive is damaged or the Dockerfile is too large
  */
 export async function receiveContext(
-  host: Pick<Host, "root" | "syscalls">,
+  { host, snapshotter }: ReceiveDeps,
   stream: AsyncIterable<Uint8Array>,
   { signal }: Operation = {},
 ): Promise<StreamContext> {
-  const parent = join(host.root, "tmp");
-  await mkdir(parent, { recursive: true, mode: 0o700 });
   await using stack = new AsyncDisposableStack();
-  const { path } = stack.use(await tempDir(parent, "context-"));
+  const { path } = stack.use(await snapshotter.scratch());
   const plain = decompress(stream);
   const head = await headOf(plain);
   const options = {

@@ -21,7 +21,7 @@ export interface CommitOptions {
 /** Make an image of a container: its base's layers, which are shared, and its own changes as one more. @throws {BerthError} not-found */
 export async function commitContainer(deps: ContainerDeps, id: string, options: CommitOptions): Promise<Image> {
   const container = findContainer(deps, id);
-  const snapshot = await deps.snapshotter.open(container.id);
+  const snapshot = await deps.snapshotter.open(container.id, container.chainID);
   await using _pause = await paused(deps, container, options.pause);
   // A directory that only got a new time is no line of `diff`, and yet is part of the layer.
   const changed = (await readdir(snapshot.upper)).length > 0 || (await snapshot.changes()).length > 0;

@@ -125,7 +125,10 @@ export function openContainers(deps: ContainerDeps): Containers {
       const options = { follow: running, ...(signal === undefined ? {} : { signal }) };
       return readLogs(join(directory, "container.log"), options);
     },
-    diff: async (nameOrID) => (await deps.snapshotter.open(idOf(nameOrID))).changes(),
+    diff: async (nameOrID) => {
+      const { id, chainID } = findContainer(deps, nameOrID);
+      return (await deps.snapshotter.open(id, chainID)).changes();
+    },
     export: async function* (nameOrID, operation) {
       const { exportContainer } = await import("./export.ts");
       yield* exportContainer(deps, idOf(nameOrID), operation);

@@ -33,7 +33,7 @@ export async function execInContainer(
     throw new BerthError("conflict", `Container ${id} is paused, unpause the container before exec`);
   }
   if (state.status !== "running") throw new BerthError("conflict", `container ${container.id} is not running`);
-  const snapshot = await deps.snapshotter.open(container.id);
+  const snapshot = await deps.snapshotter.open(container.id, container.chainID);
   const { user, home } = userIn(snapshot.view(), request.user ?? config.User ?? "", container.request.groupAdd);
   const capabilities = dockerCapabilities({
     add: container.request.capAdd,

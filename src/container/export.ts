@@ -14,7 +14,7 @@ export async function* exportContainer(
   nameOrID: string,
   operation: Operation = {},
 ): AsyncGenerator<Uint8Array> {
-  const { id } = findContainer(deps, nameOrID);
-  const tree = (await deps.snapshotter.open(id)).view();
+  const { id, chainID } = findContainer(deps, nameOrID);
+  const tree = (await deps.snapshotter.open(id, chainID)).view();
   yield* treeTar(tree.walk(), { ...operation, syscalls: deps.host.syscalls, writer: layerWriters.made });
 }

@@ -73,7 +73,7 @@ async function launch(
   const network = request.network === "bridge" ? await deps.networks.defaultNetwork() : undefined;
   const endpoint = network === undefined ? undefined : await deps.networks.reserve(id, network);
   writeNetworkFiles(container, endpoint);
-  const snapshot = await deps.snapshotter.open(id);
+  const snapshot = await deps.snapshotter.open(id, container.chainID);
   await using bundle = await createBundle(bundlePath(deps, id), {
     id,
     spec: specOf(deps, container, { tree: snapshot.view(), windowSize: options.attach?.windowSize }),

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import type { Host } from "../host/host.ts";
-import { writeFileDurably } from "../host/write-file.ts";
+import { makeDirectoryDurably, writeFileDurably } from "../host/write-file.ts";
 import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
 
 /** Blobs by digest, one file each below `<root>/blobs/sha256`. A blob is visible only when it is whole, on disk and verified. */
@@ -34,7 +33,7 @@ export function openContent(host: Pick<Host, "root">): ContentStore {
     put: async (bytes) => {
       const digest = digestOf(bytes);
       if (statSync(pathOf(digest), { throwIfNoEntry: false })?.size === bytes.length) return digest;
-      await mkdir(directory, { recursive: true });
+      await makeDirectoryDurably(directory);
       await writeFileDurably(pathOf(digest), bytes);
       return digest;
     },

@@ -8,6 +8,7 @@ import { attendancePath } from "../container/deps.ts";
 import { openContent } from "../content/content.ts";
 import type { Finding } from "../host/doctor.ts";
 import { type Host, openHost, type Places } from "../host/host.ts";
+import { collectConfigs } from "../image/collect-configs.ts";
 import { openDatabase, openState } from "../metadata/open.ts";
 import { type Networks, openNetworks } from "../network/networks.ts";
 import { openRuntime } from "../runtime/runtime.ts";
@@ -69,7 +70,9 @@ export async function openEngine(places: Places = {}): Promise<Engine> {
     },
     pruneBuilds: async (operation) => {
       await db.write((sql) => sql.run("DELETE FROM build_record"));
-      return (await snapshotter.collect(operation)).bytes;
+      const { bytes } = await snapshotter.collect(operation);
+      await collectConfigs(shared);
+      return bytes;
     },
     doctor: async () => {
       const { examine } = await import("../host/doctor.ts");

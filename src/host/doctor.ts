@@ -66,8 +66,20 @@ function controllers({ cgroup }: Host): Finding {
 
 async function overlay(): Promise<Finding> {
   const known = (await readFile("/proc/filesystems", "utf8")).includes("\toverlay\n");
-  if (known) return { name: "overlay", value: "yes", status: "ok" };
+  // The first mount brings in the module.
+  if (known || (await hasModule("overlay"))) return { name: "overlay", value: "yes", status: "ok" };
   return { name: "overlay", value: "no", status: "missing", remedy: "modprobe overlay" };
+}
+
+/** Whether the kernel's modules, loaded or not, have one of that name. @see modules.dep(5) */
+async function hasModule(name: string): Promise<boolean> {
+  try {
+    const modules = await readFile(`/lib/modules/${release()}/modules.dep`, "utf8");
+    return new RegExp(`^[^:]*/${name}\\.ko[.a-z0-9]*:`, "m").test(modules);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    return false;
+  }
 }
 
 async function userNamespaces(): Promise<Finding> {

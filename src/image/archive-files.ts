@@ -7,7 +7,7 @@ import { compressionOf, decompress } from "../archive/decompress.ts";
 import { readTar } from "../archive/tar-entries.ts";
 import { blockSize, type TarHeader } from "../archive/tar-header.ts";
 import { TarParser } from "../archive/tar-reader.ts";
-import { tempDir } from "../base/disposal.ts";
+import type { TempDir } from "../base/disposal.ts";
 import { BerthError } from "../base/errors.ts";
 
 /** Where images are loaded from: the path of an archive or of an OCI layout's directory, or an archive that streams in. */
@@ -31,17 +31,17 @@ const readSize = 1 << 20;
 
 /**
  * Open the files of an archive. A tar archive in a file, not compressed, is read where it lies; any other is written to a
- * directory below `staging` first, for which manifests may come after what they name.
+ * `scratch` directory first, for which manifests may come after what they name.
  *
  * @throws {BerthError} invalid-argument, for what is no tar archive or is cut off
  */
-export async function openArchiveFiles(source: ArchiveSource, staging: string): Promise<ArchiveFiles> {
-  if (typeof source !== "string") return await stage(source, staging);
+export async function openArchiveFiles(source: ArchiveSource, scratch: () => Promise<TempDir>): Promise<ArchiveFiles> {
+  if (typeof source !== "string") return await stage(source, scratch);
   if ((await stat(source)).isDirectory()) return directoryFiles(source);
   await using stack = new AsyncDisposableStack();
   const file = stack.use(await open(source, "r"));
   const index = isPlain(file) ? indexTar(file.fd) : undefined;
-  if (index === undefined) return await stage(createReadStream(source, { highWaterMark: readSize }), staging);
+  if (index === undefined) return await stage(createReadStream(source, { highWaterMark: readSize }), scratch);
   const owned = stack.move();
   return indexedFiles(index, {
     read: ({ at, size }) => readRange(file, at, size),
@@ -108,9 +108,9 @@ async function* readRange(file: FileHandle, at: number, size: number): AsyncGene
   yield* createReadStream("", { fd: file, start: at, end: at + size - 1, autoClose: false, highWaterMark: readSize });
 }
 
-async function stage(source: AsyncIterable<Uint8Array>, staging: string): Promise<ArchiveFiles> {
+async function stage(source: AsyncIterable<Uint8Array>, scratch: () => Promise<TempDir>): Promise<ArchiveFiles> {
   await using stack = new AsyncDisposableStack();
-  const directory = stack.use(await tempDir(staging, "load-"));
+  const directory = stack.use(await scratch());
   const pathOf = ({ at }: Place): string => join(directory.path, String(at));
   const index: Index = new Map();
   let files = 0;

@@ -3,7 +3,7 @@ import type { ContentStore } from "../content/content.ts";
 import type { Host } from "../host/host.ts";
 import type { Database } from "../metadata/database.ts";
 import { recordEvent } from "../metadata/events.ts";
-import { chainIDs, type Digest } from "../oci/digest.ts";
+import { chainIDs, type Digest, digestOf } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import { familiar, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
@@ -94,6 +94,7 @@ export async function storeConfig(deps: ImageDeps, bytes: Buffer, options: Creat
   const missing = layers.indexOf(undefined);
   if (missing >= 0) throw new BerthError("not-found", `layer ${chains[missing]} does not exist`);
   await deps.snapshotter.flush();
+  await using _held = await deps.snapshotter.holdBlob(digestOf(bytes));
   const id = await deps.content.put(bytes);
   const size = layers.reduce((sum, layer) => sum + (layer?.size ?? 0), 0);
   const now = new Date().toISOString();

@@ -1,6 +1,4 @@
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { decompress } from "../archive/decompress.ts";
 import { BerthError, messageOf } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
@@ -42,9 +40,7 @@ export async function* loadImages(
   source: ArchiveSource,
   options: LoadOptions = {},
 ): AsyncGenerator<LoadedImage> {
-  const staging = join(deps.host.root, "tmp");
-  await mkdir(staging, { recursive: true, mode: 0o700 });
-  await using files = await openArchiveFiles(source, staging);
+  await using files = await openArchiveFiles(source, () => deps.snapshotter.scratch());
   const images = await imagesIn(files, options.platforms ?? []);
   const loader = new ImageLoader(deps, { files, uses: usesOf(images) }, options);
   for (const image of images) {

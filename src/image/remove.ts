@@ -4,6 +4,7 @@ import type { Sql } from "../metadata/database.ts";
 import { recordEvent } from "../metadata/events.ts";
 import type { Digest } from "../oci/digest.ts";
 import { familiar, parseReference, withDefaultTag } from "../oci/reference.ts";
+import { collectConfigs } from "./collect-configs.ts";
 import { type ImageDeps, noSuchImage } from "./images.ts";
 import { resolveImageID } from "./resolve.ts";
 
@@ -35,10 +36,9 @@ export async function removeImage(
     if (name !== undefined && names.length > 1) return untag(sql, id, [name]);
     return removeWhole(sql, { id, names, name, given: nameOrID, options });
   });
-  const deleted = lines.flatMap((line) => ("deleted" in line ? [line.deleted as Digest] : []));
-  if (deleted.length === 0) return lines;
+  if (!lines.some((line) => "deleted" in line)) return lines;
   const freed = await deps.snapshotter.collect();
-  for (const id of deleted) deps.content.delete(id);
+  await collectConfigs(deps);
   return [...lines, ...freed.layers.map((chain) => ({ deleted: chain }))];
 }
 

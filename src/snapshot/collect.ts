@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
-import type { ChainID } from "../oci/digest.ts";
+import type { ChainID, Digest } from "../oci/digest.ts";
 import {
   allRecords,
   containerKeys,
@@ -25,15 +25,22 @@ export interface Collected {
   readonly bytes: number;
 }
 
-/** Names under which a lease holds a recorded layer, a layer's directory (with its recipe) that has no record yet, and an active snapshot. */
+/**
+ * Names under which a lease holds a recorded layer, a layer's directory (with its recipe) that has no record yet, an active
+ * snapshot, a scratch directory, and a blob.
+ */
 export const leaseNames: {
   readonly chain: (chainID: ChainID) => string;
   readonly directory: (number: number | string) => string;
   readonly active: (key: string) => string;
+  readonly scratch: (name: string) => string;
+  readonly blob: (digest: Digest) => string;
 } = {
   chain: (chainID) => `chain-${chainID}`,
   directory: (number) => `layer-${number}`,
   active: (key) => `active-${key}`,
+  scratch: (name) => `scratch-${name}`,
+  blob: (digest) => `blob-${digest}`,
 };
 
 /** What {@link collectGarbage} works on. */
@@ -45,12 +52,16 @@ export interface CollectDeps {
 
 /**
  * Delete the layers that nothing refers to and no living process holds, the directories of layers that were never
- * recorded, and the active snapshots whose process is gone and that are no container's.
+ * recorded, the active snapshots whose process is gone and that are no container's, and the scratch directories of such processes.
  */
 export async function collectGarbage(deps: CollectDeps, operation: Operation = {}): Promise<Collected> {
   const { host, db, paths } = deps;
   // Listed first: whoever makes one of these holds it before, and lets go after its record is written.
-  const found = { layers: readdirSync(paths.layers), active: readdirSync(paths.active) };
+  const found = {
+    layers: readdirSync(paths.layers),
+    active: readdirSync(paths.active),
+    scratch: readdirSync(paths.scratch),
+  };
   const { doomed, garbage } = await db.write((sql) => {
     const held = heldNames(host.syscalls, paths.leases);
     const all = allRecords(sql, paths.layers);
@@ -68,6 +79,7 @@ export async function collectGarbage(deps: CollectDeps, operation: Operation = {
       ...found.active
         .filter((key) => !containers.has(key) && !held.has(leaseNames.active(key)))
         .map((key) => join(paths.active, key)),
+      ...found.scratch.filter((name) => !held.has(leaseNames.scratch(name))).map((name) => join(paths.scratch, name)),
     ];
     return { doomed, garbage };
   });

@@ -1,14 +1,17 @@
 import { mkdirSync, renameSync, rmdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import type { Database } from "../metadata/database.ts";
-import type { ChainID } from "../oci/digest.ts";
+import type { ChainID, Digest } from "../oci/digest.ts";
 import { type Collected, collectGarbage, leaseNames } from "./collect.ts";
 import { allRecords, findRecord, insertRecord, type LayerRecord, lastNumber, recipePath } from "./layer-records.ts";
-import { type Lease, openLease } from "./lease.ts";
+import { heldNames, type Lease, openLease } from "./lease.ts";
 import { type StorePaths, storePaths } from "./store-paths.ts";
 
 /** A layer whose directory is in place and that has no record yet. */
@@ -117,6 +120,35 @@ export class LayerStore implements AsyncDisposable {
     const placed = { ...layer, path };
     this.#pending.set(chainID, { number, layer: placed });
     return placed;
+  }
+
+  async holdBlob(digest: Digest): Promise<AsyncDisposable> {
+    const name = leaseNames.blob(digest);
+    await this.hold(name);
+    // As a writer: a collector that didn't see the hold is through by then.
+    await this.#db.write(() => undefined);
+    return { [Symbol.asyncDispose]: () => this.release(name) };
+  }
+
+  /** The blobs that living processes hold, as a collector that holds the records' lock sees them. */
+  isHeldBlob(): (digest: Digest) => boolean {
+    const held = heldNames(this.#host.syscalls, this.paths.leases);
+    return (digest) => held.has(leaseNames.blob(digest));
+  }
+
+  /** An empty directory for files of this process; where it dies, the next collector deletes it. */
+  async scratch(): Promise<TempDir> {
+    const name = randomID();
+    await this.hold(leaseNames.scratch(name));
+    const path = join(this.paths.scratch, name);
+    mkdirSync(path, { mode: 0o700 });
+    return {
+      path,
+      [Symbol.asyncDispose]: async () => {
+        await rm(path, { recursive: true, force: true });
+        await this.release(leaseNames.scratch(name));
+      },
+    };
   }
 
   /** Begin to write to the disk what is in memory, ahead of the flush that is to come. */

@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { layerTar, layerWriters } from "../archive/layer-tar.ts";
@@ -25,7 +25,7 @@ async function forget(store: TestStore): Promise<void> {
   await store.db.write((sql) => sql.run("DELETE FROM build_record"));
 }
 
-function directories(store: TestStore, name: "layers" | "active" | "leases"): string[] {
+function directories(store: TestStore, name: "layers" | "active" | "leases" | "tmp"): string[] {
   return readdirSync(join(store.host.root, name)).sort();
 }
 
@@ -64,13 +64,13 @@ describe("an active snapshot", () => {
     }
     expect(directories(store, "active")).toEqual(["kept"]);
     {
-      await using opened = await store.snapshotter.open("kept");
+      await using opened = await store.snapshotter.open("kept", base);
       expect(opened.parent).toBe(base);
       expect(opened.view().readdir("/")).toEqual(["a", "b"]);
     }
     await store.snapshotter.remove("kept");
     await store.snapshotter.remove("kept");
-    await expect(store.snapshotter.open("kept")).rejects.toMatchObject({ kind: "not-found" });
+    await expect(store.snapshotter.open("kept", base)).rejects.toMatchObject({ kind: "not-found" });
   });
 
   test("needs a parent that is there and a key that is free", async () => {
@@ -262,6 +262,18 @@ describe("a collection", () => {
     expect(directories(store, "leases").filter((name) => name.startsWith("dead"))).toEqual([]);
   });
 
+  test("a scratch directory stays while its process lives", async () => {
+    await using store = await testStore();
+    mkdirSync(join(store.host.root, "tmp/of-a-dead-one/deep"), { recursive: true });
+    {
+      await using held = await store.snapshotter.scratch();
+      await using other = await store.another();
+      await other.snapshotter.collect();
+      expect(directories(store, "tmp").map((name) => join(store.host.root, "tmp", name))).toEqual([held.path]);
+    }
+    expect(directories(store, "tmp")).toEqual([]);
+  });
+
   test("a number is never given twice", async () => {
     await using store = await testStore();
     await store.commit([["a", "file"]]);
@@ -280,6 +292,6 @@ describe("a collection", () => {
     expect(directories(store, "leases").length).toBe(1);
     await other[Symbol.asyncDispose]();
     expect(directories(store, "leases")).toEqual([]);
-    expect(readFileSync(join(store.host.root, "active/a/parent"), "utf8")).toBe("");
+    expect(directories(store, "active")).toEqual(["a"]);
   });
 });

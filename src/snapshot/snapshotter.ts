@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -6,13 +6,14 @@ import { bytesOf } from "../archive/byte-string.ts";
 import { copyTree } from "../archive/copy-tree.ts";
 import { hashLayer, type LayerWriter, layerWriters } from "../archive/layer-tar.ts";
 import { walk } from "../archive/walk.ts";
+import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount.ts";
 import type { Database } from "../metadata/database.ts";
-import { type ChainID, childChain, parseDigest } from "../oci/digest.ts";
+import { type ChainID, childChain, type Digest } from "../oci/digest.ts";
 import { adoptAttributes, adoptMountPoints } from "./adopt.ts";
 import { type Change, changesOf } from "./changes.ts";
 import { type Collected, leaseNames } from "./collect.ts";
@@ -46,8 +47,13 @@ export interface Snapshotter extends AsyncDisposable {
    * @throws {BerthError} not-found, when `parent` isn't committed; already-exists, when `key` is taken
    */
   prepare(key: string, parent: ChainID | undefined, options?: PrepareOptions): Promise<ActiveSnapshot>;
-  /** An active snapshot that was kept. Disposing the result does nothing. @throws {BerthError} not-found */
-  open(key: string): Promise<ActiveSnapshot>;
+  /**
+   * An active snapshot that was kept. What it lies on is in the record of whoever kept it, and nowhere else: a file beside it
+   * would have to be synced as well. Disposing the result does nothing.
+   *
+   * @throws {BerthError} not-found
+   */
+  open(key: string, parent: ChainID | undefined): Promise<ActiveSnapshot>;
   /**
    * Unpack a layer's archive above `parent` and commit it, in one pass: its directory, and the recipe that gives its bytes
    * back. An equal layer that exists already wins.
@@ -65,6 +71,12 @@ export interface Snapshotter extends AsyncDisposable {
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
   remove(key: string): Promise<void>;
+  /** Keep a blob that no record names yet from every collector: held before it is written, until it is recorded. */
+  holdBlob(digest: Digest): Promise<AsyncDisposable>;
+  /** Tells which blobs are held; asked within a write transaction, in which the others are deleted. */
+  isHeldBlob(): (digest: Digest) => boolean;
+  /** An empty directory on the store's disk for files that are needed for a while; gone with its scope, or its process. */
+  scratch(): Promise<TempDir>;
   /** Wait until every layer that this process committed is on disk and recorded: an image or build record comes after it. */
   flush(): Promise<void>;
   /**
@@ -126,9 +138,9 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
       await active.make(parent, options);
       return active;
     },
-    open: async (key) => {
+    open: async (key, parent) => {
       const active = activeOf(key);
-      active.load();
+      active.load(parent);
       return active;
     },
     unpack: async (parent, archive, operation) => {
@@ -140,6 +152,9 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
     archive: (layer, operation) => layerArchive(host.syscalls, layer, operation),
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
     remove: (key) => activeOf(key).remove(),
+    holdBlob: (digest) => store.holdBlob(digest),
+    isHeldBlob: () => store.isHeldBlob(),
+    scratch: () => store.scratch(),
     flush: () => store.flush(),
     collect: (operation) => store.collect(operation),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
@@ -184,7 +199,6 @@ class ActiveOverlay implements ActiveSnapshot {
     try {
       makeDirectory(this.#directory, 0o700, `snapshot ${this.key} exists`);
       this.#owned = true;
-      writeFileSync(this.#parentFile, parent ?? "");
       this.#makeRoot(this.upper);
       mkdirSync(join(this.#directory, "work"), { mode: 0o700 });
       if (init !== undefined) await this.#makeInit(init);
@@ -194,15 +208,10 @@ class ActiveOverlay implements ActiveSnapshot {
     }
   }
 
-  /** Read what was kept. */
-  load(): void {
-    try {
-      const text = readFileSync(this.#parentFile, "utf8");
-      this.parent = text === "" ? undefined : parseDigest(text);
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
-      throw new BerthError("not-found", `snapshot does not exist: ${this.key}`, { cause: error });
-    }
+  /** Take up what was kept. */
+  load(parent: ChainID | undefined): void {
+    if (!existsSync(this.upper)) throw new BerthError("not-found", `snapshot does not exist: ${this.key}`);
+    this.parent = parent;
   }
 
   mounts(): readonly Mount[] {
@@ -285,10 +294,6 @@ class ActiveOverlay implements ActiveSnapshot {
     this.#holding = false;
     await this.#store.release(leaseNames.active(this.key));
     if (this.parent !== undefined) await this.#store.release(leaseNames.chain(this.parent));
-  }
-
-  get #parentFile(): string {
-    return join(this.#directory, "parent");
   }
 
   get #init(): string {

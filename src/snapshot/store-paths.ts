@@ -9,13 +9,20 @@ export interface StorePaths {
   readonly layers: string;
   /** One directory for each active snapshot, named by its key. */
   readonly active: string;
+  /** Files that processes need for a while. */
+  readonly scratch: string;
   /** One directory for each living process. */
   readonly leases: string;
 }
 
 /** The places below a store's root; made when they aren't there. */
 export function storePaths({ root, syscalls }: Pick<Host, "root" | "syscalls">): StorePaths {
-  const paths = { layers: join(root, "layers"), active: join(root, "active"), leases: join(root, "leases") };
+  const paths = {
+    layers: join(root, "layers"),
+    active: join(root, "active"),
+    scratch: join(root, "tmp"),
+    leases: join(root, "leases"),
+  };
   for (const path of Object.values(paths)) {
     const made = mkdirSync(path, { recursive: true, mode: 0o711 }) !== undefined;
     if (made && path === paths.active) spread(syscalls, path);
