@@ -54,6 +54,7 @@ export async function openEngine(places: Places = {}): Promise<Engine> {
     volumes,
     directoryOf: (id) => join(host.root, "containers", id),
     endpointOf: (id) => networks.endpoints(id)[0],
+    allEndpoints: () => networks.allEndpoints(),
     exitCommand: (id) => exitCommand(host, id),
   };
   const owned = stack.move();
