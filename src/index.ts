@@ -15,10 +15,12 @@ export {
 } from "./container/request.ts";
 export type { ContainerSize } from "./container/size.ts";
 export type { StartOptions } from "./container/start.ts";
+export type { BuildUsage, DiskUsage, ImageUsage, VolumeUsage } from "./engine/disk-usage.ts";
 export { type Engine, openEngine } from "./engine/engine.ts";
 export type { Images, ImportOptions } from "./engine/images.ts";
 export type { Finding } from "./host/doctor.ts";
 export type { Places } from "./host/host.ts";
+export type { ConfigDifference, FileDifference, ImageDifference } from "./image/diff.ts";
 export type { HistoryLine } from "./image/history.ts";
 export type { Image, ImageSummary } from "./image/images.ts";
 export type { PrunedImages } from "./image/prune.ts";

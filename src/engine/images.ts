@@ -1,6 +1,7 @@
 import type { Operation } from "../base/operation.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { runOf } from "../container/records.ts";
+import type { ImageDifference } from "../image/diff.ts";
 import { type HistoryLine, imageHistory } from "../image/history.ts";
 import { findID, getImage, type Image, type ImageSummary, listImages, parseTag, tagImage } from "../image/images.ts";
 import { type PrunedImages, pruneImages } from "../image/prune.ts";
@@ -36,6 +37,8 @@ export interface Images {
   prune(options?: { readonly all?: boolean; readonly fits?: (image: Image) => boolean }): Promise<PrunedImages>;
   /** The steps that an image was made by, newest first. */
   history(nameOrID: string): readonly HistoryLine[];
+  /** Compare two images: files, byte by byte, and config. */
+  diff(before: string, after: string, operation?: Operation): Promise<ImageDifference>;
   /** Make an image from the archive of a root file system. */
   import(archive: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<Image>;
   /** Write images as a Docker archive. */
@@ -56,6 +59,10 @@ export function openImages(deps: ContainerDeps): Images {
     prune: ({ all = false, ...options } = {}) =>
       pruneImages(deps, { ...options, all, isRunning: (id) => runOf(deps, id) !== undefined }),
     history: (nameOrID) => imageHistory(deps, nameOrID),
+    diff: async (before, after, operation) => {
+      const { diffImages } = await import("../image/diff.ts");
+      return await diffImages(deps, [before, after], operation);
+    },
     import: async (archive, { name, changes = [], ...options } = {}) => {
       const [{ importImage }, { parseChanges }] = await Promise.all([
         import("../image/import.ts"),

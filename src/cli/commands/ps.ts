@@ -38,6 +38,9 @@ export const command: Command = defineCommand({
   run: listContainers,
 });
 
+/** A template that shows sizes, which are measured for no other. */
+const usesSize = /\.Size\b|\{\{ *json +\. *\}\}/;
+
 async function listContainers({ values, given, io, engine }: Call<PsValues>): Promise<number> {
   const { all, filter, last = -1, quiet, format = readConfigFile(io.env).psFormat ?? "table" } = values;
   if (quiet && values.format !== undefined) {
@@ -46,7 +49,7 @@ async function listContainers({ values, given, io, engine }: Call<PsValues>): Pr
   const opened = await engine();
   const limit = values.latest && last === -1 ? 1 : last;
   const shown = await filterContainers(opened, { given: filter, all, last: limit > 0 ? limit : undefined });
-  const sized = values.size || (!given.has("size") && !quiet && /\.Size\b/.test(format));
+  const sized = values.size || (!given.has("size") && !quiet && usesSize.test(format));
   const meaning = meaningOf(opened);
   const now = Date.now();
   const rows: ContainerRow[] = [];

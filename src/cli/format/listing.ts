@@ -126,15 +126,16 @@ function withTabs(template: string): string {
   return template.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
 }
 
-function textsOf<Row>({ columns }: Listing<Row>, row: Row): Readonly<Record<string, unknown>> {
+/** A row as JSON has it. */
+export function textsOf<Row>({ columns }: Listing<Row>, row: Row): Readonly<Record<string, unknown>> {
   const texts = Object.entries(columns).flatMap(([name, column]) =>
     "text" in column ? [[name, column.text(row) ?? null] as const] : [],
   );
   return Object.fromEntries(texts.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** A template uses few of the fields: each is made when it is looked at. */
-function contextOf<Row>({ columns }: Listing<Row>, row: Row): Readonly<Record<string, unknown>> {
+/** A row as templates see it. They use few of the fields: each is made when it is looked at. */
+export function contextOf<Row>({ columns }: Listing<Row>, row: Row): Readonly<Record<string, unknown>> {
   const context: Record<string, unknown> = {};
   for (const [name, column] of Object.entries(columns)) {
     const value =
