@@ -46,7 +46,7 @@ export interface LayerTarOptions extends Operation {
 /** What a layer's archive comes to. */
 export interface HashedLayer {
   readonly diffID: DiffID;
-  /** Sum of the sizes of its regular files, hard links once, bytes. */
+  /** Sum of the sizes of its regular files and symlinks, hard links once, bytes: Docker's size of a layer. */
   readonly size: number;
   /** Length of the archive, bytes. */
   readonly bytes: number;
@@ -156,7 +156,7 @@ class DirectoryWriter {
     if (type === "socket") return undefined;
     const first = stats.nlink > 1n && type !== "dir" ? this.#firstName(entry) : undefined;
     const size = type === "file" && first === undefined ? Number(stats.size) : 0;
-    this.size += size;
+    this.size += type === "symlink" && first === undefined ? Number(stats.size) : size;
     const device = type === "char" || type === "block";
     return {
       name: entry.name === "" ? "." : entry.name,
