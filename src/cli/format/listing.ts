@@ -50,13 +50,13 @@ function defaultTemplate<Row>({ table }: Listing<Row>): string {
 
 function formatLines<Row>(listing: Listing<Row>, rows: readonly Row[], source: string): string {
   const template = parsed(listing, source);
-  if (listing.isChecked === true) requireFields(listing, template);
+  if (listing.isChecked === true && rows.length === 0) tryOnNothing(listing, template);
   return rows.map((row) => `${filled(listing, template, row)}\n`).join("");
 }
 
 function formatTable<Row>(listing: Listing<Row>, rows: readonly Row[], source: string): string {
   const template = parsed(listing, source);
-  if (listing.isChecked === true) requireFields(listing, template);
+  if (listing.isChecked === true && rows.length === 0) tryOnNothing(listing, template);
   const lines = [heading(listing, template), ...rows.map((row) => filled(listing, template, row))];
   return align(lines.flatMap((text) => text.split("\n")).map((text) => text.split("\t")));
 }
@@ -81,19 +81,14 @@ function heading<Row>(listing: Listing<Row>, template: Template): string {
   }
 }
 
-/** A wrong field is told also when there is nothing to list. */
-function requireFields<Row>(listing: Listing<Row>, { nodes }: Template): void {
-  for (const node of nodes) {
-    if (node.kind !== "action") continue;
-    for (const { operands } of node.pipe.commands) {
-      for (const { value, fields, at } of operands) {
-        const [field] = fields;
-        if (value.kind !== "dot" || field === undefined || Object.hasOwn(listing.columns, field)) continue;
-        const place = `template: :${at.line}:${at.column}: executing "" at <${at.source}>`;
-        throw new CliError(`${failing(listing)}: ${place}: ${missingIn(listing)(field)}`);
-      }
-    }
-  }
+/** A wrong template is told also when there is nothing to list: Docker tries it on a row without content. */
+function tryOnNothing<Row>(listing: Listing<Row>, template: Template): void {
+  const columns = Object.entries(listing.columns).map(([name, column]) => [
+    name,
+    "argument" in column ? (argument: unknown) => (typeof argument === "string" ? "" : undefined) : "",
+  ]);
+  const row: object = Object.fromEntries(columns);
+  telling(failing(listing), () => evaluate(template, row, { missing: missingIn(listing) }));
 }
 
 function failing<Row>({ isChecked = false }: Listing<Row>): string {

@@ -55,6 +55,7 @@ export const functions: ReadonlyMap<string, TemplateFunction> = new Map<string, 
   ["le", { parameters: ["any", "any"], call: (a: unknown, b: unknown) => compare(a, b) <= 0 }],
   ["gt", { parameters: ["any", "any"], call: (a: unknown, b: unknown) => compare(a, b) > 0 }],
   ["ge", { parameters: ["any", "any"], call: (a: unknown, b: unknown) => compare(a, b) >= 0 }],
+  ["call", { ...some, call: refuseCall }],
   ["html", { ...many, call: (...values: readonly unknown[]) => escapeHTML(printAll(values)) }],
   ["js", { ...many, call: (...values: readonly unknown[]) => escapeScript(printAll(values)) }],
   ["urlquery", { ...many, call: (...values: readonly unknown[]) => escapeQuery(printAll(values)) }],
@@ -70,6 +71,11 @@ export const headingFunctions: ReadonlyMap<string, TemplateFunction> = new Map<s
     { parameters: ["any"], variadic: true, least: 1, call: (value: unknown) => value },
   ]),
 );
+
+/** Nothing that lists or `inspect` show is a function. */
+function refuseCall(value: unknown): never {
+  throw new Error(`non-function ${print(value)} of type ${typeName(value)}`);
+}
 
 function join(list: unknown, separator: string): string {
   if (Array.isArray(list)) return list.map(print).join(separator);

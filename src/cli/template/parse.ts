@@ -45,6 +45,7 @@ const words: ReadonlyMap<string, Word> = new Map<string, Word>([
   ["continue", (parser) => parseJump(parser, "continue")],
   ["define", parseDefine],
   ["template", parseCall],
+  ["block", parseInlineBlock],
 ]);
 
 function parseBlock(parser: Parser): { readonly nodes: readonly Node[]; readonly stop: Stop } {
@@ -126,6 +127,25 @@ function parseDefine(parser: Parser): Node {
   return { kind: "text", text: "" };
 }
 
+/** `{{block "x" .}}…{{end}}` is `define` and `template` in one. */
+function parseInlineBlock(parser: Parser): Node {
+  const at = parser.tokens[0]?.at ?? 0;
+  const name = parseName(parser, "block clause");
+  const pipe = parsePipe(parser, "block clause");
+  expectEnd(parser);
+  const { nodes, stop } = parseBlock(parser);
+  if (stop !== "end")
+    throw failure(parser, stop === undefined ? "unexpected EOF" : "unexpected {{else}} in block clause");
+  expectEnd(parser);
+  parser.named.set(name, nodes);
+  return {
+    kind: "template",
+    name,
+    pipe,
+    at: { ...positionOf(parser, at), source: `{{template ${JSON.stringify(name)}}}` },
+  };
+}
+
 function parseCall(parser: Parser): Node {
   const at = parser.tokens[0]?.at ?? 0;
   const name = parseName(parser, "template clause");
@@ -154,8 +174,16 @@ function parsePipe(parser: Parser, what: string): Pipe {
     commands.push(parseCommand(parser));
   }
   if (commands.length === 0) throw failure(parser, `missing value for ${what}`);
+  const idle = commands.findIndex(({ operands }, index) => index > 0 && isIdle(operands[0]));
+  if (idle > 0) throw failure(parser, `non executable command in pipeline stage ${idle + 1}`);
   for (const name of declared.variables) if (!declared.assigns) parser.variables.push(name);
   return { ...declared, commands };
+}
+
+/** A value that takes no argument: it can only begin a pipe. */
+function isIdle(operand: Operand | undefined): boolean {
+  const { kind } = operand?.value ?? { kind: "dot" };
+  return operand?.fields.length === 0 && (kind === "literal" || kind === "dot");
 }
 
 function endsPipe({ tokens }: Parser): boolean {
