@@ -13,15 +13,19 @@ export {
   type ResourceRequest,
   type VolumeRequest,
 } from "./container/request.ts";
+export type { ContainerSize } from "./container/size.ts";
 export type { StartOptions } from "./container/start.ts";
+export type { BuildUsage, DiskUsage, ImageUsage, VolumeUsage } from "./engine/disk-usage.ts";
 export { type Engine, openEngine } from "./engine/engine.ts";
 export type { Images, ImportOptions } from "./engine/images.ts";
 export type { Finding } from "./host/doctor.ts";
 export type { Places } from "./host/host.ts";
 export type { ArchiveSource } from "./image/archive-files.ts";
+export type { ConfigDifference, FileDifference, ImageDifference } from "./image/diff.ts";
 export type { HistoryLine } from "./image/history.ts";
-export type { Image } from "./image/images.ts";
+export type { Image, ImageSummary } from "./image/images.ts";
 export type { LoadedImage, LoadOptions } from "./image/load.ts";
+export type { PrunedImages } from "./image/prune.ts";
 export type { Removed } from "./image/remove.ts";
 export type { SaveOptions } from "./image/save.ts";
 export type { ChainID, DiffID, Digest } from "./oci/digest.ts";

@@ -43,7 +43,7 @@ export interface LayerTarOptions extends Operation {
 /** What a layer's archive comes to. */
 export interface HashedLayer {
   readonly diffID: DiffID;
-  /** Sum of the sizes of its regular files, hard links once, bytes. */
+  /** Sum of the sizes of its regular files and symlinks, hard links once, bytes: Docker's size of a layer. */
   readonly size: number;
   /** Length of the archive, bytes. */
   readonly bytes: number;

@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 
-/** An image, as the engine gives it. */
-export type Image = ReturnType<Engine["images"]["get"]>;
+/** An image in a list, as the engine gives it. */
+export type ImageSummary = ReturnType<Engine["images"]["list"]>[number];
 
 /** One line of an image's history. */
 export type HistoryLine = ReturnType<Engine["images"]["history"]>[number];

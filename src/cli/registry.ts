@@ -132,6 +132,10 @@ export const groups: Readonly<Record<string, Group>> = {
     summary: "Manage images",
     commands: {
       build,
+      diff: {
+        summary: "Show how the files and the configuration of two images differ",
+        load: () => import("./commands/image-diff.ts"),
+      },
       history,
       import: importImage,
       inspect: {

@@ -17,6 +17,7 @@ import { type ExecRequest, execInContainer } from "./exec.ts";
 import { allContainers, findContainer, recordPaused } from "./records.ts";
 import type { ContainerRequest } from "./request.ts";
 import { signalNumber } from "./signals.ts";
+import { type ContainerSize, containerSize } from "./size.ts";
 import { attachTo, type StartOptions, startContainer } from "./start.ts";
 
 /** The containers of an engine. Everything takes a name, an ID or a unique ID prefix. */
@@ -25,6 +26,8 @@ export interface Containers {
   get(nameOrID: string): Promise<Container>;
   /** Every container, newest first. */
   list(): Promise<readonly Container[]>;
+  /** How much its files take; all of them are looked at. @throws {BerthError} not-found */
+  size(nameOrID: string): Promise<ContainerSize>;
   /** Make a container; nothing runs yet. @throws {BerthError} not-found, conflict, invalid-argument */
   create(request: ContainerRequest): Promise<Container>;
   /** What a container that is made as asked will have otherwise, a sentence each: a resource limit that can't be raised. */
@@ -88,6 +91,7 @@ export function openContainers(deps: ContainerDeps): Containers {
       await settleAll(deps);
       return allContainers(deps);
     },
+    size: (nameOrID) => containerSize(deps, nameOrID),
     create: (request) => createContainer(deps, request),
     warnings: ({ ulimits }) => ulimitWarnings(ulimits),
     start: async (nameOrID, options) => startContainer(deps, (await get(nameOrID)).id, options),

@@ -1,3 +1,4 @@
+import { ambiguousPrefix } from "../base/ambiguous.ts";
 import { BerthError } from "../base/errors.ts";
 import { isAlive } from "../host/process.ts";
 import type { Database, Sql } from "../metadata/database.ts";
@@ -14,6 +15,8 @@ export interface Records {
   readonly directoryOf: (id: string) => string;
   /** What the network room knows of a container's address. */
   readonly endpointOf: (id: string) => ContainerEndpoint | undefined;
+  /** The same of all containers at once. */
+  readonly allEndpoints: () => ReadonlyMap<string, readonly ContainerEndpoint[]>;
 }
 
 interface Row {
@@ -75,13 +78,16 @@ export async function insertContainer(records: Records, container: NewContainer)
 export function findContainer(records: Records, nameOrID: string): Container {
   const row = records.db.read((sql) => findRow(sql, nameOrID));
   if (row === undefined) throw noSuchContainer(nameOrID);
-  return toContainer(records, row);
+  return toContainer(records, row, { run: runOf(records, row.id), endpointOf: records.endpointOf });
 }
 
 /** Every container, newest first. */
 export function allContainers(records: Records): readonly Container[] {
   const rows = records.db.read((sql) => sql.all<Row>(`SELECT ${columns} FROM container ORDER BY created DESC, id`));
-  return rows.map((row) => toContainer(records, row));
+  const runs = new Map(allRuns(records).map((run) => [run.id, run]));
+  const endpoints = runs.size === 0 ? undefined : records.allEndpoints();
+  const endpointOf = (id: string): ContainerEndpoint | undefined => endpoints?.get(id)?.[0];
+  return rows.map((row) => toContainer(records, row, { run: runs.get(row.id), endpointOf }));
 }
 
 /** The process of a container, as recorded; it may have ended meanwhile. */
@@ -93,10 +99,15 @@ export function runOf(records: Records, id: string): RunRow | undefined {
 
 /** IDs of the containers whose recorded process has ended. */
 export function endedRuns(records: Records): readonly string[] {
-  const rows = records.state.read((sql) =>
+  return allRuns(records)
+    .filter((row) => !isAlive(row.pid, row.start_time))
+    .map((row) => row.id);
+}
+
+function allRuns(records: Records): readonly (RunRow & { readonly id: string })[] {
+  return records.state.read((sql) =>
     sql.all<RunRow & { id: string }>("SELECT container_id AS id, pid, start_time, started_at, paused FROM run"),
   );
-  return rows.filter((row) => !isAlive(row.pid, row.start_time)).map((row) => row.id);
 }
 
 /** Record that a container's process was made. What `exit` says holds if nobody sees it end. */
@@ -159,16 +170,25 @@ function noSuchContainer(nameOrID: string): BerthError {
 
 function findRow(sql: Sql, nameOrID: string): Row | undefined {
   const name = nameOrID.startsWith("/") ? nameOrID.slice(1) : nameOrID;
-  const exact = sql.get<Row>(`SELECT ${columns} FROM container WHERE id = ? OR name = ?`, name, name);
+  const exact =
+    sql.get<Row>(`SELECT ${columns} FROM container WHERE id = ?`, name) ??
+    sql.get<Row>(`SELECT ${columns} FROM container WHERE name = ?`, name);
   if (exact !== undefined || !/^[a-f0-9]+$/.test(name)) return exact;
-  const rows = sql.all<Row>(`SELECT ${columns} FROM container WHERE id >= ? AND id < ? LIMIT 2`, name, `${name}g`);
-  if (rows.length > 1) throw new BerthError("conflict", `Multiple IDs found with provided prefix: ${name}`);
-  return rows[0];
+  const rows = sql.all<Row>(`SELECT ${columns} FROM container WHERE id >= ? AND id < ?`, name, `${name}g`);
+  if (rows.length <= 1) return rows[0];
+  throw ambiguousPrefix({
+    kind: "invalid-argument",
+    message: `multiple IDs found with provided prefix: ${name}`,
+    candidates: rows,
+  });
 }
 
-function toContainer(records: Records, row: Row): Container {
+function toContainer(
+  records: Records,
+  row: Row,
+  { run, endpointOf }: { readonly run: RunRow | undefined } & Pick<Records, "endpointOf">,
+): Container {
   const { request, config } = JSON.parse(row.request) as Pick<Container, "request" | "config">;
-  const run = runOf(records, row.id);
   const state = stateOf(run, row.exit);
   return {
     id: row.id,
@@ -179,7 +199,7 @@ function toContainer(records: Records, row: Row): Container {
     request,
     config,
     state,
-    endpoint: state.status === "running" || state.status === "paused" ? records.endpointOf(row.id) : undefined,
+    endpoint: state.status === "running" || state.status === "paused" ? endpointOf(row.id) : undefined,
     directory: records.directoryOf(row.id),
   };
 }

@@ -61,7 +61,8 @@ export function filled<T>(list: readonly T[] | undefined): readonly T[] | null {
   return list === undefined || list.length === 0 ? null : list;
 }
 
-/** A map, or null when it is empty: Go's nil map. */
+/** A map in the order of its names, as Go writes it; null when it is empty: Go's nil map. */
 export function entered<T>(map: Readonly<Record<string, T>> | undefined): Readonly<Record<string, T>> | null {
-  return map === undefined || Object.keys(map).length === 0 ? null : map;
+  const entries = Object.entries(map ?? {});
+  return entries.length === 0 ? null : Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -16,6 +16,7 @@ const image: Image = {
     rootfs: { type: "layers", diff_ids: [digestOf("layer")] },
     history: [{ comment: "Imported from -" }],
   },
+  created: "2026-11-24T23:38:09.679847844Z",
   references: ["busybox:latest"],
   size: 1982333,
   parent: undefined,

@@ -14,6 +14,7 @@ import { type Networks, openNetworks } from "../network/networks.ts";
 import { openRuntime } from "../runtime/runtime.ts";
 import { openSnapshotter } from "../snapshot/snapshotter.ts";
 import { openVolumes, type Volumes } from "../volume/volumes.ts";
+import type { DiskUsage } from "./disk-usage.ts";
 import { type Images, openImages } from "./images.ts";
 
 /** The front door: one object per process, closed with `await using`. */
@@ -25,6 +26,8 @@ export interface Engine extends AsyncDisposable {
   readonly volumes: Volumes;
   /** Build an image from a Dockerfile. @throws {BuildError} */
   build(options: BuildOptions): Promise<BuildResult>;
+  /** What takes space, and what of it nothing uses. */
+  usage(): Promise<DiskUsage>;
   /** Forget what earlier builds left, and delete the layers that nothing else needs. @returns bytes freed */
   pruneBuilds(operation?: Operation): Promise<number>;
   /** What this machine offers, and how to mend what is missing. */
@@ -55,18 +58,24 @@ export async function openEngine(places: Places = {}): Promise<Engine> {
     volumes,
     directoryOf: (id) => join(host.root, "containers", id),
     endpointOf: (id) => networks.endpoints(id)[0],
+    allEndpoints: () => networks.allEndpoints(),
     exitCommand: (id) => exitCommand(host, id),
   };
+  const containers = openContainers(deps);
   const owned = stack.move();
   return {
     places: { root: host.root, runRoot: host.runRoot },
     images: openImages(deps),
-    containers: openContainers(deps),
+    containers,
     networks,
     volumes,
     build: async (options) => {
       const { build } = await import("../build/build.ts");
       return await build({ ...shared, runtime, networks }, options);
+    },
+    usage: async () => {
+      const { diskUsage } = await import("./disk-usage.ts");
+      return await diskUsage(deps, containers);
     },
     pruneBuilds: async (operation) => {
       await db.write((sql) => sql.run("DELETE FROM build_record"));

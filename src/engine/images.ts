@@ -2,11 +2,14 @@ import type { Operation } from "../base/operation.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { runOf } from "../container/records.ts";
 import type { ArchiveSource } from "../image/archive-files.ts";
+import type { ImageDifference } from "../image/diff.ts";
 import { type HistoryLine, imageHistory } from "../image/history.ts";
-import { getImage, type Image, listImages, parseTag, tagImage } from "../image/images.ts";
+import { findID, getImage, type Image, type ImageSummary, listImages, parseTag, tagImage } from "../image/images.ts";
 import type { LoadedImage, LoadOptions } from "../image/load.ts";
+import { type PrunedImages, pruneImages } from "../image/prune.ts";
 import { type Removed, removeImage } from "../image/remove.ts";
 import type { SaveOptions } from "../image/save.ts";
+import type { Digest } from "../oci/digest.ts";
 
 /** What {@link Images.import} takes beside the archive. */
 export interface ImportOptions extends Operation {
@@ -22,14 +25,23 @@ export interface ImportOptions extends Operation {
 export interface Images {
   /** @throws {BerthError} not-found `No such image: …` */
   get(nameOrID: string): Image;
+  /** The ID that a name means. No config is read. @throws {BerthError} as {@link Images.get} */
+  resolve(nameOrID: string): Digest;
   /** Every image, newest first. */
-  list(): readonly Image[];
+  list(): readonly ImageSummary[];
   /** Point a name at an image. */
   tag(source: string, name: string): Promise<void>;
-  /** Untag or delete. @returns the lines that `rmi` prints */
-  remove(nameOrID: string, options?: { readonly force?: boolean }): Promise<readonly Removed[]>;
+  /** Untag or delete; `prune: false` keeps parents that nothing needs any more. @returns the lines that `rmi` prints */
+  remove(
+    nameOrID: string,
+    options?: { readonly force?: boolean; readonly prune?: boolean },
+  ): Promise<readonly Removed[]>;
+  /** Remove what nothing uses; with `all`, named images too. `fits` says which. */
+  prune(options?: { readonly all?: boolean; readonly fits?: (image: Image) => boolean }): Promise<PrunedImages>;
   /** The steps that an image was made by, newest first. */
   history(nameOrID: string): readonly HistoryLine[];
+  /** Compare two images: files, byte by byte, and config. */
+  diff(before: string, after: string, operation?: Operation): Promise<ImageDifference>;
   /** Make an image from the archive of a root file system. */
   import(archive: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<Image>;
   /** Write images as one archive, Docker's or an OCI layout. */
@@ -45,11 +57,18 @@ export interface Images {
 export function openImages(deps: ContainerDeps): Images {
   return {
     get: (nameOrID) => getImage(deps, nameOrID),
+    resolve: (nameOrID) => findID(deps, nameOrID),
     list: () => listImages(deps),
     tag: (source, name) => tagImage(deps, source, name),
-    remove: (nameOrID, { force = false } = {}) =>
-      removeImage(deps, nameOrID, { force, isRunning: (id) => runOf(deps, id) !== undefined }),
+    remove: (nameOrID, { force = false, prune = true } = {}) =>
+      removeImage(deps, nameOrID, { force, prune, isRunning: (id) => runOf(deps, id) !== undefined }),
+    prune: ({ all = false, ...options } = {}) =>
+      pruneImages(deps, { ...options, all, isRunning: (id) => runOf(deps, id) !== undefined }),
     history: (nameOrID) => imageHistory(deps, nameOrID),
+    diff: async (before, after, operation) => {
+      const { diffImages } = await import("../image/diff.ts");
+      return await diffImages(deps, [before, after], operation);
+    },
     import: async (archive, { name, changes = [], ...options } = {}) => {
       const [{ importImage }, { parseChanges }] = await Promise.all([
         import("../image/import.ts"),

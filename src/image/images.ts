@@ -5,7 +5,14 @@ import type { Database } from "../metadata/database.ts";
 import { recordEvent } from "../metadata/events.ts";
 import { chainIDs, type Digest, digestOf } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
-import { familiar, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
+import {
+  familiar,
+  familiarRepository,
+  fullName,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from "../oci/reference.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
 import { resolveImageID } from "./resolve.ts";
 
@@ -20,17 +27,23 @@ export interface ImageDeps {
   readonly snapshotter: Snapshotter;
 }
 
-/** An image in the store. */
-export interface Image {
+/** What the records alone tell of an image. */
+export interface ImageSummary {
   /** Digest of its config: Docker's image ID. */
   readonly id: Digest;
-  readonly config: ImageConfig;
-  /** The names that point to it, as Docker shows them, sorted: `ubuntu:18.04`. */
+  /** RFC 3339, as its config says. */
+  readonly created: string | undefined;
+  /** The names that point to it, as Docker shows them, in the order of their whole names: `ubuntu:18.04`. */
   readonly references: readonly string[];
   /** Sum of its layers' sizes, bytes. */
   readonly size: number;
   /** The image that it was committed from, as long as that is known. */
   readonly parent: Digest | undefined;
+}
+
+/** An image in the store. */
+export interface Image extends ImageSummary {
+  readonly config: ImageConfig;
 }
 
 /** What {@link createImage} takes beside the config. */
@@ -42,9 +55,17 @@ export interface CreateOptions {
 
 interface ImageRow {
   readonly id: Digest;
+  readonly created: string | null;
   readonly size: number;
   readonly parent: Digest | null;
 }
+
+interface NameRow {
+  readonly id: Digest;
+  readonly reference: string;
+}
+
+const columns = "id, created, size, parent";
 
 /**
  * An image by name, ID or unique ID prefix.
@@ -52,15 +73,21 @@ interface ImageRow {
  * @throws {BerthError} not-found `No such image: …`; conflict, when an ID prefix is ambiguous; invalid-argument, for a malformed name
  */
 export function getImage(deps: ImageDeps, nameOrID: string): Image {
-  const id = deps.db.read((sql) => resolveImageID(sql, nameOrID));
-  const image = id === undefined ? undefined : findImage(deps, id);
+  const image = findImage(deps, findID(deps, nameOrID));
   if (image === undefined) throw noSuchImage(nameOrID);
   return image;
 }
 
+/** The ID of the image that a name means. @throws {BerthError} as {@link getImage} */
+export function findID({ db }: Pick<ImageDeps, "db">, nameOrID: string): Digest {
+  const id = db.read((sql) => resolveImageID(sql, nameOrID));
+  if (id === undefined) throw noSuchImage(nameOrID);
+  return id;
+}
+
 /** An image by its whole ID, or undefined. */
 export function findImage(deps: ImageDeps, id: Digest): Image | undefined {
-  const row = deps.db.read((sql) => sql.get<ImageRow>("SELECT id, size, parent FROM image WHERE id = ?", id));
+  const row = deps.db.read((sql) => sql.get<ImageRow>(`SELECT ${columns} FROM image WHERE id = ?`, id));
   return row === undefined ? undefined : toImage(deps, row);
 }
 
@@ -69,12 +96,14 @@ export function readConfig(deps: ImageDeps, id: Digest): Buffer {
   return deps.content.readAll(id, configLimit);
 }
 
-/** Every image, newest first. */
-export function listImages(deps: ImageDeps): readonly Image[] {
-  const rows = deps.db.read((sql) =>
-    sql.all<ImageRow>("SELECT id, size, parent FROM image ORDER BY created DESC, stored_at DESC, id"),
-  );
-  return rows.map((row) => toImage(deps, row));
+/** Every image, newest first. No config is read: that's what {@link getImage} is for. */
+export function listImages({ db }: Pick<ImageDeps, "db">): readonly ImageSummary[] {
+  const { rows, names } = db.read((sql) => ({
+    rows: sql.all<ImageRow>(`SELECT ${columns} FROM image ORDER BY created DESC, stored_at DESC, id`),
+    names: sql.all<NameRow>("SELECT image_id AS id, reference FROM image_reference"),
+  }));
+  const byImage = Map.groupBy(names, ({ id }) => id);
+  return rows.map((row) => toSummary(row, byImage.get(row.id) ?? []));
 }
 
 /**
@@ -135,6 +164,10 @@ export function parseTag(name: string): Reference {
   if (reference.digest !== undefined) {
     throw new BerthError("invalid-argument", "refusing to create a tag with a digest reference");
   }
+  if (familiarRepository(reference) === "sha256") {
+    const message = "refusing to create an ambiguous tag using digest algorithm as name";
+    throw new BerthError("invalid-argument", message);
+  }
   return reference;
 }
 
@@ -167,17 +200,25 @@ function pointReference(sql: Parameters<Parameters<Database["write"]>[0]>[0], re
 }
 
 function toImage(deps: ImageDeps, row: ImageRow): Image {
-  const references = deps.db.read((sql) =>
-    sql.all<{ reference: string }>(
-      "SELECT reference FROM image_reference WHERE image_id = ? ORDER BY reference",
-      row.id,
-    ),
+  const names = deps.db.read((sql) =>
+    sql.all<NameRow>("SELECT image_id AS id, reference FROM image_reference WHERE image_id = ?", row.id),
   );
+  return { ...toSummary(row, names), config: parseImageConfig(readConfig(deps, row.id)) };
+}
+
+function toSummary({ id, created, size, parent }: ImageRow, names: readonly NameRow[]): ImageSummary {
   return {
-    id: row.id,
-    config: parseImageConfig(readConfig(deps, row.id)),
-    references: references.map(({ reference }) => reference),
-    size: row.size,
-    parent: row.parent ?? undefined,
+    id,
+    created: created ?? undefined,
+    references: sortedNames(names.map(({ reference }) => reference)),
+    size,
+    parent: parent ?? undefined,
   };
+}
+
+/** Names in Docker's order, which is that of the whole names: `team/app` before `busybox`, which is `library/busybox`. */
+export function sortedNames(names: readonly string[]): readonly string[] {
+  if (names.length < 2) return names;
+  const keyed = names.map((name) => ({ name, key: fullName(parseReference(name)) }));
+  return keyed.toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ name }) => name);
 }

@@ -1,10 +1,7 @@
-import { BerthError } from "../base/errors.ts";
+import { ambiguousPrefix } from "../base/ambiguous.ts";
 import type { Sql } from "../metadata/database.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
-import { familiar, parseReference, withDefaultTag } from "../oci/reference.ts";
-
-/** Candidates that an ambiguous prefix is shown with. */
-const shownCandidates = 5;
+import { familiar, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 
 /**
  * The ID of the image that a name, an ID or a unique ID prefix means, in Docker's order: whole ID, name, prefix.
@@ -15,34 +12,36 @@ const shownCandidates = 5;
 export function resolveImageID(sql: Sql, nameOrID: string): Digest | undefined {
   const whole = nameOrID.startsWith("sha256:") ? nameOrID : `sha256:${nameOrID}`;
   if (isDigest(whole)) return sql.get<{ id: Digest }>("SELECT id FROM image WHERE id = ?", whole)?.id;
-  const named = byName(sql, nameOrID);
+  const named = byName(sql, parseReference(nameOrID));
   if (named !== undefined) return named;
   const prefix = /^(?:sha256:)?([a-f0-9]+)$/.exec(nameOrID)?.[1];
   return prefix === undefined ? undefined : byPrefix(sql, prefix);
 }
 
-function byName(sql: Sql, name: string): Digest | undefined {
-  if (name.startsWith("sha256:")) return undefined;
-  const reference = withDefaultTag(parseReference(name));
-  const row = sql.get<{ id: Digest }>(
+/** The name under which an image is found: where a name has a digest its tag says nothing, since the content can't change. */
+export function storedName(reference: Reference): string {
+  const { domain, path, digest } = reference;
+  return familiar(digest === undefined ? withDefaultTag(reference) : { domain, path, digest });
+}
+
+function byName(sql: Sql, reference: Reference): Digest | undefined {
+  return sql.get<{ id: Digest }>(
     "SELECT image_id AS id FROM image_reference WHERE reference = ?",
-    familiar({ ...reference }),
-  );
-  return row?.id;
+    storedName(reference),
+  )?.id;
 }
 
 function byPrefix(sql: Sql, prefix: string): Digest | undefined {
-  const rows = sql.all<{ id: Digest }>(
-    "SELECT id FROM image WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+  const rows = sql.all<{ id: Digest; name: string | null }>(
+    `SELECT id, (SELECT min(reference) FROM image_reference WHERE image_id = id) AS name
+     FROM image WHERE id >= ? AND id < ? ORDER BY id`,
     `sha256:${prefix}`,
     `sha256:${prefix}g`,
-    shownCandidates + 1,
   );
-  if (rows.length > 1) {
-    const candidates = rows.slice(0, shownCandidates).map(({ id }) => id.slice(7, 19));
-    throw new BerthError("conflict", `multiple IDs found with provided prefix: ${prefix}`, {
-      hint: `It means one of ${candidates.join(", ")}${rows.length > shownCandidates ? ", …" : ""}: type more of it.`,
-    });
-  }
-  return rows[0]?.id;
+  if (rows.length <= 1) return rows[0]?.id;
+  throw ambiguousPrefix({
+    kind: "conflict",
+    message: `multiple IDs found with provided prefix: ${prefix}`,
+    candidates: rows.map(({ id, name }) => ({ id, name: name ?? undefined })),
+  });
 }

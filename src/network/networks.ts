@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { ambiguousPrefix } from "../base/ambiguous.ts";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
@@ -34,6 +35,8 @@ export interface Networks {
   release(containerID: string): Promise<void>;
   /** The networks that a container is in. */
   endpoints(containerID: string): readonly Endpoint[];
+  /** The same of every container that is in one, by container ID. */
+  allEndpoints(): ReadonlyMap<string, readonly Endpoint[]>;
 }
 
 /** What {@link openNetworks} stands on. */
@@ -54,6 +57,7 @@ export function openNetworks(deps: NetworkDeps): Networks {
     return rows.map((row) => toNetwork(row, bridge));
   };
   const get = async (nameOrID: string): Promise<Network> => find(await list(), nameOrID);
+  const known = (): readonly Network[] => deps.database.read(allRows).map((row) => toNetwork(row, bridge));
   const reserve = async (containerID: string, network: Network, operation: Operation = {}): Promise<Endpoint> =>
     toEndpoint(network, await reserveAddress(deps, { containerID, network }, operation));
   return {
@@ -72,13 +76,13 @@ export function openNetworks(deps: NetworkDeps): Networks {
       const rows = deps.state.read((sql) =>
         sql.all<EndpointRow>("SELECT * FROM endpoint WHERE container_id = ? ORDER BY network_id", containerID),
       );
-      const networks = deps.database.read(allRows).map((row) => toNetwork(row, bridge));
-      return rows.flatMap((row) => {
-        const network = networks.find(({ id }) => id === row.network_id);
-        return network?.subnet === undefined
-          ? []
-          : [toEndpoint(network, { ...row, subnet: parseSubnet(network.subnet) })];
-      });
+      return toEndpoints(rows, known());
+    },
+    allEndpoints: () => {
+      const rows = deps.state.read((sql) => sql.all<EndpointRow>("SELECT * FROM endpoint ORDER BY network_id"));
+      const networks = known();
+      const byContainer = Map.groupBy(rows, ({ container_id }) => container_id);
+      return new Map([...byContainer].map(([id, own]) => [id, toEndpoints(own, networks)]));
     },
   };
 }
@@ -141,12 +145,15 @@ function toNetwork(row: NetworkRow, defaultBridge: string): Network {
 function find(networks: readonly Network[], nameOrID: string): Network {
   const exact = networks.find(({ name }) => name === nameOrID) ?? networks.find(({ id }) => id === nameOrID);
   if (exact !== undefined) return exact;
-  const [first, second] = networks.filter(({ id }) => nameOrID !== "" && id.startsWith(nameOrID));
+  const matches = networks.filter(({ id }) => nameOrID !== "" && id.startsWith(nameOrID));
+  const [first] = matches;
   if (first === undefined) throw new BerthError("not-found", `network ${nameOrID} not found`);
-  if (second !== undefined) {
-    throw new BerthError("invalid-argument", `network ${nameOrID} is ambiguous (2 matches found based on ID prefix)`);
-  }
-  return first;
+  if (matches.length === 1) return first;
+  throw ambiguousPrefix({
+    kind: "invalid-argument",
+    message: `network ${nameOrID} is ambiguous (${matches.length} matches found based on ID prefix)`,
+    candidates: matches,
+  });
 }
 
 async function reserveAddress(
@@ -189,6 +196,14 @@ async function connect(
   const subnet = parseSubnet(`${endpoint.gateway}/${endpoint.prefixLength}`);
   const interfaces = exec(["/bin/sh", "-ec", connectScript(link, endpoint, pid)], operation);
   await Promise.all([interfaces, ensureRules(host, endpoint.bridge, subnet)]);
+}
+
+function toEndpoints(rows: readonly EndpointRow[], networks: readonly Network[]): readonly Endpoint[] {
+  return rows.flatMap((row) => {
+    const network = networks.find(({ id }) => id === row.network_id);
+    if (network?.subnet === undefined) return [];
+    return [toEndpoint(network, { ...row, subnet: parseSubnet(network.subnet) })];
+  });
 }
 
 function toEndpoint(network: Network, { container_id, address, subnet }: Reservation): Endpoint {

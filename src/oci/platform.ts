@@ -13,7 +13,10 @@ const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
 /** The platform of this machine, in Go's words. */
 export const hostPlatform: Platform = { os: "linux", architecture: architectures[arch] ?? arch };
 
-const knownSystems = new Set(["linux", "windows", "darwin", "freebsd"]);
+const knownSystems: ReadonlySet<string> = new Set(["linux", "windows", "darwin", "freebsd"]);
+const knownArchitectures: ReadonlySet<string> = new Set(
+  "amd64 arm64 arm 386 ppc64le s390x riscv64 mips64le loong64".split(" "),
+);
 const synonyms: Readonly<Record<string, Pick<Platform, "architecture" | "variant">>> = {
   x86_64: { architecture: "amd64" },
   "x86-64": { architecture: "amd64" },
@@ -24,23 +27,34 @@ const synonyms: Readonly<Record<string, Pick<Platform, "architecture" | "variant
 };
 
 /**
- * Read a platform as a user writes it: `linux/arm64/v8`, `linux/amd64`, `linux`, `arm64`.
+ * Read a platform as a user writes it: `linux/arm64/v8`, `linux/amd64`; `linux` alone has this machine's architecture, and a
+ * lone architecture is one of Linux.
  *
- * @throws {BerthError} invalid-argument
- * @see containerd/platforms `Parse`
+ * @throws {BerthError} invalid-argument, in the words of containerd's platforms
  */
 export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split("/");
+  const wrong = parts.find((part) => !/^[a-z0-9_.-]+$/.test(part));
+  if (wrong !== undefined || parts.length > 3) throw wrongSpecifier(text, wrong);
   const [first = "", second, variant] = parts;
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
-    throw new BerthError("invalid-argument", `"${text}": must be of the form "os[/arch[/variant]]"`);
+  if (second !== undefined) {
+    const named = { os: first, architecture: second, ...synonyms[second] };
+    return variant === undefined ? named : { ...named, variant };
   }
-  if (second === undefined) {
-    if (knownSystems.has(first)) return { os: first, architecture: hostPlatform.architecture };
-    return { os: hostPlatform.os, architecture: first, ...synonyms[first] };
-  }
-  const named = { os: first, architecture: second, ...synonyms[second] };
-  return variant === undefined ? named : { ...named, variant };
+  if (knownSystems.has(first)) return { ...hostPlatform, os: first };
+  const named = { os: "linux", architecture: first, ...synonyms[first] };
+  if (knownArchitectures.has(named.architecture)) return named;
+  const message = `${quoted(text)}: unknown operating system or architecture: invalid argument`;
+  throw new BerthError("invalid-argument", message);
+}
+
+function wrongSpecifier(text: string, part: string | undefined): BerthError {
+  const reason =
+    part === undefined
+      ? "cannot parse platform specifier"
+      : `${quoted(part)} is an invalid component of ${quoted(text)}`;
+  const rule = 'platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument';
+  return new BerthError("invalid-argument", `${reason}: ${rule}`);
 }
 
 /** True when what is built for `platform` is what `wanted` asks for. A variant that either leaves open is not compared; arm64 is v8. */
@@ -58,4 +72,8 @@ function variantOf({ architecture, variant }: Platform): string | undefined {
 export function platformText(platform: Platform): string {
   const { os, architecture, variant } = platform;
   return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
 }

@@ -12,17 +12,26 @@ export interface Reference {
 }
 
 const defaultDomain = "docker.io";
+const legacyDomain = "index.docker.io";
 const officialPrefix = "library/";
-const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const pathPattern = new RegExp(`^${component}(?:/${component})*$`);
-const domainLabel = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
-const domainPattern = new RegExp(`^(?:${domainLabel}(?:\\.${domainLabel})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?$`);
-const tagPattern = /^\w[\w.-]{0,127}$/;
-const bareID = /^[a-f0-9]{64}$/;
 const longestPath = 255;
+
+const component = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+const path = `${component}(?:/${component})*`;
+const domainLabel = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
+const domain = `(?:${domainLabel}(?:\\.${domainLabel})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
+const tag = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
+const digest = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
+const wholeReference = new RegExp(
+  `^(?<domain>${domain})/(?<path>${path})(?::(?<tag>${tag}))?(?:@(?<digest>${digest}))?$`,
+);
+const bareID = /^[a-f0-9]{64}$/;
 
 /**
  * Read an image name as a user writes it. A name with neither tag nor digest keeps neither: see {@link withDefaultTag}.
+ *
+ * The first part is a host when it has a dot or a port, or is `localhost`. distribution/reference takes one with a capital for
+ * a host as well; here `YOURNAME/app` is refused: names are lower-case.
  *
  * @throws {BerthError} invalid-argument, with Docker's text for each wrong form
  * @see distribution/reference `ParseNormalizedNamed`
@@ -31,41 +40,41 @@ export function parseReference(text: string): Reference {
   if (bareID.test(text)) {
     throw invalid(`invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
   }
-  const at = text.indexOf("@");
-  const digest = at < 0 ? undefined : text.slice(at + 1);
-  const { domain, path, tag } = splitName(at < 0 ? text : text.slice(0, at));
-  if (path.toLowerCase() !== path) {
-    throw invalid(`invalid reference format: repository name (${path}) must be lowercase`);
+  const { host, rest } = splitHost(text);
+  const [repository = ""] = rest.split(":", 1);
+  if (repository.toLowerCase() !== repository) {
+    throw invalid(`invalid reference format: repository name (${repository}) must be lowercase`);
   }
-  const valid =
-    pathPattern.test(path) &&
-    domainPattern.test(domain) &&
-    (tag === undefined || tagPattern.test(tag)) &&
-    (digest === undefined || isDigest(digest));
-  if (!valid) throw invalid("invalid reference format");
-  if (path.length > longestPath) {
+  const parts = wholeReference.exec(`${host}/${rest}`)?.groups;
+  if (parts === undefined) throw invalid("invalid reference format");
+  const { domain: registry = "", path: name = "" } = parts;
+  if (name.length > longestPath) {
     throw invalid(`repository name must not be more than ${longestPath} characters`);
   }
   return {
-    domain,
-    path,
-    ...(tag === undefined ? {} : { tag }),
-    ...(digest !== undefined && isDigest(digest) ? { digest } : {}),
+    domain: registry,
+    path: name,
+    ...(parts["tag"] === undefined ? {} : { tag: parts["tag"] }),
+    ...(parts["digest"] === undefined ? {} : { digest: referredDigest(parts["digest"]) }),
   };
 }
 
-function splitName(name: string): { domain: string; path: string; tag: string | undefined } {
+/** The host of a name, and what comes behind it; Docker's own where the name has none. */
+function splitHost(name: string): { readonly host: string; readonly rest: string } {
   const slash = name.indexOf("/");
-  const head = slash < 0 ? "" : name.slice(0, slash);
-  const hasDomain = head !== "" && (/[.:]/.test(head) || head === "localhost");
-  const rest = hasDomain ? name.slice(slash + 1) : name;
-  const colon = rest.lastIndexOf(":");
-  const tagged = colon >= 0 && !rest.slice(colon).includes("/");
-  const repository = tagged ? rest.slice(0, colon) : rest;
-  const tag = tagged ? rest.slice(colon + 1) : undefined;
-  const domain = hasDomain && head !== "index.docker.io" ? head : defaultDomain;
-  const official = domain === defaultDomain && repository !== "" && !repository.includes("/");
-  return { domain, path: official ? `${officialPrefix}${repository}` : repository, tag };
+  const first = slash < 0 ? "" : name.slice(0, slash);
+  const isHost = /[.:]/.test(first) || first === "localhost";
+  const rest = isHost ? name.slice(slash + 1) : name;
+  const host = isHost && first !== legacyDomain ? first : defaultDomain;
+  return { host, rest: host === defaultDomain && !rest.includes("/") ? `${officialPrefix}${rest}` : rest };
+}
+
+/** @throws {BerthError} invalid-argument, in the words of Docker's digest library */
+function referredDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  const [algorithm, hex = ""] = text.split(":");
+  if (algorithm !== "sha256") throw invalid("unsupported digest algorithm");
+  throw invalid(`invalid checksum digest ${hex.length === 64 ? "format" : "length"}`);
 }
 
 /** The same reference with `:latest` where it has neither tag nor digest. */

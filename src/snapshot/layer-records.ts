@@ -9,7 +9,7 @@ export interface LayerRecord {
   readonly chainID: ChainID;
   readonly diffID: DiffID;
   readonly parent: ChainID | undefined;
-  /** Sum of the sizes of its regular files, in bytes (what `history` shows). */
+  /** Sum of the sizes of its regular files and symlinks, in bytes (what `history` shows). */
   readonly size: number;
   /** Writes the archive that the diffID is of; `recipe` for one that another program wrote, whose recipe is beside the directory. */
   readonly writer: LayerWriter | "recipe";

@@ -112,7 +112,7 @@ export interface ActiveSnapshot extends AsyncDisposable {
   view(): MergedTree;
   /** What differs from the parent, in Docker's order (by path). */
   changes(op?: Operation): Promise<readonly Change[]>;
-  /** Sum of the sizes of the regular files in the upper directory, bytes. */
+  /** Sum of the sizes of the regular files and symlinks in the upper directory, bytes. */
   usage(): Promise<number>;
   /** Leave it in place when it is disposed: a container's read-write layer. */
   keep(): void;
@@ -232,7 +232,7 @@ class ActiveOverlay implements ActiveSnapshot {
     let bytes = 0n;
     let files = 0;
     for (const { stats } of walk(bytesOf(this.upper))) {
-      if (stats.isFile() && !counted.has(stats.ino)) bytes += stats.size;
+      if ((stats.isFile() || stats.isSymbolicLink()) && !counted.has(stats.ino)) bytes += stats.size;
       if (stats.nlink > 1n) counted.add(stats.ino);
       if (++files % filesPerTurn === 0) await turn();
     }

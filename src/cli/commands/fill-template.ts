@@ -20,18 +20,22 @@ const nils: Readonly<Record<string, string>> = {
 };
 
 /**
- * One thing by `--format`: `json`, or a template, with a line feed at its end.
+ * How things are shown one by one, by a template: each with a line feed at its end.
  *
  * @throws {CliError} in Docker's words, with 64 when the template can't be read
  */
-export function fillTemplate(format: string, data: object): string {
-  if (format === "json") return `${JSON.stringify(data)}\n`;
-  const nodes = telling(() => parseTemplate(format), malformed);
+export function compileTemplate(format: string): (data: object) => string {
+  const template = telling(() => parseTemplate(format), malformed);
   const options = {
     missing: (field: string) => `map has no entry for key ${JSON.stringify(field)}`,
     nil: (field: string) => nils[field] ?? "[]",
   };
-  return `${telling(() => evaluate(nodes, data, options), 1)}\n`;
+  return (data) => `${telling(() => evaluate(template, data, options), 1)}\n`;
+}
+
+/** One thing by `--format`: `json`, or a template, with a line feed at its end. @throws {CliError} as {@link compileTemplate} */
+export function fillTemplate(format: string, data: object): string {
+  return format === "json" ? `${JSON.stringify(data)}\n` : compileTemplate(format)(data);
 }
 
 function telling<T>(action: () => T, code: number): T {

@@ -1,18 +1,25 @@
+import { parsePlatform } from "../../oci/platform.ts";
 import { type Command, defineCommand } from "../command.ts";
-import { text } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
+import { text, value } from "../flags/kinds.ts";
 import { inspectFormatHelp } from "../format/format-help.ts";
 import { findImage, inspectObjects } from "./inspect-objects.ts";
+import { requirePlatform } from "./require-platform.ts";
 
 /** `berth image inspect` */
 export const command: Command = defineCommand({
   synopsis: "[OPTIONS] IMAGE [IMAGE...]",
   arity: { min: 1 },
   flags: {
-    ...notYet({ withValue: ["platform"] }),
     format: text(inspectFormatHelp, { short: "f" }),
+    platform: value("Inspect a specific platform of the image: os[/arch[/variant]]", parsePlatform),
   },
   examples: ["image inspect -f '{{json .Config.Env}}' debian"],
-  run: async ({ values: { format }, args, io, engine }) =>
-    inspectObjects({ engine: await engine(), io }, args, { find: findImage, format }),
+  run: async ({ values: { format, platform }, args, io, engine }) =>
+    inspectObjects({ engine, io }, args, {
+      find: async (opened, name) => {
+        if (platform !== undefined) requirePlatform(opened, name, platform);
+        return await findImage(opened, name);
+      },
+      format,
+    }),
 });

@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
+import { filters } from "../flags/filter.ts";
 import { bool } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
 import { agreed, pruneImages, reclaimed } from "./prune.ts";
 
 /** `berth image prune` */
@@ -8,15 +8,15 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
-    ...notYet({ withValue: ["filter"] }),
     all: bool("Remove all unused images, not just dangling ones", { short: "a" }),
+    filter: filters('Provide filter values (e.g. "until=<timestamp>")'),
     force: bool("Do not prompt for confirmation", { short: "f" }),
   },
   examples: ["image prune -f", "image prune -a"],
-  run: async ({ values: { all, force }, io, engine }) => {
+  run: async ({ values: { all, filter, force }, io, engine }) => {
     const what = all ? "all images without at least one container associated to them" : "all dangling images";
     if (!force && !(await agreed(io, `This will remove ${what}.`))) return 0;
-    const { lines, bytes } = await pruneImages(await engine(), all);
+    const { lines, bytes } = await pruneImages(await engine(), { all, given: filter });
     if (lines.length > 0) io.stdout.write(`Deleted Images:\n${lines.join("\n")}\n\n`);
     io.stdout.write(reclaimed(bytes));
     return 0;

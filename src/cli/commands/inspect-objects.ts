@@ -2,7 +2,7 @@ import { isKind } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { CliError } from "../cli-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { fillTemplate } from "./fill-template.ts";
+import { compileTemplate } from "./fill-template.ts";
 
 /** Finds what a name means, in Docker's JSON. @throws {BerthError} not-found */
 export type Finder = (engine: Engine, name: string) => Promise<object>;
@@ -13,54 +13,81 @@ export const findContainer: Finder = async (engine, name) => {
   return toContainerJSON(await engine.containers.get(name));
 };
 
+/** A container by name, with the size of its files. */
+export const findSizedContainer: Finder = async (engine, name) => {
+  const { toContainerJSON } = await import("../../docker-api/container-json.ts");
+  const container = await engine.containers.get(name);
+  return toContainerJSON(container, { size: await engine.containers.size(container.id) });
+};
+
 /** An image by name. */
 export const findImage: Finder = async (engine, name) => {
   const { toImageJSON } = await import("../../docker-api/image-json.ts");
   return toImageJSON(engine.images.get(name));
 };
 
-/** A container, or else an image. */
-export const findAnything: Finder = async (engine, name) => {
-  for (const find of [findContainer, findImage]) {
-    try {
-      return await find(engine, name);
-    } catch (error) {
-      if (!isKind(error, "not-found") && !isKind(error, "invalid-argument")) throw error;
-    }
-  }
-  throw new CliError(`Error: No such object: ${name}`);
+/** A network by name. */
+export const findNetwork: Finder = async (engine, name) => {
+  const { toNetworkJSON } = await import("../../docker-api/network-json.ts");
+  const network = await engine.networks.get(name);
+  const endpoints = engine.networks.allEndpoints();
+  const members = (await engine.containers.list()).flatMap((container) =>
+    (endpoints.get(container.id) ?? [])
+      .filter(({ networkID }) => networkID === network.id)
+      .map((endpoint) => ({ id: container.id, name: container.name, endpoint })),
+  );
+  return toNetworkJSON(network, members);
 };
+
+/** A volume by name. */
+export const findVolume: Finder = async (engine, name) => {
+  const { toVolumeJSON } = await import("../../docker-api/volume-json.ts");
+  return toVolumeJSON(engine.volumes.get(name));
+};
+
+/** What the first of the finders finds that knows the name. @throws {CliError} in Docker's words, when none does */
+export function firstOf(finders: readonly Finder[]): Finder {
+  return async (engine, name) => {
+    for (const find of finders) {
+      try {
+        return await find(engine, name);
+      } catch (error) {
+        if (!isKind(error, "not-found") && !isKind(error, "invalid-argument")) throw error;
+      }
+    }
+    throw new CliError(`Error: No such object: ${name}`);
+  };
+}
+
+/** How {@link inspectObjects} looks and prints. */
+export interface InspectOptions {
+  readonly find: Finder;
+  /** What `--format` says. */
+  readonly format: string | undefined;
+}
 
 /** Print what the names mean, as one JSON list or by a template; what isn't found is told at the end. */
 export async function inspectObjects(
-  { engine, io }: { readonly engine: Engine; readonly io: Terminal },
+  { engine, io }: { readonly engine: () => Promise<Engine>; readonly io: Terminal },
   names: readonly string[],
-  { find, format }: { readonly find: Finder; readonly format: string | undefined },
+  { find, format = "" }: InspectOptions,
 ): Promise<number> {
+  const isJSON = format === "" || format === "json";
+  const show = isJSON ? undefined : compileTemplate(format);
   const found: object[] = [];
+  const texts: string[] = [];
   const failures: unknown[] = [];
+  const opened = await engine();
   for (const name of names) {
     try {
-      found.push(await find(engine, name));
+      const object = await find(opened, name);
+      found.push(object);
+      if (show !== undefined) texts.push(show(object));
     } catch (error) {
       failures.push(error);
     }
   }
-  if (format === undefined) io.stdout.write(`${JSON.stringify(found, null, 4)}\n`);
-  else io.stdout.write(filled(format, found, failures).join("") || "\n");
+  io.stdout.write(isJSON ? `${JSON.stringify(found, null, format === "" ? 4 : 0)}\n` : texts.join("") || "\n");
   if (failures.length > 0) throw new AggregateError(failures);
   return 0;
-}
-
-/** What can't be filled in is told at the end too; a template that can't be read, at once. */
-function filled(format: string, found: readonly object[], failures: unknown[]): readonly string[] {
-  return found.flatMap((object) => {
-    try {
-      return [fillTemplate(format, object)];
-    } catch (error) {
-      if (!(error instanceof CliError) || error.code !== 1) throw error;
-      failures.push(error);
-      return [];
-    }
-  });
 }

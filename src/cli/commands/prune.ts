@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import type { Engine } from "../../engine/engine.ts";
-import type { Image } from "../engine-types.ts";
+import { type Filter, hasLabel, requireKnown, switchOf, untilOf } from "../flags/filter.ts";
 import { humanSize } from "../format/human-size.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
@@ -18,57 +18,73 @@ export async function agreed({ stdin, stdout }: Terminal, warning: string): Prom
   }
 }
 
-/** Remove every container that isn't running. @returns their IDs */
-export async function pruneContainers({ containers }: Engine): Promise<readonly string[]> {
-  const stopped = (await containers.list()).filter(
-    ({ state }) => state.status === "created" || state.status === "exited",
-  );
-  for (const { id } of stopped) await containers.remove(id);
-  return stopped.map(({ id }) => id);
+/** What filters of a `prune` leave: label, label!, until. @throws {BerthError} invalid-argument, in Docker's words */
+function pruneFilter(given: readonly Filter[]): ((subject: Prunable) => boolean) | undefined {
+  requireKnown(given, ["label", "label!", "until"]);
+  if (given.length === 0) return undefined;
+  const until = untilOf(given);
+  const valuesOf = (wanted: string): readonly string[] =>
+    given.filter(({ name }) => name === wanted).map(({ value }) => value);
+  const [wanted, unwanted] = [valuesOf("label"), valuesOf("label!")];
+  return ({ created, labels }) => {
+    if (until !== undefined && (created === undefined || Date.parse(created) > until)) return false;
+    if (!wanted.every((label) => hasLabel(labels, label))) return false;
+    return unwanted.length === 0 || !unwanted.every((label) => hasLabel(labels, label));
+  };
 }
 
-/** What {@link pruneImages} did. */
-export interface PrunedImages {
-  readonly lines: readonly string[];
-  /** Bytes, without what other images share. */
+/** What a filter of a `prune` asks of an object. */
+export interface Prunable {
+  /** RFC 3339. */
+  readonly created: string | undefined;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+}
+
+/** What {@link pruneContainers} did. */
+export interface PrunedContainers {
+  readonly ids: readonly string[];
   readonly bytes: number;
 }
 
-/** Remove the images that have neither a name nor a container nor an image made from them; with `all`, named ones too that no container uses. */
-export async function pruneImages({ images, containers }: Engine, all: boolean): Promise<PrunedImages> {
-  const used = new Set((await containers.list()).map(({ imageID }) => imageID));
-  const lines: string[] = [];
+/** Remove every container that isn't running. */
+export async function pruneContainers(
+  { containers }: Engine,
+  given: readonly Filter[] = [],
+): Promise<PrunedContainers> {
+  const fits = pruneFilter(given);
+  const stopped = (await containers.list()).filter(({ state, created, config }) => {
+    const isStopped = state.status === "created" || state.status === "exited";
+    return isStopped && (fits === undefined || fits({ created, labels: config.Labels }));
+  });
   let bytes = 0;
-  // An image that goes may leave its parent unused.
-  for (let [image] = unusedOf(images, { used, all }); image !== undefined; [image] = unusedOf(images, { used, all })) {
-    bytes += ownSize(images, image);
-    lines.push(...(await removeWhole(images, image)));
+  for (const { id } of stopped) {
+    const { rw } = await containers.size(id);
+    await containers.remove(id);
+    bytes += rw;
   }
-  return { lines, bytes };
+  return { ids: stopped.map(({ id }) => id), bytes };
 }
 
-async function removeWhole(images: Engine["images"], { id, references }: Image): Promise<readonly string[]> {
-  const lines: string[] = [];
-  for (const name of references.length > 0 ? references : [id]) {
-    for (const line of await images.remove(name)) {
-      lines.push("untagged" in line ? `untagged: ${line.untagged}` : `deleted: ${line.deleted}`);
-    }
-  }
-  return lines;
+/** What {@link pruneImages} takes. */
+export interface PruneImagesOptions {
+  readonly all: boolean;
+  readonly given?: readonly Filter[];
 }
 
-function unusedOf(
-  images: Engine["images"],
-  { used, all }: { readonly used: ReadonlySet<string>; readonly all: boolean },
-): readonly Image[] {
-  const list = images.list();
-  const parents = new Set(list.map(({ parent }) => parent));
-  return list.filter(({ id, references }) => !used.has(id) && !parents.has(id) && (all || references.length === 0));
-}
-
-function ownSize(images: Engine["images"], { size, parent }: Image): number {
-  const below = images.list().find(({ id }) => id === parent);
-  return size - (below?.size ?? 0);
+/** Remove the images that nothing uses. @returns the lines that are printed of it, and the bytes freed */
+export async function pruneImages(
+  { images }: Engine,
+  { all, given = [] }: PruneImagesOptions,
+): Promise<{ readonly lines: readonly string[]; readonly bytes: number }> {
+  const fits = pruneFilter(given.filter(({ name }) => name !== "dangling"));
+  const pruned = await images.prune({
+    all: !switchOf(given, "dangling", !all),
+    ...(fits === undefined ? {} : { fits: ({ created, config }) => fits({ created, labels: config.config?.Labels }) }),
+  });
+  const lines = pruned.lines.map((line) =>
+    "untagged" in line ? `untagged: ${line.untagged}` : `deleted: ${line.deleted}`,
+  );
+  return { lines, bytes: pruned.bytes };
 }
 
 /** The last line of every `prune`. */

@@ -1,13 +1,13 @@
-import { BerthError, isKind } from "../../base/errors.ts";
-import type { Container } from "../../container/container.ts";
+import { isKind } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
-import { applyFilters, type Filter, filters, hasLabel, type Question } from "../flags/filter.ts";
+import { readConfigFile } from "../config-file.ts";
+import { type Filter, filters } from "../flags/filter.ts";
 import { bool, integer, text } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
 import { formatHelp } from "../format/format-help.ts";
 import { formatRows } from "../format/listing.ts";
-import { containerListing } from "../list/container-row.ts";
+import { filterContainers } from "../list/container-filters.ts";
+import { type ContainerRow, containerListing } from "../list/container-row.ts";
 
 interface PsValues {
   readonly all: boolean;
@@ -17,6 +17,7 @@ interface PsValues {
   readonly latest: boolean;
   readonly "no-trunc": boolean;
   readonly quiet: boolean;
+  readonly size: boolean;
 }
 
 /** `berth ps` */
@@ -24,7 +25,6 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
-    ...notYet({ withValue: [], alone: ["size/s"] }),
     all: bool("Show all containers (default shows just running)", { short: "a" }),
     filter: filters("Filter output based on conditions provided", { short: "f" }),
     format: text(formatHelp),
@@ -32,85 +32,60 @@ export const command: Command = defineCommand({
     latest: bool("Show the latest created container (includes all states)", { short: "l" }),
     "no-trunc": bool("Don't truncate output"),
     quiet: bool("Only display container IDs", { short: "q" }),
+    size: bool("Display total file sizes", { short: "s" }),
   },
   examples: ["ps", "ps -aq", "ps -a --filter status=exited --format '{{.Names}}'"],
   run: listContainers,
 });
 
-async function listContainers({ values, io, engine }: Call<PsValues>): Promise<number> {
+/** A template that shows sizes, which are measured for no other. */
+const usesSize = /\.Size\b|\{\{ *json +\. *\}\}/;
+
+async function listContainers({ values, given, io, engine }: Call<PsValues>): Promise<number> {
+  const { all, filter, last = -1, quiet, format = readConfigFile(io.env).psFormat ?? "table" } = values;
+  if (quiet && values.format !== undefined) {
+    io.stderr.write("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
+  }
   const opened = await engine();
-  const all = await opened.containers.list();
-  const { filter, latest } = values;
-  const last = latest ? 1 : (values.last ?? -1);
-  const any = values.all || last > 0 || filter.some(({ name }) => name === "status" || name === "exited");
-  const fitting = applyFilters(all, filter, questions(opened, all)).filter(
-    ({ state }) => any || state.status === "running" || state.status === "paused",
-  );
-  const shown = last > 0 ? fitting.slice(0, last) : fitting;
+  const limit = values.latest && last === -1 ? 1 : last;
+  const shown = await filterContainers(opened, { given: filter, all, last: limit > 0 ? limit : undefined });
+  const sized = values.size || (!given.has("size") && !quiet && usesSize.test(format));
+  const meaning = meaningOf(opened);
   const now = Date.now();
-  const rows = shown.map((container) => ({ container, whole: values["no-trunc"], now }));
-  io.stdout.write(formatRows(containerListing, rows, values.quiet ? "{{.ID}}" : values.format));
+  const rows: ContainerRow[] = [];
+  for (const container of shown) {
+    const size = sized ? { size: await opened.containers.size(container.id) } : {};
+    rows.push({ container, meant: meaning(container.request.image), whole: values["no-trunc"], now, ...size });
+  }
+  io.stdout.write(formatRows(listingOf(values.size), rows, quiet ? "{{.ID}}" : format));
   return 0;
 }
 
-const states = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
-
-function questions({ images }: Engine, all: readonly Container[]): Readonly<Record<string, Question<Container>>> {
+function listingOf(size: boolean): typeof containerListing {
+  if (!size) return containerListing;
   return {
-    ancestor: (name) => {
-      const image = idOf(images, name);
-      return ({ imageID }) => imageID === image;
-    },
-    before: (name) => {
-      const { created } = named(all, name);
-      return (container) => container.created < created;
-    },
-    exited:
-      (code) =>
-      ({ state }) =>
-        state.status === "exited" && String(state.code) === code,
-    id:
-      (prefix) =>
-      ({ id }) =>
-        id.startsWith(prefix),
-    label:
-      (label) =>
-      ({ config }) =>
-        hasLabel(config.Labels, label),
-    name: (pattern) => {
-      const wanted = new RegExp(pattern.replace(/^\^?\//, "^"));
-      return ({ name }) => wanted.test(name);
-    },
-    network:
-      (network) =>
-      ({ request }) =>
-        request.network === network,
-    since: (name) => {
-      const { created } = named(all, name);
-      return (container) => container.created > created;
-    },
-    status: (status) => {
-      if (!states.includes(status)) throw new BerthError("invalid-argument", `invalid filter 'status=${status}'`);
-      return ({ state }) => state.status === status;
-    },
-    volume:
-      (volume) =>
-      ({ config }) =>
-        config.mounts.some(({ name, target }) => name === volume || target === volume),
+    ...containerListing,
+    table: [...containerListing.table, "Size"],
+    raw: `${containerListing.raw}size: {{.Size}}\n`,
   };
 }
 
-function named(all: readonly Container[], nameOrID: string): Container {
-  const found = all.find(({ name, id }) => name === nameOrID || id.startsWith(nameOrID));
-  if (found === undefined) throw new BerthError("not-found", `No such container: ${nameOrID}`);
-  return found;
+/** What images' names mean now; each is looked up once. */
+function meaningOf({ images }: Engine): (name: string) => string {
+  const known = new Map<string, string>();
+  return (name) => {
+    const found = known.get(name) ?? idOf(images, name);
+    known.set(name, found);
+    return found;
+  };
 }
 
-function idOf(images: Engine["images"], name: string): string | undefined {
+/** The ID of an image; an empty text when there is none. */
+function idOf(images: Engine["images"], name: string): string {
   try {
-    return images.get(name).id;
+    return images.resolve(name);
   } catch (error) {
-    if (isKind(error, "not-found")) return undefined;
+    if (isKind(error, "not-found") || isKind(error, "invalid-argument") || isKind(error, "conflict")) return "";
     throw error;
   }
 }

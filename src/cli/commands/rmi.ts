@@ -10,15 +10,16 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS] IMAGE [IMAGE...]",
   arity: { min: 1 },
   flags: {
-    ...notYet({ withValue: ["platform"], alone: ["no-prune"] }),
+    ...notYet({ withValue: ["platform"] }),
     force: bool("Force removal of the image", { short: "f" }),
+    "no-prune": bool("Do not delete untagged parents"),
   },
   examples: ["rmi my-image", "image rm -f 3494d8f51ded"],
-  run: async ({ values: { force }, args, io, engine }) => {
+  run: async ({ values: { force, "no-prune": keep }, args, io, engine }) => {
     const { images } = await engine();
     await eachTarget(args, async (name) => {
       try {
-        for (const line of await images.remove(name, { force })) {
+        for (const line of await images.remove(name, { force, prune: !keep })) {
           io.stdout.write("untagged" in line ? `Untagged: ${line.untagged}\n` : `Deleted: ${line.deleted}\n`);
         }
       } catch (error) {

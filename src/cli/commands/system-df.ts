@@ -1,31 +1,93 @@
-import { type Command, defineCommand } from "../command.ts";
-import { notYet } from "../flags/not-yet.ts";
-import { align } from "../format/align.ts";
+import { type Call, type Command, defineCommand } from "../command.ts";
+import { bool, text } from "../flags/kinds.ts";
+import { formatHelp } from "../format/format-help.ts";
 import { humanSize } from "../format/human-size.ts";
+import { contextOf, formatRows, type Listing, textsOf } from "../format/listing.ts";
+import { type ContainerRow, containerListing } from "../list/container-row.ts";
+import { type ImageRow, imageListing, imageRows } from "../list/image-row.ts";
+import {
+  type BuildRow,
+  buildListing,
+  type DiskUsage,
+  usageListing,
+  usageRows,
+  volumeListing,
+} from "../list/usage-rows.ts";
+import { fillTemplate } from "./fill-template.ts";
+
+interface DfValues {
+  readonly format: string | undefined;
+  readonly verbose: boolean;
+}
 
 /** `berth system df` */
 export const command: Command = defineCommand({
-  synopsis: "",
+  synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
-  flags: notYet({ withValue: ["format"], alone: ["verbose/v"] }),
-  examples: ["system df"],
-  run: async ({ io, engine }) => {
-    const { images, containers, volumes } = await engine();
-    const all = images.list();
-    const running = await containers.list();
-    const used = new Set(running.map(({ imageID }) => imageID));
-    const size = all.reduce((sum, image) => sum + image.size, 0);
-    const active = running.filter(({ state }) => state.status === "running").length;
-    const mounted = new Set(running.flatMap(({ config }) => config.mounts.map(({ name }) => name)));
-    const known = volumes.list();
-    io.stdout.write(
-      align([
-        ["TYPE", "TOTAL", "ACTIVE", "SIZE"],
-        ["Images", String(all.length), String(all.filter(({ id }) => used.has(id)).length), humanSize(size)],
-        ["Containers", String(running.length), String(active), "N/A"],
-        ["Local Volumes", String(known.length), String(known.filter(({ name }) => mounted.has(name)).length), "N/A"],
-      ]),
-    );
+  flags: {
+    format: text(formatHelp),
+    verbose: bool("Show detailed information on space usage", { short: "v" }),
+  },
+  examples: ["system df", "system df -v"],
+  run: async ({ values: { format = "table", verbose }, io, engine }: Call<DfValues>) => {
+    const usage = await (await engine()).usage();
+    const isTable = format === "table" || format === "";
+    if (!verbose) io.stdout.write(formatRows(usageListing, usageRows(usage), format));
+    else if (isTable) io.stdout.write(sections(detailsOf(usage, false)));
+    else io.stdout.write(filled(format, detailsOf(usage, true)));
     return 0;
   },
 });
+
+interface Details {
+  readonly images: readonly ImageRow[];
+  readonly containers: readonly ContainerRow[];
+  readonly volumes: DiskUsage["volumes"];
+  readonly builds: readonly BuildRow[];
+}
+
+function detailsOf(usage: DiskUsage, whole: boolean): Details {
+  const now = Date.now();
+  return {
+    images: usage.images.flatMap(({ image, shared, containers }) => {
+      const [first] = imageRows(image, { whole, now });
+      return first === undefined ? [] : [{ ...first, usage: { shared, containers } }];
+    }),
+    containers: usage.containers.map(({ container, size }) => ({
+      container,
+      whole,
+      now,
+      // As in Docker, without what the image takes.
+      size: { rw: size, rootFs: 0 },
+    })),
+    volumes: usage.volumes,
+    builds: usage.builds.map((build) => ({ build, whole, now })),
+  };
+}
+
+const imageTable = ["Repository", "Tag", "ID", "CreatedSince", "Size", "SharedSize", "UniqueSize", "Containers"];
+const containerTable = ["ID", "Image", "Command", "LocalVolumes", "Size", "RunningFor", "Status", "Names"];
+
+function sections({ images, containers, volumes, builds }: Details): string {
+  const total = builds.reduce((sum, { build }) => sum + (build.shared ? 0 : build.size), 0);
+  return [
+    `Images space usage:\n\n${formatRows({ ...imageListing, table: imageTable }, images)}`,
+    `Containers space usage:\n\n${formatRows({ ...containerListing, table: containerTable }, containers)}`,
+    `Local Volumes space usage:\n\n${formatRows(volumeListing, volumes)}`,
+    `Build cache usage: ${humanSize(total)}\n\n${formatRows(buildListing, builds)}`,
+  ].join("\n");
+}
+
+/** Everything at once by one template. */
+function filled(format: string, { images, containers, volumes, builds }: Details): string {
+  const isJSON = format === "json" || /^\{\{ *json +\. *\}\}$/.test(format);
+  const all = <Row>(listing: Listing<Row>, rows: readonly Row[]): readonly object[] =>
+    rows.map((row) => (isJSON ? textsOf(listing, row) : contextOf(listing, row)));
+  const data = {
+    Images: all(imageListing, images),
+    Containers: all(containerListing, containers),
+    Volumes: all(volumeListing, volumes),
+    BuildCache: all(buildListing, builds),
+  };
+  return fillTemplate(isJSON ? "json" : format, data);
+}

@@ -1,6 +1,8 @@
 import { BerthError } from "../../base/errors.ts";
 import type { Flag, FlagOptions } from "./flag.ts";
+import { quote } from "./go-values.ts";
 import { list } from "./kinds.ts";
+import { parseMoment } from "./moment.ts";
 
 /** One `--filter name=value`. */
 export interface Filter {
@@ -32,19 +34,34 @@ export function applyFilters<Subject>(
   given: readonly Filter[],
   known: Readonly<Record<string, Question<Subject>>>,
 ): readonly Subject[] {
-  const asked = given.map(({ name, value }) => ({
-    group: name === "label" ? `label=${value}` : name,
-    holds: questionOf(known, name)(value),
-  }));
-  const groups = [...Map.groupBy(asked, ({ group }) => group).values()];
+  requireKnown(given, Object.keys(known));
+  const groups = [
+    ...Map.groupBy(
+      given.flatMap((filter) => askedBy(filter, known)),
+      ({ group }) => group,
+    ).values(),
+  ];
   return subjects.filter((subject) => groups.every((group) => group.some(({ holds }) => holds(subject))));
 }
 
-function questionOf<Subject>(known: Readonly<Record<string, Question<Subject>>>, name: string): Question<Subject> {
-  const question = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (question !== undefined) return question;
-  throw new BerthError("invalid-argument", `invalid filter '${name}'`, {
-    hint: `The filters are ${Object.keys(known).join(", ")}.`,
+/** Filters that must all hold, where others of one name are alternatives. */
+const conjunctive = ["label", "label!", "before", "since", "until"];
+
+function askedBy<Subject>(
+  { name, value }: Filter,
+  known: Readonly<Record<string, Question<Subject>>>,
+): readonly { readonly group: string; readonly holds: (subject: Subject) => boolean }[] {
+  const question = known[name];
+  if (question === undefined) return [];
+  return [{ group: conjunctive.includes(name) ? `${name}=${value}` : name, holds: question(value) }];
+}
+
+/** @throws {BerthError} invalid-argument, in Docker's words, for a filter of another name */
+export function requireKnown(given: readonly Filter[], known: readonly string[]): void {
+  const strange = given.find(({ name }) => !known.includes(name));
+  if (strange === undefined) return;
+  throw new BerthError("invalid-argument", `invalid filter '${strange.name}'`, {
+    hint: `The filters are ${known.join(", ")}.`,
   });
 }
 
@@ -54,4 +71,28 @@ export function hasLabel(labels: Readonly<Record<string, string>> | undefined, w
   const name = equals < 0 ? wanted : wanted.slice(0, equals);
   const value = labels?.[name];
   return value !== undefined && (equals < 0 || value === wanted.slice(equals + 1));
+}
+
+/** What a filter that is on or off says; `initial` where it isn't given. @throws {BerthError} invalid-argument, also when it says both */
+export function switchOf(given: readonly Filter[], name: string, initial: boolean): boolean {
+  const values = given.filter((filter) => filter.name === name).map(({ value }) => value);
+  if (values.length === 0) return initial;
+  const on = values.some((value) => value === "1" || value === "true");
+  const off = values.some((value) => value === "0" || value === "false");
+  if (on === off) throw new BerthError("invalid-argument", `invalid filter '${name}=[${values.join(" ")}]'`);
+  return on;
+}
+
+/** The moment that `until` says, milliseconds since the epoch; undefined where it isn't given. @throws {BerthError} invalid-argument, in Docker's words */
+export function untilOf(given: readonly Filter[]): number | undefined {
+  const [first, second] = given.filter(({ name }) => name === "until");
+  if (second !== undefined) throw new BerthError("invalid-argument", "more than one until filter specified");
+  return first === undefined ? undefined : momentOf(first.value);
+}
+
+/** A moment as a filter has it. @throws {BerthError} invalid-argument, in Docker's words */
+export function momentOf(text: string): number {
+  const moment = parseMoment(text);
+  if (moment !== undefined) return moment;
+  throw new BerthError("invalid-argument", `failed to parse value as time or duration: ${quote(text)}`);
 }

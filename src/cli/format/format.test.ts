@@ -71,6 +71,7 @@ const listing: Listing<Row> = {
   },
   table: ["ID", "Name"],
   type: "*formatter.Row",
+  raw: "id: {{.ID}}\n",
 };
 const rows = [{ id: "1", name: "a<b" }];
 
@@ -81,17 +82,20 @@ test.each([
   ["{{.ID}}: {{.Name}}", "1: a<b\n"],
   ["{{.ID}}\\t{{upper .Name}}", "1\tA<B\n"],
   ['{{.Label "x"}}', "x of a<b\n"],
+  ["table {{json .Name}}\\t{{upper .ID}}", 'NAME      IMAGE ID\n"a<b"     1\n'],
+  ["table{{.ID}}", "IMAGE ID\n1\n"],
+  ["{{json .}}", '{"ID":"1","Name":"a\\u003cb"}\n'],
+  ["raw", "id: 1\n\n"],
   ["json", '{"ID":"1","Name":"a\\u003cb"}\n'],
 ])("--format %s", (format, expected) => {
   expect(formatRows(listing, rows, format)).toBe(expected);
 });
 
 test.each([
-  [
-    "{{.Foo}}",
-    `failed to execute template: template: :1:2: executing "" at <.Foo>: can't evaluate field Foo in type *formatter.Row`,
-  ],
-  ["{{.ID", "failed to parse template: template: :1: unclosed action"],
+  ["{{.Foo}}", `template: :1:2: executing "" at <.Foo>: can't evaluate field Foo in type *formatter.Row`],
+  ["{{.ID", "template: :1: unclosed action"],
 ])("--format %s is refused in Docker's words", (format, message) => {
-  expect(() => formatRows(listing, [], format)).toThrow(message);
+  expect(() => formatRows(listing, rows, format)).toThrow(`template parsing error: ${message}`);
+  const what = /unclosed/.test(message) ? "failed to parse template" : "failed to execute template";
+  expect(() => formatRows({ ...listing, isChecked: true }, [], format)).toThrow(`${what}: ${message}`);
 });

@@ -25,7 +25,7 @@ const commandWidth = 45;
 /** `history`: fields, headings and the default table as Docker has them. @param human what `-H` says: the headings depend on it */
 export function historyListing(human: boolean): Listing<HistoryRow> {
   return {
-    type: "*history.historyContext",
+    type: "*image.historyContext",
     table: ["ID", human ? "CreatedSince" : "CreatedAt", "CreatedBy", "Size", "Comment"],
     columns: {
       ID: { heading: "IMAGE", text: idText },

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Container, ContainerState } from "../../container/container.ts";
 import { defaultRequest } from "../../container/request.ts";
 import { digestOf } from "../../oci/digest.ts";
-import type { HistoryLine, Image } from "../engine-types.ts";
+import type { HistoryLine, ImageSummary } from "../engine-types.ts";
 import { formatRows } from "../format/listing.ts";
 import { containerListing } from "./container-row.ts";
 import { historyListing } from "./history-row.ts";
@@ -63,9 +63,9 @@ test.each([
   expect(formatRows(containerListing, [{ container, whole, now }], format)).toBe(`${line}\n`);
 });
 
-const image: Image = {
+const image: ImageSummary = {
   id: digestOf("image"),
-  config: { os: "linux", architecture: "amd64", created: startedAt, rootfs: { type: "layers", diff_ids: [] } },
+  created: startedAt,
   references: ["localhost:5000/app:1", "busybox:latest"],
   size: 1982333,
   parent: undefined,

@@ -1,7 +1,17 @@
 import { messageOf } from "../../base/errors.ts";
-import { functions } from "./functions.ts";
-import { type Node, type Operand, type Pipe, type Position, TemplateError } from "./nodes.ts";
-import { isTrue, Nil, plain, print } from "./values.ts";
+import { callFunction } from "./call.ts";
+import { failureAt } from "./failure.ts";
+import { functions, type TemplateFunction } from "./functions.ts";
+import {
+  type Command,
+  type Control,
+  type Node,
+  type Operand,
+  type Pipe,
+  type Template,
+  TemplateError,
+} from "./nodes.ts";
+import { isTrue, Nil, plain, print, typeName } from "./values.ts";
 
 /** What a template is told of its data. */
 export interface EvaluateOptions {
@@ -9,90 +19,186 @@ export interface EvaluateOptions {
   readonly missing: (field: string) => string;
   /** What a field that is null prints as; `<no value>` when absent. */
   readonly nil?: (field: string) => string;
+  /** Functions that take the place of those that all templates have. */
+  readonly functions?: ReadonlyMap<string, TemplateFunction>;
 }
 
 /** Fill a template with data: objects, lists, texts, numbers; a function is a method with arguments. @throws {TemplateError} with Go's text */
-export function evaluate(nodes: readonly Node[], data: unknown, options: EvaluateOptions): string {
-  const scope: Scope = { dot: data, variables: new Map([["$", data]]), options };
-  return renderAll(nodes, scope);
+export function evaluate(template: Template, data: unknown, options: EvaluateOptions): string {
+  const out: string[] = [];
+  const shared: Shared = { template, options, out, depth: 0 };
+  renderAll(template.nodes, { dot: data, frame: frameOf(undefined, [["$", data]]), shared });
+  return out.join("");
+}
+
+interface Shared {
+  readonly template: Template;
+  readonly options: EvaluateOptions;
+  readonly out: string[];
+  /** How many `{{template}}` lie in each other. */
+  depth: number;
+}
+
+/** Variables of a block, and of those around it. */
+interface Frame {
+  readonly values: Map<string, unknown>;
+  readonly outer: Frame | undefined;
 }
 
 interface Scope {
   readonly dot: unknown;
-  readonly variables: Map<string, unknown>;
-  readonly options: EvaluateOptions;
+  readonly frame: Frame;
+  readonly shared: Shared;
 }
 
-function renderAll(nodes: readonly Node[], scope: Scope): string {
-  return nodes.map((node) => render(node, scope)).join("");
+/** Where to go on behind a node. */
+type Jump = "break" | "continue" | undefined;
+
+/** A template that calls itself ends here, as in Go. */
+const deepestCall = 1000;
+
+function frameOf(outer: Frame | undefined, values: Iterable<readonly [string, unknown]> = []): Frame {
+  return { values: new Map(values), outer };
 }
 
-function render(node: Node, scope: Scope): string {
-  if (node.kind === "text") return node.text;
-  if (node.kind === "range") return renderRange(node, scope);
-  const value = runPipe(node.pipe, scope);
-  if (node.kind === "action") return node.pipe.variables.length > 0 ? "" : print(value);
-  const inner = node.kind === "with" ? { ...scope, dot: value } : scope;
-  return isTrue(value) ? renderAll(node.body, inner) : renderAll(node.otherwise, scope);
+function renderAll(nodes: readonly Node[], scope: Scope): Jump {
+  for (const node of nodes) {
+    const jump = render(node, scope);
+    if (jump !== undefined) return jump;
+  }
+  return undefined;
 }
 
-function renderRange(
-  node: Extract<Node, { readonly pipe: Pipe }> & { readonly kind: "range" | "if" | "with" },
-  scope: Scope,
-): string {
-  const value = plain(runPipe(node.pipe, scope));
-  const entries = entriesOf(value);
-  if (entries.length === 0) return renderAll(node.otherwise, scope);
-  const { variables } = node.pipe;
-  return entries
-    .map(([key, each]) => {
-      const names = variables.length === 2 ? [key, each] : [each];
-      const bound = variables.map((name, index) => [name, names[index]] as const);
-      return renderAll(node.body, { ...scope, dot: each, variables: new Map([...scope.variables, ...bound]) });
-    })
-    .join("");
+function render(node: Node, scope: Scope): Jump {
+  switch (node.kind) {
+    case "text":
+      scope.shared.out.push(node.text);
+      return undefined;
+    case "break":
+    case "continue":
+      return node.kind;
+    case "range":
+      return renderRange(node, scope);
+    case "template":
+      renderNamed(node, scope);
+      return undefined;
+    case "action": {
+      const value = runPipe(node.pipe, scope);
+      if (node.pipe.variables.length === 0) scope.shared.out.push(print(value));
+      return undefined;
+    }
+    case "if":
+    case "with":
+      return renderChoice(node, scope);
+    default:
+      return node satisfies never;
+  }
 }
 
-function entriesOf(value: unknown): readonly (readonly [unknown, unknown])[] {
+function renderChoice(node: Control, scope: Scope): Jump {
+  const inner = { ...scope, frame: frameOf(scope.frame) };
+  const value = runPipe(node.pipe, inner);
+  const chosen = isTrue(value);
+  const dot = node.kind === "with" && chosen ? value : scope.dot;
+  return renderAll(chosen ? node.body : node.otherwise, { ...inner, dot });
+}
+
+function renderNamed(node: Extract<Node, { readonly kind: "template" }>, scope: Scope): void {
+  const { shared } = scope;
+  const nodes = shared.template.named.get(node.name);
+  if (nodes === undefined) throw failureAt(node.at, `template ${JSON.stringify(node.name)} not defined`);
+  if (++shared.depth > deepestCall) throw failureAt(node.at, `exceeded maximum template depth (${deepestCall})`);
+  const dot = node.pipe === undefined ? undefined : runPipe(node.pipe, scope);
+  renderAll(nodes, { dot, frame: frameOf(undefined, [["$", dot]]), shared });
+  shared.depth--;
+}
+
+function renderRange({ pipe, body, otherwise }: Control, scope: Scope): Jump {
+  const { variables, assigns } = pipe;
+  const outer = { ...scope, frame: frameOf(scope.frame) };
+  const value = plain(runPipe({ ...pipe, variables: [] }, outer));
+  const entries = entriesOf(value, pipe);
+  if (entries.length === 0) return renderAll(otherwise, outer);
+  for (const [key, each] of entries) {
+    const names = variables.length === 2 ? [key, each] : [each];
+    const frame = frameOf(outer.frame);
+    for (const [index, name] of variables.entries())
+      setVariable(assigns ? outer.frame : frame, name, names[index], assigns);
+    if (renderAll(body, { ...scope, dot: each, frame }) === "break") break;
+  }
+  return undefined;
+}
+
+function entriesOf(value: unknown, { commands }: Pipe): readonly (readonly [unknown, unknown])[] {
   if (value === null || value === undefined) return [];
   if (Array.isArray(value)) return [...value.entries()];
+  if (typeof value === "number") return Array.from({ length: Math.max(0, value) }, (_, index) => [index, index]);
   if (typeof value === "object") return Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  throw new TemplateError(`template: :1: range can't iterate over ${print(value)}`);
+  const at = commands.at(-1)?.at ?? { line: 1, column: 0, source: "" };
+  throw failureAt(at, `range can't iterate over ${print(value)}`);
 }
 
-function runPipe({ variables, commands }: Pipe, scope: Scope): unknown {
+function setVariable(frame: Frame, name: string, value: unknown, assigns: boolean): void {
+  let holder: Frame = frame;
+  while (assigns && !holder.values.has(name) && holder.outer !== undefined) holder = holder.outer;
+  holder.values.set(name, value);
+}
+
+function getVariable(frame: Frame, name: string): unknown {
+  let holder: Frame | undefined = frame;
+  while (holder !== undefined && !holder.values.has(name)) holder = holder.outer;
+  return holder?.values.get(name);
+}
+
+function runPipe({ variables, assigns, commands }: Pipe, scope: Scope): unknown {
   let value: unknown;
   for (const [index, command] of commands.entries()) value = runCommand(command, index === 0 ? [] : [value], scope);
   const [name] = variables;
-  if (name !== undefined && variables.length === 1) scope.variables.set(name, value);
+  if (name !== undefined) setVariable(scope.frame, name, value, assigns);
   return value;
 }
 
-function runCommand([head, ...rest]: readonly Operand[], piped: readonly unknown[], scope: Scope): unknown {
+function runCommand(command: Command, piped: readonly unknown[], scope: Scope): unknown {
+  const [head, ...rest] = command.operands;
   if (head === undefined) return undefined;
-  const values = (): readonly unknown[] => [...rest.map((operand) => operandValue(operand, [], scope)), ...piped];
-  if (head.value.kind !== "function") return operandValue(head, rest.length + piped.length > 0 ? values() : [], scope);
-  const call = functions.get(head.value.name);
-  if (call === undefined) throw new Error(`no function ${head.value.name}`);
-  return called(head, () => call(...values()));
+  if (head.value.kind === "function") return runFunction(command, piped, scope);
+  if (head.value.kind === "literal" && head.value.value === null) throw failureAt(head.at, "nil is not a command");
+  const values = rest.map((operand) => operandValue(operand, [], scope));
+  const given = [...values, ...piped];
+  if (given.length > 0 && head.fields.length === 0) {
+    throw failureAt(head.at, `can't give argument to non-function ${head.at.source}`);
+  }
+  return operandValue(head, given, scope);
 }
 
-function called(head: Operand, call: () => unknown): unknown {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof TemplateError) throw error;
-    throw failure(head.at, `error calling ${head.at.source}: ${messageOf(error)}`);
-  }
+function runFunction(command: Command, piped: readonly unknown[], scope: Scope): unknown {
+  const [head, ...operands] = command.operands;
+  if (head?.value.kind !== "function") return undefined;
+  const { name } = head.value;
+  const read = operands.map((operand) => () => operandValue(operand, [], scope));
+  const found = callFunction(
+    { name, at: head.at, command: command.at, operands },
+    [...read, ...piped.map((value) => () => value)],
+    scope.shared.options.functions?.get(name) ?? functions.get(name),
+  );
+  return withFields(head, found, { given: [], scope });
 }
 
 /** The value of one operand; `given` are arguments for a method in its last field. */
 function operandValue(operand: Operand, given: readonly unknown[], scope: Scope): unknown {
-  const start = startOf(operand, scope);
-  return operand.fields.reduce<unknown>((value, field) => lookUp(value, field, { operand, given, scope }), start);
+  return withFields(operand, startOf(operand, scope), { given, scope });
 }
 
-function startOf({ value, at }: Operand, scope: Scope): unknown {
+function withFields(operand: Operand, start: unknown, { given, scope }: Omit<LookUp, "operand">): unknown {
+  return operand.fields.reduce<unknown>(
+    (value, field, index) =>
+      lookUp(value, field, { operand, given: index === operand.fields.length - 1 ? given : [], scope }),
+    start,
+  );
+}
+
+function startOf(operand: Operand, scope: Scope): unknown {
+  const { value, at } = operand;
   switch (value.kind) {
     case "dot":
       return scope.dot;
@@ -101,10 +207,9 @@ function startOf({ value, at }: Operand, scope: Scope): unknown {
     case "pipe":
       return runPipe(value.pipe, scope);
     case "variable":
-      if (!scope.variables.has(value.name)) throw failure(at, `undefined variable: ${value.name}`);
-      return scope.variables.get(value.name);
+      return getVariable(scope.frame, value.name);
     case "function":
-      return called({ value, at, fields: [] }, () => functions.get(value.name)?.());
+      return runFunction({ operands: [{ ...operand, fields: [] }], at }, [], scope);
     default:
       return value satisfies never;
   }
@@ -117,20 +222,38 @@ interface LookUp {
 }
 
 function lookUp(value: unknown, field: string, { operand, given, scope }: LookUp): unknown {
+  const { options } = scope.shared;
   if (value instanceof Nil || value === null || value === undefined) {
-    throw failure(operand.at, `nil pointer evaluating interface {}.${field}`);
+    throw failureAt(operand.at, `nil pointer evaluating interface {}.${field}`);
   }
-  const found = typeof value === "object" ? Object.entries(value).find(([name]) => name === field) : undefined;
-  if (found === undefined) {
-    const scalar = typeof value !== "object" || Array.isArray(value);
-    const reason = scalar ? `can't evaluate field ${field} in type interface {}` : scope.options.missing(field);
-    throw failure(operand.at, reason);
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw failureAt(operand.at, `can't evaluate field ${field} in type ${typeName(value)}`);
   }
-  const [, inner] = found;
-  if (typeof inner === "function") return inner(...given);
-  return (inner ?? null) === null && scope.options.nil !== undefined ? new Nil(scope.options.nil(field)) : inner;
+  if (!Object.hasOwn(value, field)) throw failureAt(operand.at, options.missing(field));
+  const inner = (value as Readonly<Record<string, unknown>>)[field];
+  if (typeof inner === "function")
+    return called(() => inner(...given), { field, operand, wanted: inner.length, given });
+  if (given.length > 0) throw failureAt(operand.at, `wrong number of args for ${field}: want 0 got ${given.length}`);
+  return (inner ?? null) === null && options.nil !== undefined ? new Nil(options.nil(field)) : inner;
 }
 
-function failure({ line, column, source }: Position, reason: string): TemplateError {
-  return new TemplateError(`template: :${line}:${column}: executing "" at <${source}>: ${reason}`);
+interface MethodCall {
+  readonly field: string;
+  readonly operand: Operand;
+  readonly wanted: number;
+  readonly given: readonly unknown[];
+}
+
+function called(call: () => unknown, { field, operand, wanted, given }: MethodCall): unknown {
+  if (given.length !== wanted) {
+    throw failureAt(operand.at, `wrong number of args for ${field}: want ${wanted} got ${given.length}`);
+  }
+  const [first] = given;
+  if (typeof first !== "string") throw failureAt(operand.at, `expected string; found ${print(first)}`);
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof TemplateError) throw error;
+    throw failureAt(operand.at, `error calling ${field}: ${messageOf(error)}`);
+  }
 }

@@ -2,7 +2,7 @@ import { TemplateError } from "./nodes.ts";
 
 /** A piece of a template: text outside of `{{ }}`, or one token inside; `end` closes an action. */
 export interface Token {
-  readonly kind: "text" | "field" | "dot" | "variable" | "word" | "string" | "number" | "sign" | "end";
+  readonly kind: "text" | "field" | "dot" | "variable" | "word" | "string" | "character" | "number" | "sign" | "end";
   readonly text: string;
   /** Offset in the template. */
   readonly at: number;
@@ -10,10 +10,11 @@ export interface Token {
 
 const tokenPatterns: readonly (readonly [Token["kind"], RegExp])[] = [
   ["field", /\.[\p{L}_][\p{L}\p{N}_]*/uy],
+  ["number", /[+-]?(?:\d|\.\d)(?:[eEpP][+-]|[\w.])*/y],
   ["dot", /\./y],
   ["variable", /\$[\p{L}\p{N}_]*/uy],
   ["string", /"(?:[^"\\\n]|\\.)*"|`[^`]*`/y],
-  ["number", /[+-]?\d[\w.]*/y],
+  ["character", /'(?:[^'\\\n]|\\.)*'/y],
   ["word", /[\p{L}_][\p{L}\p{N}_]*/uy],
   ["sign", /:=|[|(),=]/y],
 ];
@@ -66,7 +67,7 @@ function lexAction(source: string, from: number): Action {
       tokens.push({ kind: "end", text: "}}", at });
       return { tokens, end: close.lastIndex, trim: closing[1] !== undefined };
     }
-    while (/\s/.test(source.charAt(at))) at++;
+    while (at < source.length && /\s/.test(source.charAt(at))) at++;
     const token = nextToken(source, at);
     tokens.push(token);
     at += token.text.length;
@@ -80,8 +81,18 @@ function nextToken(source: string, at: number): Token {
     if (found !== null) return { kind, text: found[0], at };
   }
   const line = source.slice(0, at).split("\n").length;
-  if (at >= source.length) throw new TemplateError(`template: :${line}: unclosed action`);
-  const sign = source.charAt(at);
-  if (sign === '"') throw new TemplateError(`template: :${line}: unterminated quoted string`);
-  throw new TemplateError(`template: :${line}: unexpected ${JSON.stringify(sign)} in command`);
+  throw new TemplateError(`template: :${line}: ${unreadable(source, at)}`);
+}
+
+/** Why nothing can be read there. */
+function unreadable(source: string, at: number): string {
+  if (at >= source.length) return "unclosed action";
+  const sign = String.fromCodePoint(source.codePointAt(at) ?? 0);
+  if (sign === '"') return "unterminated quoted string";
+  if (sign === "`") return "unterminated raw quoted string";
+  if (sign === "'") return "unterminated character constant";
+  if (source.startsWith("/*", at)) return "unclosed comment";
+  if (/[\x21-\x7e]/.test(sign) && sign !== "}") return `unexpected ${JSON.stringify(sign)} in command`;
+  const code = (sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  return `bad character U+${code} '${sign}'`;
 }

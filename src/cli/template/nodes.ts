@@ -1,22 +1,42 @@
-/** What a template is made of. @see Go's text/template */
+/** A template that was read: what it is made of, and what `{{define}}` named. @see Go's text/template */
+export interface Template {
+  readonly nodes: readonly Node[];
+  readonly named: ReadonlyMap<string, readonly Node[]>;
+}
+
+/** A piece of a template. */
 export type Node =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "action"; readonly pipe: Pipe }
-  | {
-      readonly kind: "if" | "range" | "with";
-      readonly pipe: Pipe;
-      readonly body: readonly Node[];
-      readonly otherwise: readonly Node[];
-    };
+  | { readonly kind: "break" | "continue" }
+  | { readonly kind: "template"; readonly name: string; readonly pipe: Pipe | undefined; readonly at: Position }
+  | Control;
+
+/** A block that depends on a value. */
+export interface Control {
+  readonly kind: "if" | "range" | "with";
+  readonly pipe: Pipe;
+  readonly body: readonly Node[];
+  readonly otherwise: readonly Node[];
+}
 
 /** Commands joined by `|`: each gets the result of the one before as its last argument. */
 export interface Pipe {
   /** Names that `:=` or `=` sets, with their `$`. */
   readonly variables: readonly string[];
-  readonly commands: readonly (readonly Operand[])[];
+  /** True for `=`, which sets a variable that is there. */
+  readonly assigns: boolean;
+  readonly commands: readonly Command[];
 }
 
-/** One word of a command. `fields` are looked up in its value. `at` is its offset in the template. */
+/** A value, or a function and its arguments. */
+export interface Command {
+  /** At least one. */
+  readonly operands: readonly Operand[];
+  readonly at: Position;
+}
+
+/** One word of a command. `fields` are looked up in its value. */
 export interface Operand {
   readonly value:
     | { readonly kind: "dot" }

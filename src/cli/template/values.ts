@@ -6,6 +6,11 @@ export class Nil {
   constructor(text: string) {
     this.text = text;
   }
+
+  /** As JSON has it. */
+  toJSON(): null {
+    return null;
+  }
 }
 
 /** A value as Go's `%v` prints it: `[a b]`, `map[k:v]`. */
@@ -34,4 +39,14 @@ export function isTrue(value: unknown): boolean {
 /** The value of a field that may be {@link Nil}, as JSON has it. */
 export function plain(value: unknown): unknown {
   return value instanceof Nil ? null : value;
+}
+
+/** Go's name of a value's type, as error messages have it. */
+export function typeName(value: unknown): string {
+  if (typeof value === "number") return Number.isInteger(value) ? "int" : "float64";
+  if (typeof value === "boolean") return "bool";
+  if (typeof value === "string") return "string";
+  if (Array.isArray(value)) return value.every((each) => typeof each === "string") ? "[]string" : "[]interface {}";
+  if (value instanceof Nil) return value.text === "map[]" ? "map[string]string" : "[]string";
+  return value === null || value === undefined ? "nil" : "map[string]interface {}";
 }

@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { readConfigFile } from "./config-file.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "berth-config-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+test.each([
+  ['{"psFormat":"{{.ID}}","imagesFormat":"table {{.ID}}"}', { psFormat: "{{.ID}}", imagesFormat: "table {{.ID}}" }],
+  ['{"psFormat":3,"auths":{}}', {}],
+  ["[]", {}],
+  ["null", {}],
+])("%s gives %j", (text, formats) => {
+  writeFileSync(join(directory, "config.json"), text);
+  expect(readConfigFile({ DOCKER_CONFIG: directory })).toEqual(formats);
+});
+
+test("a file that is no JSON is named", () => {
+  writeFileSync(join(directory, "config.json"), "{");
+  expect(() => readConfigFile({ DOCKER_CONFIG: directory })).toThrow(join(directory, "config.json"));
+});
+
+test("without a file, or without a home, nothing is set", () => {
+  expect(readConfigFile({ HOME: join(directory, "nosuch") })).toEqual({});
+  expect(readConfigFile({})).toEqual({});
+});

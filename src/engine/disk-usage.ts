@@ -1,0 +1,173 @@
+import { lstatSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { bytesOf } from "../archive/byte-string.ts";
+import { walk } from "../archive/walk.ts";
+import { codeOf } from "../base/errors.ts";
+import type { Container } from "../container/container.ts";
+import type { Containers } from "../container/containers.ts";
+import type { ContainerDeps } from "../container/deps.ts";
+import { type ImageSummary, listImages } from "../image/images.ts";
+import type { Volume } from "../volume/volumes.ts";
+
+/** What takes space in a store. Sizes are bytes of files. */
+export interface DiskUsage {
+  /** All layers of images, each once. */
+  readonly layersSize: number;
+  readonly images: readonly ImageUsage[];
+  readonly containers: readonly { readonly container: Container; readonly size: number }[];
+  readonly volumes: readonly VolumeUsage[];
+  readonly builds: readonly BuildUsage[];
+}
+
+/** An image, and what it shares. */
+export interface ImageUsage {
+  readonly image: ImageSummary;
+  /** Bytes of its layers that other images have, too. */
+  readonly shared: number;
+  /** How many containers were made from it. */
+  readonly containers: number;
+}
+
+/** A volume, and who uses it. */
+export interface VolumeUsage {
+  readonly volume: Volume;
+  readonly size: number;
+  /** How many containers mount it. */
+  readonly links: number;
+}
+
+/** What a build left. */
+export interface BuildUsage {
+  readonly id: string;
+  /** `regular` is a step's layer, `exec.cachemount` the directory of a cache mount. */
+  readonly type: "regular" | "exec.cachemount";
+  readonly description: string;
+  readonly size: number;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly used: string;
+  /** An image or a container has the same layer: removing the record frees nothing. */
+  readonly shared: boolean;
+}
+
+/** Measure a store. The files of containers, volumes and cache mounts are looked at one by one. */
+export async function diskUsage(deps: ContainerDeps, containers: Containers): Promise<DiskUsage> {
+  const layers = new Map(deps.snapshotter.layers().map(({ chainID, size }) => [chainID as string, size]));
+  const owned = deps.db.read((sql) =>
+    sql.all<{ image: string; chain: string }>("SELECT image_id AS image, chain_id AS chain FROM image_layer"),
+  );
+  const list = await containers.list();
+  const sized: { container: Container; size: number }[] = [];
+  for (const container of list) sized.push({ container, size: (await containers.size(container.id)).rw });
+  const chains = new Set(owned.map(({ chain }) => chain));
+  return {
+    layersSize: [...chains].reduce((sum, chain) => sum + (layers.get(chain) ?? 0), 0),
+    images: imageUsages(deps, { owned, layers, list }),
+    containers: sized,
+    volumes: await volumeUsages(deps, list),
+    builds: [
+      ...buildUsages(deps, layers, new Set([...chains, ...list.map(({ chainID }) => String(chainID))])),
+      ...(await cacheUsages(deps)),
+    ],
+  };
+}
+
+interface Counted {
+  readonly owned: readonly { readonly image: string; readonly chain: string }[];
+  readonly layers: ReadonlyMap<string, number>;
+  readonly list: readonly Container[];
+}
+
+function imageUsages(deps: ContainerDeps, { owned, layers, list }: Counted): readonly ImageUsage[] {
+  const owners = Map.groupBy(owned, ({ chain }) => chain);
+  const chainsOf = Map.groupBy(owned, ({ image }) => image);
+  const images = listImages(deps);
+  const parents = new Set(images.map(({ parent }) => parent));
+  return images
+    .filter(({ id, references }) => references.length > 0 || !parents.has(id))
+    .map((image) => ({
+      image,
+      shared: (chainsOf.get(image.id) ?? []).reduce(
+        (sum, { chain }) => sum + ((owners.get(chain)?.length ?? 0) > 1 ? (layers.get(chain) ?? 0) : 0),
+        0,
+      ),
+      containers: list.filter(({ imageID }) => imageID === image.id).length,
+    }));
+}
+
+async function volumeUsages({ volumes }: ContainerDeps, list: readonly Container[]): Promise<readonly VolumeUsage[]> {
+  const usages: VolumeUsage[] = [];
+  for (const volume of volumes.list()) {
+    const links = list.filter(({ config }) => config.mounts.some(({ name }) => name === volume.name)).length;
+    usages.push({ volume, size: await sizeOf(volume.mountpoint), links });
+  }
+  return usages;
+}
+
+function buildUsages(
+  { db }: ContainerDeps,
+  layers: ReadonlyMap<string, number>,
+  shared: ReadonlySet<string>,
+): readonly BuildUsage[] {
+  const rows = db.read((sql) =>
+    sql.all<{ key: string; chain: string; created: string; used: string; detail: string }>(
+      "SELECT key, chain_id AS chain, created, used, detail FROM build_record WHERE chain_id IS NOT NULL ORDER BY used, key",
+    ),
+  );
+  return rows.map(({ key, chain, created, used, detail }) => ({
+    id: key,
+    type: "regular",
+    description: (JSON.parse(detail) as { readonly name?: string }).name ?? "",
+    size: layers.get(chain) ?? 0,
+    created,
+    used,
+    shared: shared.has(chain),
+  }));
+}
+
+async function cacheUsages({ host }: ContainerDeps): Promise<readonly BuildUsage[]> {
+  const parent = join(host.root, "build-cache");
+  const usages: BuildUsage[] = [];
+  for (const id of namesIn(parent)) {
+    const stats = lstatSync(join(parent, id), { throwIfNoEntry: false });
+    if (stats?.isDirectory() !== true) continue;
+    const [created, used] = [stats.birthtime, stats.mtime].map((time) => time.toISOString());
+    const size = await sizeOf(join(parent, id));
+    usages.push({
+      id,
+      type: "exec.cachemount",
+      description: "",
+      size,
+      created: created ?? "",
+      used: used ?? "",
+      shared: false,
+    });
+  }
+  return usages;
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Files between two turns of the event loop. */
+const filesPerTurn = 1000;
+
+/** Sum of the sizes of all that is no directory, each file once. */
+async function sizeOf(directory: string): Promise<number> {
+  const counted = new Set<bigint>();
+  let bytes = 0n;
+  let files = 0;
+  for (const { stats } of walk(bytesOf(directory))) {
+    if (!stats.isDirectory() && !counted.has(stats.ino)) bytes += stats.size;
+    counted.add(stats.ino);
+    if (++files % filesPerTurn === 0) await turn();
+  }
+  return Number(bytes);
+}

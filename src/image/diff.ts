@@ -1,0 +1,158 @@
+import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { bytesOf, pathOf } from "../archive/byte-string.ts";
+import type { Operation } from "../base/operation.ts";
+import { chainIDs } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
+import type { MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
+import { getImage, type Image, type ImageDeps } from "./images.ts";
+
+/** A file that one image has and the other has not, or has otherwise. */
+export interface FileDifference {
+  /** A: added by the second, C: changed, D: deleted; a deleted directory is one line. */
+  readonly kind: "A" | "C" | "D";
+  /** Absolute inside the root. */
+  readonly path: string;
+  /** Bytes of the regular file in the first and the second image; 0 for anything else. */
+  readonly before: number;
+  readonly after: number;
+}
+
+/** A setting that differs; undefined where an image doesn't have it. */
+export interface ConfigDifference {
+  /** `Cmd`, `Env.PATH`, `Labels.version`, `Platform`. */
+  readonly field: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** What {@link diffImages} found. */
+export interface ImageDifference {
+  readonly before: Image;
+  readonly after: Image;
+  readonly files: readonly FileDifference[];
+  readonly config: readonly ConfigDifference[];
+}
+
+/** Compare two images: their file systems, file by file and byte by byte, and their configs. @throws {BerthError} not-found */
+export async function diffImages(
+  deps: ImageDeps,
+  [first, second]: readonly [string, string],
+  operation: Operation = {},
+): Promise<ImageDifference> {
+  const [before, after] = [getImage(deps, first), getImage(deps, second)];
+  const view = ({ config }: Image): MergedTree => deps.snapshotter.view(chainIDs(config.rootfs.diff_ids).at(-1));
+  const files: FileDifference[] = [];
+  for (const difference of differences(view(before), view(after))) {
+    if (typeof difference === "object") files.push(difference);
+    else {
+      operation.signal?.throwIfAborted();
+      await turn();
+    }
+  }
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { before, after, files, config: configDifferences(before.config, after.config) };
+}
+
+/** What differs, by path; now and then "turn", for the event loop. */
+function* differences(before: MergedTree, after: MergedTree): Generator<FileDifference | "turn"> {
+  const pending = ["/"];
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    const [old, now] = [childrenOf(before, directory), childrenOf(after, directory)];
+    const below: string[] = [];
+    for (const path of [...new Set([...old.keys(), ...now.keys()])].sort()) {
+      const [a, b] = [old.get(path), now.get(path)];
+      const kind = kindOf(a, b);
+      if (kind !== undefined) yield { kind, path, before: sizeOf(a), after: sizeOf(b) };
+      if (b?.kind === "dir") below.push(path);
+    }
+    pending.push(...below.reverse());
+    yield "turn";
+  }
+}
+
+function childrenOf(tree: MergedTree, directory: string): ReadonlyMap<string, TreeEntry> {
+  // A link to a directory is compared as a link.
+  if (directory !== "/" && tree.lstat(directory)?.kind !== "dir") return new Map();
+  const entries = tree.readdir(directory).flatMap((name) => {
+    const path = `${directory === "/" ? "" : directory}/${name}`;
+    const entry = tree.lstat(path);
+    return entry === undefined ? [] : [[path, entry] as const];
+  });
+  return new Map(entries);
+}
+
+function kindOf(a: TreeEntry | undefined, b: TreeEntry | undefined): FileDifference["kind"] | undefined {
+  if (a === undefined) return "A";
+  if (b === undefined) return "D";
+  return a.source === b.source || isSame(a, b) ? undefined : "C";
+}
+
+function isSame(a: TreeEntry, b: TreeEntry): boolean {
+  const [old, now] = [a.stats, b.stats];
+  if (a.kind !== b.kind || old.mode !== now.mode || old.uid !== now.uid || old.gid !== now.gid) return false;
+  if (a.kind === "dir") return true;
+  if (old.rdev !== now.rdev || old.size !== now.size) return false;
+  if (a.kind === "symlink") return targetOf(a) === targetOf(b);
+  return a.kind !== "file" || hasSameBytes(a.source, b.source);
+}
+
+/** Where a link leads, byte by byte. */
+function targetOf({ source }: TreeEntry): string {
+  return readlinkSync(pathOf(bytesOf(source)), "latin1");
+}
+
+/** Bytes that are compared at once. */
+const chunk = 1 << 16;
+
+function hasSameBytes(a: string, b: string): boolean {
+  const [old, now] = [openSync(pathOf(bytesOf(a)), "r"), openSync(pathOf(bytesOf(b)), "r")];
+  const [left, right] = [Buffer.alloc(chunk), Buffer.alloc(chunk)];
+  try {
+    for (;;) {
+      const [read, other] = [readSync(old, left, 0, chunk, null), readSync(now, right, 0, chunk, null)];
+      if (read !== other || left.compare(right, 0, read, 0, read) !== 0) return false;
+      if (read === 0) return true;
+    }
+  } finally {
+    closeSync(old);
+    closeSync(now);
+  }
+}
+
+function sizeOf(entry: TreeEntry | undefined): number {
+  return entry?.kind === "file" ? entry.stats.size : 0;
+}
+
+function configDifferences(before: ImageConfig, after: ImageConfig): readonly ConfigDifference[] {
+  const [old, now] = [settingsOf(before), settingsOf(after)];
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .sort()
+    .filter((field) => JSON.stringify(old.get(field)) !== JSON.stringify(now.get(field)))
+    .map((field) => ({ field, before: old.get(field), after: now.get(field) }));
+}
+
+/** Every setting by its name; environment and labels one by one. */
+function settingsOf({ os, architecture, variant, author, config = {} }: ImageConfig): ReadonlyMap<string, unknown> {
+  const { Env = [], Labels = {}, ...others } = config;
+  const platform = [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
+  const named: readonly (readonly [string, unknown])[] = [
+    ["Platform", platform],
+    ["Author", author],
+    ...Object.entries(others),
+  ];
+  return new Map([
+    ...named.filter(([, value]) => !isEmpty(value)),
+    ...Env.map((text) => {
+      const [name = "", ...value] = text.split("=");
+      return [`Env.${name}`, value.join("=")] as const;
+    }),
+    ...Object.entries(Labels).map(([name, value]) => [`Labels.${name}`, value] as const),
+  ]);
+}
+
+/** Docker writes what isn't set as null, as nothing, or as an empty list. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
+  return value === undefined || value === null || value === "" || value === false;
+}

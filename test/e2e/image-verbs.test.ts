@@ -1,0 +1,161 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+import { berthOnTerminal } from "../support/pseudo-terminal.ts";
+
+let berth: Berth;
+const offline = ["--network", "none"];
+
+beforeAll(async () => {
+  berth = await openBerthWithBusybox();
+  const script = "echo new > /new; rm /etc/group; echo more >> /etc/passwd; mkdir /d; ln -sf /x /usr/bin/env";
+  await berth.out(["run", ...offline, "--name", "maker", "busybox", "sh", "-c", script]);
+  await berth.out(["commit", "-c", "ENV A=b", "-c", 'CMD ["other"]', "-c", "LABEL z=1", "maker", "other"]);
+});
+afterAll(() => berth[Symbol.asyncDispose]());
+
+describe("image diff", () => {
+  test("names the files and settings that differ, and the sizes", async () => {
+    const text = await berth.out(["image", "diff", "busybox", "other"]);
+    const lines = text.split("\n").map((line) => line.trimEnd().split(/ {2,}/));
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        ["A", "/d"],
+        ["A", "+4B", "/new"],
+        ["C", "+5B", "/etc/passwd"],
+        ["C", "/usr/bin/env"],
+        ["Cmd", '["sh"]', '["other"]'],
+        ["Env.A", "-", "b"],
+        ["Labels.z", "-", "1"],
+        ["2 added, 2 changed, 1 deleted"],
+      ]),
+    );
+    expect(text).toMatch(/^D +-\d+B +\/etc\/group$/m);
+  });
+
+  test("is JSON for programs, and nothing for an image and itself", async () => {
+    const there = JSON.parse(await berth.out(["image", "diff", "--format", "json", "busybox", "other"]));
+    const back = JSON.parse(await berth.out(["image", "diff", "--format", "json", "other", "busybox"]));
+    const kinds = ({ Files }: { Files: { Kind: string; Path: string }[] }): readonly string[] =>
+      Files.map(({ Kind, Path }) => `${Kind} ${Path}`);
+    expect(kinds(there)).toEqual(["A /d", "D /etc/group", "C /etc/passwd", "A /new", "C /usr/bin/env"]);
+    expect(kinds(back)).toEqual(["D /d", "A /etc/group", "C /etc/passwd", "D /new", "C /usr/bin/env"]);
+    expect(await berth.out(["image", "diff", "other", "other"])).toContain("No files differ.\n\nNo settings differ.");
+  });
+
+  test("refuses what isn't there", async () => {
+    expect((await berth.run(["image", "diff", "busybox", "nosuch"])).stderr).toContain("No such image: nosuch:latest");
+  });
+});
+
+describe("an ambiguous prefix is an error that lists what it may mean:", () => {
+  /** A digit that more than one ID begins with: there is one among 17. */
+  const shared = (ids: readonly string[]): string => {
+    const digits = ids.map((id) => id.charAt(0));
+    return digits.find((digit, index) => digits.indexOf(digit) !== index) ?? "";
+  };
+
+  test("containers", async () => {
+    await Promise.all(
+      Array.from({ length: 17 }, (_, index) => berth.out(["create", "--name", `c${index}z`, "busybox"])),
+    );
+    const ids = (await berth.out(["ps", "-aq"])).split("\n");
+    const digit = shared(ids);
+    const { code, stderr } = await berth.run(["start", digit]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`multiple IDs found with provided prefix: ${digit}`);
+    expect(stderr).toMatch(new RegExp(`hint: It means one of ${digit}[0-9a-f]{11} \\(\\w+\\), ${digit}`));
+    await berth.out(["container", "prune", "-f", "--filter", "label!=keep"]);
+  });
+
+  test("images, also behind sha256:", async () => {
+    const empty = Buffer.alloc(1024);
+    for (let index = 0; index < 15; index++) {
+      await berth.out(["import", "-m", String(index), "-", `i${index}z`], { input: empty });
+    }
+    const ids = (await berth.out(["images", "-q"])).split("\n");
+    const digit = shared(ids);
+    for (const prefix of [digit, `sha256:${digit}`]) {
+      const { code, stderr } = await berth.run(["image", "inspect", prefix]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`multiple IDs found with provided prefix: ${digit}`);
+      expect(stderr).toMatch(new RegExp(`hint: It means one of ${digit}[0-9a-f]{11} \\(\\w+:latest\\), ${digit}`));
+    }
+    const id = await berth.out(["inspect", "-f", "{{.Id}}", "other"]);
+    for (const prefix of [id, id.slice(0, 20), id.slice(7), id.slice(7, 19)]) {
+      expect(await berth.out(["inspect", "-f", "{{.Id}}", prefix])).toBe(id);
+    }
+    await berth.out(["rmi", ...Array.from({ length: 15 }, (_, index) => `i${index}z`)]);
+  });
+});
+
+test("images --tree shows each image's names and its platform", async () => {
+  await berth.out(["tag", "other", "team/other:1"]);
+  const lines = (await berth.out(["images", "--tree"])).split("\n");
+  expect(lines[0]).toMatch(/^IMAGE +ID +DISK USAGE +IN USE$/);
+  const at = lines.findIndex((line) => line.startsWith("other:latest"));
+  const id = (await berth.out(["images", "-q", "other"])).slice(0, 12);
+  expect(lines[at]).toMatch(new RegExp(`^other:latest +${id} +1\\.98MB`));
+  expect(lines[at + 1]).toBe("team/other:1");
+  expect(lines[at + 2]).toMatch(new RegExp(`^└─ linux/\\w+ +${id}`));
+  const { stderr } = await berth.run(["images", "--tree", "-q"]);
+  expect(stderr).toContain("--quiet is not yet supported with --tree");
+  await berth.out(["rmi", "team/other:1"]);
+});
+
+test("psFormat and imagesFormat of config.json stand for a format that isn't given", async () => {
+  const config = join(berth.directory, "config");
+  mkdirSync(config);
+  writeFileSync(join(config, "config.json"), JSON.stringify({ psFormat: "{{.Names}}!", imagesFormat: "<{{.Tag}}>" }));
+  const env = { DOCKER_CONFIG: config };
+  await berth.out(["create", "--name", "formatted", "busybox"]);
+  expect(await berth.out(["ps", "-l"], { env })).toBe("formatted!");
+  expect(await berth.out(["ps", "-l", "--format", "{{.State}}"], { env })).toBe("created");
+  expect(await berth.out(["images", "busybox"], { env })).toBe("<latest>");
+  expect(await berth.out(["images", "-q", "busybox"], { env })).toMatch(/^[0-9a-f]{12}$/);
+  await berth.out(["rm", "formatted"]);
+});
+
+test("system df -v names what takes space", async () => {
+  const context = await berth.files("context", { Dockerfile: "FROM busybox\nRUN echo 12345 > /layer\n" });
+  await berth.out(["build", "-t", "built", context]);
+  await berth.out([
+    "run",
+    ...offline,
+    "-v",
+    "data:/data",
+    "busybox",
+    "sh",
+    "-c",
+    "echo 123456789 > /data/f; echo > /own",
+  ]);
+  const text = await berth.out(["system", "df", "-v"]);
+  expect(text).toMatch(/^built +latest +[0-9a-f]{12} .* 1\.98MB +1\.98\dMB +6B +0$/m);
+  expect(text).toMatch(/^data +1 +10B$/m);
+  expect(text).toMatch(/^[0-9a-f]{12} +busybox +"sh -c 'echo 1234567…" +1 +1B/m);
+  expect(text).toMatch(/^[0-9a-f]{12} +regular +6B .* true$/m);
+  const rows = (await berth.out(["system", "df", "--format", "json"])).split("\n").map((line) => JSON.parse(line));
+  expect(rows.map(({ Type, Size }) => [Type, Size]).slice(2)).toEqual([
+    ["Local Volumes", "10B"],
+    ["Build Cache", "0B"],
+  ]);
+  await berth.out(["rmi", "built"]);
+  expect(await berth.out(["system", "df", "--format", "{{.Type}} {{.Reclaimable}}"])).toContain("Build Cache 6B");
+});
+
+test("prune asks on a terminal, and takes nothing but yes for one", async () => {
+  await berth.out(["create", "--name", "doomed", "busybox"]);
+  for (const [answer, left] of [
+    ["no", "doomed"],
+    ["y", ""],
+  ]) {
+    const terminal = berthOnTerminal(["container", "prune"], { env: berth.env });
+    await terminal.shows(
+      /WARNING! This will remove all stopped containers\.\s+Are you sure you want to continue\? \[y\/N\] /,
+    );
+    terminal.type(`${answer}\n`);
+    expect(await terminal.ended()).toMatchObject({ code: 0 });
+    expect(await berth.out(["ps", "-a", "-f", "name=doomed", "--format", "{{.Names}}"])).toBe(left);
+  }
+});
