@@ -49,7 +49,7 @@ export interface ApplyOptions extends Operation {
 
 /** What {@link applyLayer} did. */
 export interface AppliedLayer {
-  /** Sum of the sizes of the archive's regular files, bytes. */
+  /** Sum of the sizes of the archive's regular files and symlinks, bytes: Docker's size of a layer. */
   readonly size: number;
   /**
    * Directories that the archive doesn't list but has entries in: made with mode 0755, owner 0:0 and the time of the
@@ -196,6 +196,7 @@ class Extractor implements TarVisitor, Disposable {
       case "symlink":
         this.#replacing(path, () => symlinkSync(pathOf(header.linkname), pathOf(path)));
         this.#attributes(path, header);
+        this.#size += header.linkname.length;
         return;
       case "link":
         this.#link(path, header);

@@ -148,7 +148,7 @@ class DirectoryWriter {
     if (header === undefined) return;
     // Opened before the header goes out: a file in use may be gone.
     using content = header.size === 0 ? undefined : openContent(entry.path, { size: header.size, padded: this.#plain });
-    this.size += header.size;
+    this.size += header.type === "symlink" ? header.linkname.length : header.size;
     if (entry.name !== "" || (!this.#plain && isSpecialRoot(header))) yield partOf(encodeHeader(header));
     if (!this.#plain && header.type === "dir" && isOpaque(this.#syscalls, entry.path)) {
       yield partOf(encodeHeader(whiteout(childOf(entry.name, opaqueName), "")));

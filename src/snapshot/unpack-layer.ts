@@ -31,7 +31,7 @@ export interface UnpackPlaces {
 
 /** What unpacking came to. */
 export interface UnpackedLayer extends RecordedArchive {
-  /** Sum of the sizes of its regular files, bytes. */
+  /** Sum of the sizes of its regular files and symlinks, bytes. */
   readonly size: number;
 }
 

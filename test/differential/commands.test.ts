@@ -150,7 +150,7 @@ await besideDocker("as Docker does:", (twins) => {
       { name: "inspect by a broken template", args: ["inspect", "--format", "{{", "busybox"], code: 64 },
       { name: "tag of an unknown image", args: ["tag", "nosuch", "x"] },
       { name: "tag with a bad name", args: ["tag", "busybox", "Upper"] },
-      { name: "save of an unknown image", args: ["save", "nosuch"] },
+      { name: "save of an unknown image", args: ["save", "absent"] },
       { name: "load of a file that isn't there", args: ["load", "-i", "/nosuch.tar"] },
       { name: "import of a file that isn't there", args: ["import", "/nosuch.tar"] },
       { name: "images by an unknown filter", args: ["images", "--filter", "nosuch=1"] },

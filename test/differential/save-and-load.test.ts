@@ -46,7 +46,9 @@ beforeAll(async () => {
 
 describe.skipIf(twins === undefined)("images of Docker's", () => {
   test("come in with Docker's lines, IDs and layers", async () => {
-    expect(await berth("load", "-i", at("docker.tar"))).toBe("Loaded image: grown:3\nLoaded image: grown:2");
+    const lines = (await berth("load", "-i", at("docker.tar"))).split("\n");
+    // Docker saves images in any order.
+    expect(lines.toSorted()).toEqual(["Loaded image: grown:2", "Loaded image: grown:3"]);
     for (const image of ["grown:2", "grown:3"]) {
       expect(await berth(...inspect, image)).toBe(await docker(...inspect, image));
     }
@@ -136,7 +138,7 @@ describe.skipIf(twins === undefined)("both say the same of", () => {
 
   test.each([
     [["load", "-i", "none.tar"]],
-    [["save", "none"]],
+    [["save", "absent"]],
     [["save", "none:1"]],
     [["export", "none"]],
     [["save"]],

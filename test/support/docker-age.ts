@@ -34,7 +34,8 @@ const ofMessages: readonly Rewrite[] = [
     today: 'exec: "/etc": is a directory: unknown: permission denied',
   },
   { old: "repository name must be lowercase", today: "repository name (library/Upper) must be lowercase" },
-  { old: /(No such image: [^:\s]+)$/, today: "$1:latest" },
+  // As `rmi` and `history` say it; `save` says what was typed.
+  { old: /(No such image: (?!absent)[^:\s]+)$/, today: "$1:latest" },
   { old: /^Error: No such volume: (\S+)$/, today: "Error response from daemon: get $1: no such volume" },
   { old: /^Error: No such network: (\S+)$/, today: "Error response from daemon: network $1 not found" },
   { old: /^Template parsing error/, today: "template parsing error" },
