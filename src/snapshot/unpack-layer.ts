@@ -1,6 +1,7 @@
 import { type ByteString, bytesOf } from "../archive/byte-string.ts";
 import { Copier } from "../archive/copy-tree.ts";
 import { applyLayer } from "../archive/extract.ts";
+import { ContentSums, ManifestRecorder, observe } from "../archive/manifest.ts";
 import { RecipeRecorder, type RecordedArchive } from "../archive/recipe.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -25,6 +26,8 @@ export interface UnpackPlaces {
   readonly upper: string;
   /** Where the recipe is written. */
   readonly recipe: string;
+  /** Where it is written what the directory holds. */
+  readonly manifest: string;
   /** Directories of the lower layers, the topmost first. */
   readonly lower: readonly string[];
 }
@@ -36,7 +39,7 @@ export interface UnpackedLayer extends RecordedArchive {
 }
 
 /**
- * Unpack a layer, hash its archive and write its recipe, in one pass over the archive. Directories that it has files in
+ * Unpack a layer, hash its archive and write its recipe and its manifest, in one pass over the archive. Directories that it has files in
  * but doesn't list are like those below; a hard link may lead to a file of a lower layer, which becomes part of this one.
  *
  * @throws {BerthError} invalid-argument, when the archive is malformed or its digest another
@@ -48,11 +51,15 @@ export async function unpackLayer(
 ): Promise<UnpackedLayer> {
   const { signal, report } = archive;
   await using recorder = new RecipeRecorder(places.recipe);
+  const sums = new ContentSums();
   const { size, implied, intact } = await applyLayer(recorder.through(archive.open()), places.upper, {
     syscalls,
     whiteouts: "overlay",
     bringUp: (path) => bringUp(syscalls, places, path),
-    onContent: (path, chunk, offset) => recorder.content(path, chunk, offset),
+    onContent: (path, chunk, offset) => {
+      recorder.content(path, chunk, offset);
+      sums.add(path, chunk, offset);
+    },
     ...(signal === undefined ? {} : { signal }),
     ...(report === undefined ? {} : { report }),
   });
@@ -60,7 +67,15 @@ export async function unpackLayer(
   // What was replaced isn't there to be read again: the recipe holds all of the archive then.
   if (!intact) await recordWhole(places.recipe, archive);
   adoptImplied(syscalls, places, implied);
+  await writeManifest(syscalls, places, intact ? sums : undefined);
   return { ...recorded, size };
+}
+
+async function writeManifest(syscalls: Syscalls, places: UnpackPlaces, sums: ContentSums | undefined): Promise<void> {
+  const manifest = new ManifestRecorder();
+  const options = { syscalls, ...(sums === undefined ? {} : { sum: sums.get.bind(sums) }) };
+  for await (const entry of observe(places.upper, options)) manifest.add(entry);
+  await manifest.write(places.manifest);
 }
 
 async function recordWhole(recipe: string, archive: LayerArchive & Operation): Promise<void> {
