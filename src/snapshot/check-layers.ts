@@ -261,7 +261,7 @@ async function unpackAgain(
   if (layer.writer !== "recipe") return undefined;
   const upper = join(scratch, "upper");
   mkdirSync(upper);
-  const places = { upper, recipe: join(scratch, "recipe"), manifest: join(scratch, "manifest") };
+  const places = { upper, recipe: join(scratch, "recipe") };
   const lower = store.directories(layer.parent);
   const open = (): AsyncIterable<Uint8Array> => layerArchive(host.syscalls, layer);
   try {

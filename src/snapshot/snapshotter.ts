@@ -279,12 +279,14 @@ class ActiveOverlay implements ActiveSnapshot {
   async unpack(archive: LayerArchive, operation?: Operation): Promise<Layer> {
     const recipe = join(this.#directory, "recipe");
     const lower = this.#store.directories(this.parent);
-    const unpacked = await unpackLayer(
+    const { writeManifest, ...unpacked } = await unpackLayer(
       this.#host.syscalls,
-      { upper: this.upper, lower, recipe, manifest: this.#manifest },
+      { upper: this.upper, lower, recipe },
       { ...operation, ...archive },
     );
+    // The disk works meanwhile.
     this.#store.startWriteback();
+    await writeManifest(this.#manifest);
     const chainID = childChain(this.parent, unpacked.diffID);
     const layer = { ...unpacked, chainID, parent: this.parent, writer: "recipe" as const };
     const committed = await this.#store.add({ directory: this.upper, manifest: this.#manifest, recipe }, layer);

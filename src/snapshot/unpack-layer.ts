@@ -1,7 +1,7 @@
 import { type ByteString, bytesOf } from "../archive/byte-string.ts";
 import { Copier } from "../archive/copy-tree.ts";
 import { applyLayer } from "../archive/extract.ts";
-import { ContentSums, ManifestRecorder, observe } from "../archive/manifest.ts";
+import { ContentSums, ManifestRecorder, type ObserveOptions, observe } from "../archive/manifest.ts";
 import { RecipeRecorder, type RecordedArchive } from "../archive/recipe.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -26,8 +26,6 @@ export interface UnpackPlaces {
   readonly upper: string;
   /** Where the recipe is written. */
   readonly recipe: string;
-  /** Where it is written what the directory holds. */
-  readonly manifest: string;
   /** Directories of the lower layers, the topmost first. */
   readonly lower: readonly string[];
 }
@@ -36,10 +34,12 @@ export interface UnpackPlaces {
 export interface UnpackedLayer extends RecordedArchive {
   /** Sum of the sizes of its regular files, bytes. */
   readonly size: number;
+  /** Write what the directory holds, at a path of the caller's choice. It takes a walk through the directory. */
+  readonly writeManifest: (path: string) => Promise<void>;
 }
 
 /**
- * Unpack a layer, hash its archive and write its recipe and its manifest, in one pass over the archive. Directories that it has files in
+ * Unpack a layer, hash its archive and write its recipe, in one pass over the archive. Directories that it has files in
  * but doesn't list are like those below; a hard link may lead to a file of a lower layer, which becomes part of this one.
  *
  * @throws {BerthError} invalid-argument, when the archive is malformed or its digest another
@@ -67,15 +67,14 @@ export async function unpackLayer(
   // What was replaced isn't there to be read again: the recipe holds all of the archive then.
   if (!intact) await recordWhole(places.recipe, archive);
   adoptImplied(syscalls, places, implied);
-  await writeManifest(syscalls, places, intact ? sums : undefined);
-  return { ...recorded, size };
+  const known = { syscalls, ...(intact ? { sum: sums.get.bind(sums) } : {}) };
+  return { ...recorded, size, writeManifest: (path) => writeManifest(places.upper, path, known) };
 }
 
-async function writeManifest(syscalls: Syscalls, places: UnpackPlaces, sums: ContentSums | undefined): Promise<void> {
+async function writeManifest(directory: string, path: string, options: ObserveOptions): Promise<void> {
   const manifest = new ManifestRecorder();
-  const options = { syscalls, ...(sums === undefined ? {} : { sum: sums.get.bind(sums) }) };
-  for await (const entry of observe(places.upper, options)) manifest.add(entry);
-  await manifest.write(places.manifest);
+  for await (const entry of observe(directory, options)) manifest.add(entry);
+  await manifest.write(path);
 }
 
 async function recordWhole(recipe: string, archive: LayerArchive & Operation): Promise<void> {
