@@ -1,7 +1,7 @@
 import type { Problem } from "../base/problem.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 
-/** The images and containers that a problem touches, by name. */
+/** The images and containers that a problem touches, by name and in the order of their names. */
 export function usersOf(
   db: Database,
   { chainID, imageID, containerID }: Problem,
@@ -11,8 +11,8 @@ export function usersOf(
     const ofImages = images.flatMap((id) => idsOf(sql, "SELECT id FROM container WHERE image_id = ?", id));
     const containers = [...given(containerID), ...idsOf(sql, aboveLayer, chainID), ...ofImages];
     return {
-      images: [...new Set(images)].flatMap((id) => namesOf(sql, id)),
-      containers: [...new Set(containers)].flatMap((id) => idsOf(sql, containerName, id)),
+      images: [...new Set(images)].flatMap((id) => namesOf(sql, id)).sort(),
+      containers: [...new Set(containers)].flatMap((id) => idsOf(sql, containerName, id)).sort(),
     };
   });
 }

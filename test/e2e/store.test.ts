@@ -107,7 +107,7 @@ test("damage is found, named with what it touches, and mended", async () => {
   const { code, stdout } = await berth.run(["system", "check", "--repair"]);
   expect(code).toBe(1);
   expect(stdout).toMatch(/L3 can't be mended: layer sha256:\w+: \/made: content/);
-  expect(stdout).toContain("images: app:latest");
+  expect(stdout).toContain("images: app:latest, committed:latest");
   expect(stdout).toContain("containers: one");
   expect(await berth.out(["run", "--rm", "busybox", "echo", "works"])).toBe("works");
 });
