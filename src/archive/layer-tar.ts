@@ -1,18 +1,20 @@
 import { createHash } from "node:crypto";
 import { readlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
+import { crc32 } from "node:zlib";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type DiffID, parseDigest } from "../oci/digest.ts";
 import { type ByteString, bytesOf, pathOf } from "./byte-string.ts";
 import { majorOf, minorOf } from "./device.ts";
 import { kindOf } from "./file-kind.ts";
+import { entryOf, type ManifestRecorder } from "./manifest.ts";
 import { noXattrs, type TarHeader } from "./tar-header.ts";
 import { Batcher, batchSize, contentPart, type Part, partOf } from "./tar-parts.ts";
 import { encodeHeader, endOfArchive, paddingOf } from "./tar-writer.ts";
 import { childOf, isGone, type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, isWhiteout, opaqueName, whiteoutPrefix } from "./whiteout.ts";
-import { readCapabilities, readXattrs } from "./xattrs.ts";
+import { capabilitiesOf, readXattrs } from "./xattrs.ts";
 
 /**
  * How {@link layerTar} writes, by the number that is kept with each layer: a diffID is only good with the writer that made it.
@@ -38,6 +40,12 @@ const batchesPerTurn = 16;
 export interface LayerTarOptions extends Operation {
   readonly syscalls: Syscalls;
   readonly writer: LayerWriter;
+}
+
+/** What {@link hashLayer} takes beside. */
+export interface HashOptions extends LayerTarOptions {
+  /** Told of every file that goes into the archive. */
+  readonly manifest?: ManifestRecorder;
 }
 
 /** What a layer's archive comes to. */
@@ -84,10 +92,14 @@ export async function* treeTar(files: Iterable<WalkedFile>, options: LayerTarOpt
 }
 
 /** The digest of what {@link layerTar} yields for a directory, without making it. */
-export async function hashLayer(directory: string, options: LayerTarOptions): Promise<HashedLayer> {
+export async function hashLayer(directory: string, options: HashOptions): Promise<HashedLayer> {
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(batchSize);
-  const writer = new DirectoryWriter(options, { allocate: () => buffer });
+  const { manifest } = options;
+  const writer = new DirectoryWriter(options, {
+    allocate: () => buffer,
+    ...(manifest === undefined ? {} : { manifest }),
+  });
   let bytes = 0;
   let batches = 0;
   for (const batch of writer.batches(walk(bytesOf(directory)))) {
@@ -99,25 +111,51 @@ export async function hashLayer(directory: string, options: LayerTarOptions): Pr
   return { diffID: parseDigest(`sha256:${hash.digest("hex")}`), size: writer.size, bytes };
 }
 
+interface WriterOptions {
+  readonly allocate: () => Buffer;
+  readonly plain?: boolean;
+  readonly manifest?: ManifestRecorder;
+}
+
+/** The checksum of the first `length` bytes of a part, which is copied from its beginning to its end. */
+class PartSum {
+  crc = 0;
+  readonly #length: number;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  around(part: Part): Part {
+    return {
+      length: part.length,
+      copy: (target, at, from, count) => {
+        part.copy(target, at, from, count);
+        const own = Math.max(0, Math.min(count, this.#length - from));
+        this.crc = crc32(target.subarray(at, at + own), this.crc);
+      },
+    };
+  }
+}
+
 /** Writes one directory's archive into buffers that it is given. */
 class DirectoryWriter {
   /** Bytes of regular files so far. */
   size = 0;
   readonly #syscalls: Syscalls;
-  readonly #readXattrs: typeof readXattrs;
+  readonly #isMade: boolean;
   readonly #allocate: () => Buffer;
   /** A file system as it is seen: no whiteouts, and files that may be in use. */
   readonly #plain: boolean;
+  readonly #manifest: ManifestRecorder | undefined;
   /** First name of each file that has several. */
   readonly #names: Map<bigint, ByteString> = new Map();
 
-  constructor(
-    { syscalls, writer }: LayerTarOptions,
-    { allocate, plain = false }: { readonly allocate: () => Buffer; readonly plain?: boolean },
-  ) {
+  constructor({ syscalls, writer }: LayerTarOptions, { allocate, plain = false, manifest }: WriterOptions) {
     this.#syscalls = syscalls;
     this.#plain = plain;
-    this.#readXattrs = writer === layerWriters.taken ? readXattrs : readCapabilities;
+    this.#isMade = writer === layerWriters.made;
+    this.#manifest = manifest;
     this.#allocate = allocate;
   }
 
@@ -131,6 +169,7 @@ class DirectoryWriter {
   *#parts(files: Iterable<WalkedFile>): Generator<Part> {
     for (const entry of files) {
       if (!this.#plain && isWhiteout(entry.stats)) {
+        this.#manifest?.add(entryOf(entry, { first: undefined, crc: 0, xattrs: noXattrs, opaque: false }));
         yield partOf(encodeHeader(whiteout(entry.name)));
         continue;
       }
@@ -144,19 +183,22 @@ class DirectoryWriter {
   }
 
   *#entry(entry: WalkedFile): Generator<Part> {
-    const header = this.#header(entry);
+    const xattrs = entry.stats.isSocket() ? noXattrs : readXattrs(this.#syscalls, entry.path);
+    const header = this.#header(entry, xattrs);
     if (header === undefined) return;
     // Opened before the header goes out: a file in use may be gone.
     using content = header.size === 0 ? undefined : openContent(entry.path, { size: header.size, padded: this.#plain });
     this.size += header.type === "symlink" ? header.linkname.length : header.size;
     if (entry.name !== "" || (!this.#plain && isSpecialRoot(header))) yield partOf(encodeHeader(header));
-    if (!this.#plain && header.type === "dir" && isOpaque(this.#syscalls, entry.path)) {
-      yield partOf(encodeHeader(whiteout(childOf(entry.name, opaqueName), "")));
-    }
-    if (content !== undefined) yield content;
+    const opaque = !this.#plain && header.type === "dir" && isOpaque(this.#syscalls, entry.path);
+    if (opaque) yield partOf(encodeHeader(whiteout(childOf(entry.name, opaqueName), "")));
+    const sum = new PartSum(header.size);
+    if (content !== undefined) yield this.#manifest === undefined ? content : sum.around(content);
+    const first = header.type === "link" ? header.linkname : undefined;
+    this.#manifest?.add(entryOf(entry, { first, crc: sum.crc, xattrs, opaque }));
   }
 
-  #header(entry: WalkedFile): TarHeader | undefined {
+  #header(entry: WalkedFile, xattrs: ReadonlyMap<string, Buffer>): TarHeader | undefined {
     const { stats, path } = entry;
     const type = kindOf(stats);
     if (type === "socket") return undefined;
@@ -174,7 +216,7 @@ class DirectoryWriter {
       linkname: first ?? (type === "symlink" ? readlinkSync(pathOf(path), "latin1") : ""),
       major: device ? majorOf(stats.rdev) : 0,
       minor: device ? minorOf(stats.rdev) : 0,
-      xattrs: first === undefined ? this.#readXattrs(this.#syscalls, path) : noXattrs,
+      xattrs: first !== undefined ? noXattrs : this.#isMade ? capabilitiesOf(xattrs) : xattrs,
     };
   }
 

@@ -1,6 +1,6 @@
 import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
 import { BerthError, codeOf } from "../base/errors.ts";
-import { type ByteString, pathOf, textOf } from "./byte-string.ts";
+import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 
 /** A file that {@link walk} came by. */
 export interface WalkedFile {
@@ -31,6 +31,18 @@ export function* walk(start: ByteString, enter: (file: WalkedFile) => boolean = 
     if (!stats.isDirectory() || !enter(file)) continue;
     for (const child of namesIn(file).sort(descending)) pending.push(childOf(name, child));
   }
+}
+
+/** Sum of the sizes of the regular files at `path` and below it, hard links once, bytes; 0 where nothing is. */
+export function sizeOfFiles(path: string): number {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return 0;
+  const counted = new Set<bigint>();
+  let bytes = 0;
+  for (const { stats } of walk(bytesOf(path))) {
+    if (stats.isFile() && !counted.has(stats.ino)) bytes += Number(stats.size);
+    if (stats.nlink > 1n) counted.add(stats.ino);
+  }
+  return bytes;
 }
 
 /** The path of `name` in a directory; in the start of a walk where `directory` is empty. */

@@ -9,7 +9,8 @@ export const whiteoutPrefix = ".wh.";
 /** In an archive: name of a file that hides all that lower layers have in its directory. @see image-spec v1.1 layer.md#opaque-whiteout */
 export const opaqueName = ".wh..wh..opq";
 
-const opaqueXattr = "trusted.overlay.opaque";
+/** The attribute that overlayfs knows an opaque directory by. */
+export const opaqueXattr = "trusted.overlay.opaque";
 
 /** True for a whiteout in a layer's directory: a character device 0:0. @see Linux Documentation/filesystems/overlayfs.rst */
 export function isWhiteout(stats: Stats | BigIntStats): boolean {

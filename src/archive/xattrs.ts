@@ -13,28 +13,22 @@ function isPortable(name: string): boolean {
 
 /** The portable extended attributes of a file. Empty where the file system has none. */
 export function readXattrs(syscalls: Syscalls, path: ByteString): ReadonlyMap<string, Buffer> {
-  return readWanted(syscalls, path, isPortable);
-}
-
-/** The capabilities of a program, as the one extended attribute that they are, and no other attribute. */
-export function readCapabilities(syscalls: Syscalls, path: ByteString): ReadonlyMap<string, Buffer> {
-  return readWanted(syscalls, path, (name) => name === "security.capability");
-}
-
-function readWanted(
-  syscalls: Syscalls,
-  path: ByteString,
-  isWanted: (name: string) => boolean,
-): ReadonlyMap<string, Buffer> {
   const names = namesOf(syscalls, path);
   if (names.length === 0) return noXattrs;
   const xattrs = new Map<string, Buffer>();
   for (const name of names) {
-    if (!isWanted(name)) continue;
+    if (!isPortable(name)) continue;
     const value = syscalls.lgetxattr(pathOf(path), name);
     if (value !== undefined) xattrs.set(name, value);
   }
   return xattrs;
+}
+
+/** Of a file's extended attributes the one that holds the capabilities of a program. */
+export function capabilitiesOf(xattrs: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
+  const name = "security.capability";
+  const value = xattrs.get(name);
+  return value === undefined ? noXattrs : new Map([[name, value]]);
 }
 
 function namesOf(syscalls: Syscalls, path: ByteString): readonly string[] {

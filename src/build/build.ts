@@ -94,6 +94,7 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
     const image = await internalStep(options, "exporting to image", () =>
       exportImage(deps, { lowered, solved }, { references, labels: options.labels ?? {}, epoch: epochOf(buildArgs) }),
     );
+    await deps.snapshotter.referred([...solved.values()].flatMap(({ chainID }) => chainID ?? []));
     const linted = lowered.stages.flatMap(lintStage);
     return { image, warnings, diagnostics: [...diagnostics, ...unskipped(linted, file.directives)] };
   });

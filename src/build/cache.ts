@@ -40,7 +40,9 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
       await db.write((sql) => {
         for (const { key, chainID, created, name } of records)
           sql.run(
-            `INSERT INTO build_record (key, chain_id, created, used, detail) VALUES (?, ?, ?, ?, ?)
+            // A layer that was taken from an earlier build may have been pruned since.
+            `INSERT INTO build_record (key, chain_id, created, used, detail)
+             SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM layer WHERE chain_id = ?2)
              ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id, created = excluded.created, used = excluded.used`,
             key,
             chainID,

@@ -3,11 +3,11 @@ import { writeFile } from "node:fs/promises";
 import { join, normalize } from "node:path/posix";
 import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
-import { tempDir } from "../base/disposal.ts";
 import { BerthError, isKind } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { openMatcher } from "../dockerfile/ignore.ts";
+import { heldDir } from "../host/held-dir.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
 import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
 import { ownerOf } from "./chown.ts";
@@ -134,7 +134,7 @@ async function copyInline(
   writer: RootWriter,
   { files, options }: { readonly files: readonly InlineFile[]; readonly options: CopyOptions },
 ): Promise<void> {
-  await using scratch = await tempDir(deps.host.runRoot, "inline-");
+  await using scratch = await heldDir(deps.host.syscalls, deps.host.runRoot, "inline-");
   const tree = directoryTree(scratch.path);
   for (const [index, { name, data }] of files.entries()) {
     await writeFile(join(scratch.path, String(index)), data, { mode: 0o644 });

@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path/posix";
-import { tempDir } from "../base/disposal.ts";
 import { messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
+import { heldDir } from "../host/held-dir.ts";
 import { networkFiles, readHostFiles } from "../network/network-files.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime-spec.ts";
@@ -71,7 +71,7 @@ async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation)
   const { op } = vertex;
   const { signal } = operation;
   const secrets = deps.secrets ?? new Map();
-  await using directory = await tempDir(deps.host.runRoot, "step-");
+  await using directory = await heldDir(deps.host.syscalls, deps.host.runRoot, "step-");
   using network = op.network === "default" ? await deps.stepNetworks.take(signal) : undefined;
   await using prepared = await prepareMounts(deps, op, { sources, secrets, signal });
   const mounts = [...(await hostMounts(directory.path, op, network)), ...prepared.mounts];

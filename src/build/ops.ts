@@ -29,7 +29,7 @@ export function openOps(
   deps: OpDeps & { readonly runtime: Runtime; readonly networks: Networks },
   options: OpOptions,
 ): Ops {
-  const stepNetworks = openStepNetworks(deps.networks);
+  const stepNetworks = openStepNetworks(deps);
   const sourceOf = (solved: Solved): CopySource =>
     solved.isContext === true
       ? { tree: options.context, key: undefined, owner: { uid: 0, gid: 0 } }

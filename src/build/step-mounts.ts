@@ -16,6 +16,7 @@ import type { ExecOp, StepMount } from "./graph.ts";
 import { layerDirectories } from "./layer-directories.ts";
 import { layersOf } from "./layers.ts";
 import type { OpDeps } from "./op-deps.ts";
+import { useLockPath } from "./prune.ts";
 import { type Owner, RootWriter } from "./root-writer.ts";
 import { selectSource } from "./select.ts";
 
@@ -132,6 +133,7 @@ class MountPreparer {
     const { id, from, mode, uid, gid } = mount;
     const name = hexOf(digestOf(JSON.stringify([id, origin, from?.source, mode, uid, gid])));
     const directory = await this.#claim(join(parent, name), mount);
+    this.#stack.use(await lock(this.#deps.host.syscalls, useLockPath(directory), { ...this.#options, kind: "shared" }));
     if (mount.from !== undefined && !existsSync(directory)) {
       const from = await this.#copy(sourceAt(this.#options.sources, mount.from.input), mount.from.source);
       await rename(from, directory);

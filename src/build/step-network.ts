@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
+import type { Host } from "../host/host.ts";
+import { type Lock, lock, lockPath } from "../host/lock.ts";
 import type { Endpoint } from "../network/network.ts";
 import type { Networks } from "../network/networks.ts";
 
@@ -23,20 +26,28 @@ export interface StepNetworks extends AsyncDisposable {
 
 interface Namespace {
   readonly containerID: string;
+  /** Says that this process lives: an address that nobody holds any more is free. */
+  readonly lock: Lock;
   readonly holder: ChildProcess;
   readonly pid: number;
   readonly endpoint: Endpoint;
 }
 
+/** What the namespaces of a build stand on. */
+export interface StepNetworkDeps {
+  readonly host: Host;
+  readonly networks: Networks;
+}
+
 /** Makes nothing before a step asks. */
-export function openStepNetworks(networks: Networks): StepNetworks {
+export function openStepNetworks(deps: StepNetworkDeps): StepNetworks {
   const all: Namespace[] = [];
   const idle: Namespace[] = [];
   return {
     take: async (signal) => {
       let namespace = idle.pop();
       if (namespace === undefined) {
-        namespace = await openNamespace(networks, signal);
+        namespace = await openNamespace(deps, signal);
         all.push(namespace);
       }
       const lent = namespace;
@@ -47,14 +58,15 @@ export function openStepNetworks(networks: Networks): StepNetworks {
       };
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(all.map((namespace) => closeNamespace(networks, namespace)));
+      await Promise.all(all.map((namespace) => closeNamespace(deps, namespace)));
     },
   };
 }
 
 /** The namespace lives as long as a process that waits for the end of its input: it ends with this one, however that ends. */
-async function openNamespace(networks: Networks, signal: AbortSignal): Promise<Namespace> {
+async function openNamespace({ host, networks }: StepNetworkDeps, signal: AbortSignal): Promise<Namespace> {
   const containerID = randomID();
+  const held = await lock(host.syscalls, lockPath(host, containerID));
   const script = "ip link set lo up && echo ready && exec cat";
   const holder = spawn("unshare", ["--net", "--", "sh", "-c", script], { stdio: ["pipe", "pipe", "pipe"] });
   try {
@@ -63,10 +75,11 @@ async function openNamespace(networks: Networks, signal: AbortSignal): Promise<N
     if (pid === undefined) throw new Error("a process that answered has a pid");
     const network = await networks.defaultNetwork();
     const endpoint = await networks.attach(containerID, network, { pid, signal });
-    return { containerID, holder, pid, endpoint };
+    return { containerID, lock: held, holder, pid, endpoint };
   } catch (error) {
     holder.kill("SIGKILL");
     await networks.release(containerID);
+    removeLock(held);
     throw error;
   }
 }
@@ -84,9 +97,16 @@ async function ready(holder: ChildProcess): Promise<void> {
   });
 }
 
-async function closeNamespace(networks: Networks, { holder, containerID }: Namespace): Promise<void> {
+async function closeNamespace({ networks }: StepNetworkDeps, namespace: Namespace): Promise<void> {
+  const { holder, containerID } = namespace;
   const closed = holder.exitCode === null ? once(holder, "close") : Promise.resolve();
   holder.stdin?.end();
   await closed;
   await networks.release(containerID);
+  removeLock(namespace.lock);
+}
+
+function removeLock(held: Lock): void {
+  rmSync(held.path, { force: true });
+  held[Symbol.dispose]();
 }

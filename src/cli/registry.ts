@@ -156,6 +156,10 @@ export const groups: Readonly<Record<string, Group>> = {
   system: {
     summary: "Manage berth",
     commands: {
+      check: {
+        summary: "Check the store, and mend what is wrong with it",
+        load: () => import("./commands/system-check.ts"),
+      },
       df: { summary: "Show disk usage", load: () => import("./commands/system-df.ts") },
       info,
       prune: { summary: "Remove unused data", load: () => import("./commands/system-prune.ts") },

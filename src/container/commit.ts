@@ -26,6 +26,8 @@ export async function commitContainer(deps: ContainerDeps, id: string, options: 
   // A directory that only got a new time is no line of `diff`, and yet is part of the layer.
   const changed = (await readdir(snapshot.upper)).length > 0 || (await snapshot.changes()).length > 0;
   const layer = changed ? await snapshot.commitCopy() : undefined;
+  // What was copied is whole only if nobody removed the container meanwhile: its record goes first.
+  findContainer(deps, container.id);
   const base = getImage(deps, container.imageID);
   const created = creationTime();
   const { author, message } = options;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Host } from "../host/host.ts";
-import { type Lock, lock } from "../host/lock.ts";
+import { type Lock, lock, lockPath } from "../host/lock.ts";
 import type { ImageDeps } from "../image/images.ts";
 import type { Database } from "../metadata/database.ts";
 import type { Networks } from "../network/networks.ts";
@@ -32,7 +32,7 @@ export function exitDirectory(deps: { readonly host: Host }): string {
 
 /** One command at a time changes a container's state: one upper directory, one mount. */
 export function lockContainer(deps: { readonly host: Host }, id: string): Promise<Lock> {
-  return lock(deps.host.syscalls, join(deps.host.runRoot, "locks", id));
+  return lock(deps.host.syscalls, lockPath(deps.host, id));
 }
 
 /** Held by whoever waits for a container in the foreground and will clean up after it: the exit command need not start then. */

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError, isKind } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
+import { lockPath } from "../host/lock.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
 import type { Container } from "./container.ts";
@@ -125,7 +126,7 @@ async function erase(deps: ContainerDeps, container: Container, volumes = true):
   await deps.snapshotter.remove(id);
   rmSync(container.directory, { recursive: true, force: true });
   rmSync(join(exitDirectory(deps), id), { force: true });
-  rmSync(join(deps.host.runRoot, "locks", id), { force: true });
+  rmSync(lockPath(deps.host, id), { force: true });
   if (!volumes) return;
   for (const { kind, name } of config.mounts) {
     if (kind === "volume" && name !== undefined && deps.volumes.get(name).anonymous) await deps.volumes.remove(name);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { machineDevices } from "../host/devices.ts";
@@ -36,19 +36,26 @@ export async function startContainer(
   if (container.state.status === "paused") {
     throw new BerthError("conflict", "cannot start a paused container, try unpause instead");
   }
+  if (existsSync(bundlePath(deps, id))) await clearStart(deps, id);
   const startedAt = new Date().toISOString();
   try {
     return await launch(deps, container, { ...options, startedAt });
   } catch (error) {
-    await deps.networks.release(id);
-    await deps.runtime.delete(id, { force: true });
-    await forgetRun(deps, id);
+    await clearStart(deps, id);
     const code =
       error instanceof Error && "exitCode" in error && typeof error.exitCode === "number" ? error.exitCode : 125;
     const message = error instanceof Error ? error.message : String(error);
     await recordExit(deps, id, { code, oomKilled: false, startedAt, finishedAt: startedAt, error: message }, "die");
     throw error;
   }
+}
+
+/** Delete what a start has made that failed or was killed half way. The container's lock is held. */
+export async function clearStart(deps: ContainerDeps, id: string): Promise<void> {
+  await deps.networks.release(id);
+  await deps.runtime.delete(id, { force: true });
+  await forgetRun(deps, id);
+  rmSync(bundlePath(deps, id), { recursive: true, force: true });
 }
 
 /** Connect to the streams of a running container. */

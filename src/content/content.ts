@@ -1,7 +1,10 @@
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { BerthError, codeOf } from "../base/errors.ts";
+import { BerthError } from "../base/errors.ts";
+import { namesIn } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
+import { tryLock } from "../host/lock.ts";
+import type { Syscalls } from "../host/syscalls.ts";
 import { makeDirectoryDurably, writeFileDurably } from "../host/write-file.ts";
 import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
 
@@ -19,12 +22,18 @@ export interface ContentStore {
   put(bytes: Uint8Array): Promise<Digest>;
   /** Delete a blob; nothing when it isn't there. */
   delete(digest: Digest): void;
+  /** Whether a blob is there and has its digest. @param length how long it is known to be; its bytes aren't read then */
+  verify(digest: Digest, length?: number): "whole" | "damaged" | "missing";
+  /** Names of files that are no blobs: what a process that was killed has left. */
+  strays(): readonly string[];
+  /** Delete one of {@link ContentStore.strays}, unless its process lives. */
+  deleteStray(name: string): void;
   /** Every blob with its size in bytes. */
   list(): readonly { readonly digest: Digest; readonly size: number }[];
 }
 
 /** Open the blobs of a store. */
-export function openContent(host: Pick<Host, "root">): ContentStore {
+export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore {
   const directory = join(host.root, "blobs", "sha256");
   const pathOf = (digest: Digest): string => join(directory, hexOf(digest));
   return {
@@ -32,14 +41,34 @@ export function openContent(host: Pick<Host, "root">): ContentStore {
     readAll: (digest, limit) => readVerified(pathOf(digest), digest, limit),
     put: async (bytes) => {
       const digest = digestOf(bytes);
-      if (statSync(pathOf(digest), { throwIfNoEntry: false })?.size === bytes.length) return digest;
+      if (verify(pathOf(digest), digest, undefined) === "whole") return digest;
       await makeDirectoryDurably(directory);
       await writeFileDurably(pathOf(digest), bytes);
       return digest;
     },
+    verify: (digest, length) => verify(pathOf(digest), digest, length),
+    strays: () =>
+      namesIn(directory).filter((name) => !isDigest(`sha256:${name}`) && isStray(host.syscalls, join(directory, name))),
+    deleteStray: (name) => {
+      using taken = tryLock(host.syscalls, join(directory, name), { create: "nothing" });
+      if (taken !== undefined) rmSync(taken.path, { force: true });
+    },
     delete: (digest) => rmSync(pathOf(digest), { force: true }),
     list: () => listBlobs(directory),
   };
+}
+
+function verify(path: string, digest: Digest, length: number | undefined): "whole" | "damaged" | "missing" {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined) return "missing";
+  const isWhole = length === undefined ? digestOf(readFileSync(path)) === digest : size === length;
+  return isWhole ? "whole" : "damaged";
+}
+
+/** A file that is being written is locked. */
+function isStray(syscalls: Syscalls, path: string): boolean {
+  using taken = tryLock(syscalls, path, { create: "nothing" });
+  return taken !== undefined;
 }
 
 function readVerified(path: string, digest: Digest, limit: number): Buffer {
@@ -52,13 +81,9 @@ function readVerified(path: string, digest: Digest, limit: number): Buffer {
 }
 
 function listBlobs(directory: string): readonly { digest: Digest; size: number }[] {
-  try {
-    return readdirSync(directory).flatMap((name) => {
-      const digest = `sha256:${name}`;
-      return isDigest(digest) ? [{ digest, size: statSync(join(directory, name)).size }] : [];
-    });
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
-    throw error;
-  }
+  return namesIn(directory).flatMap((name) => {
+    const digest = `sha256:${name}`;
+    const size = statSync(join(directory, name), { throwIfNoEntry: false })?.size;
+    return isDigest(digest) && size !== undefined ? [{ digest, size }] : [];
+  });
 }

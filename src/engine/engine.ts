@@ -8,14 +8,15 @@ import { attendancePath } from "../container/deps.ts";
 import { openContent } from "../content/content.ts";
 import type { Finding } from "../host/doctor.ts";
 import { type Host, openHost, type Places } from "../host/host.ts";
-import { collectConfigs } from "../image/collect-configs.ts";
 import { openDatabase, openState } from "../metadata/open.ts";
 import { type Networks, openNetworks } from "../network/networks.ts";
 import { openRuntime } from "../runtime/runtime.ts";
 import { openSnapshotter } from "../snapshot/snapshotter.ts";
 import { openVolumes, type Volumes } from "../volume/volumes.ts";
+import type { StoreCheckOptions, StoreProblem } from "./check.ts";
 import type { DiskUsage } from "./disk-usage.ts";
 import { type Images, openImages } from "./images.ts";
+import type { OwnerUsage } from "./owners.ts";
 
 /** The front door: one object per process, closed with `await using`. */
 export interface Engine extends AsyncDisposable {
@@ -28,6 +29,12 @@ export interface Engine extends AsyncDisposable {
   build(options: BuildOptions): Promise<BuildResult>;
   /** What takes space, and what of it nothing uses. */
   usage(): Promise<DiskUsage>;
+  /** Check the store against its invariants, `docs/store.md`, and mend what is wrong when asked. */
+  check(options?: StoreCheckOptions): AsyncIterable<StoreProblem>;
+  /** Whose every file below the root is. */
+  owners(operation?: Operation): Promise<readonly OwnerUsage[]>;
+  /** Delete what commands that were killed have left; nothing that a living process holds. */
+  collectGarbage(operation?: Operation): Promise<void>;
   /** Forget what earlier builds left, and delete the layers that nothing else needs. @returns bytes freed */
   pruneBuilds(operation?: Operation): Promise<number>;
   /** What this machine offers, and how to mend what is missing. */
@@ -78,10 +85,23 @@ export async function openEngine(places: Places = {}): Promise<Engine> {
       return await diskUsage(deps, containers);
     },
     pruneBuilds: async (operation) => {
-      await db.write((sql) => sql.run("DELETE FROM build_record"));
-      const { bytes } = await snapshotter.collect(operation);
-      await collectConfigs(shared);
+      const { pruneBuilds } = await import("../build/prune.ts");
+      const { collectGarbage } = await import("./garbage.ts");
+      const bytes = await pruneBuilds({ ...shared, runtime, networks }, operation);
+      await collectGarbage(deps, operation);
       return bytes;
+    },
+    check: async function* (options) {
+      const { checkStore } = await import("./check.ts");
+      yield* checkStore(deps, options);
+    },
+    owners: async (operation) => {
+      const { storeOwners } = await import("./owners.ts");
+      return storeOwners(deps, operation);
+    },
+    collectGarbage: async (operation) => {
+      const { collectGarbage } = await import("./garbage.ts");
+      await collectGarbage(deps, operation);
     },
     doctor: async () => {
       const { examine } = await import("../host/doctor.ts");

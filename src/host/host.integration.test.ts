@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, lstatSync, mkdtempSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -58,6 +67,15 @@ test("a lock is held by one at a time and freed by disposal", async () => {
   }
   using again = await lock(linux, path);
   expect(again.path).toBe(path);
+});
+
+test("a lock is made where its maker allows it, and nowhere else", () => {
+  const missing = join(place, "gone", "lock");
+  expect(tryLock(linux, missing, { create: "file" })).toBeUndefined();
+  expect(tryLock(linux, join(place, "none"), { create: "nothing" })).toBeUndefined();
+  expect([existsSync(join(place, "gone")), existsSync(join(place, "none"))]).toEqual([false, false]);
+  using made = tryLock(linux, missing);
+  expect(made?.path).toBe(missing);
 });
 
 test("a process is told from a later one of its number", () => {

@@ -1,7 +1,9 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
+import type { Host } from "./host.ts";
 import type { Syscalls } from "./syscalls.ts";
 
 /** A lock on a file, held until it is disposed or the process ends. */
@@ -9,28 +11,54 @@ export interface Lock extends Disposable {
   readonly path: string;
 }
 
-/** Take a lock if nobody holds it; the file is made when it is missing. Another process's death frees its locks. */
-export function tryLock(
-  syscalls: Syscalls,
-  path: string,
-  kind: "exclusive" | "shared" = "exclusive",
-): Lock | undefined {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+/** Where the lock lies that belongs to an ID: of a container, or of what has an address as a container has. */
+export function lockPath({ runRoot }: Pick<Host, "runRoot">, id: string): string {
+  return join(runRoot, "locks", id);
+}
+
+/** How a lock is taken. */
+export interface LockOptions {
+  /** `exclusive` when absent. */
+  readonly kind?: "exclusive" | "shared";
+  /** What is made when it is missing: the file with its directory, when absent; a lock that can't be made isn't taken. */
+  readonly create?: "directory" | "file" | "nothing";
+}
+
+/** Take a lock if nobody holds it. Another process's death frees its locks. */
+export function tryLock(syscalls: Syscalls, path: string, options: LockOptions = {}): Lock | undefined {
+  const fd = openLock(path, options);
+  if (fd === undefined) return undefined;
   let kept = false;
   try {
     // The file may have been deleted, with its directory, between open and lock.
-    kept = syscalls.tryFlock(fd, kind) && fstatSync(fd).ino === statSync(path, { throwIfNoEntry: false })?.ino;
+    kept =
+      syscalls.tryFlock(fd, options.kind ?? "exclusive") &&
+      fstatSync(fd).ino === statSync(path, { throwIfNoEntry: false })?.ino;
   } finally {
     if (!kept) closeSync(fd);
   }
   return kept ? { path, [Symbol.dispose]: () => closeSync(fd) } : undefined;
 }
 
+/** @returns undefined where the file, or its directory, is missing or is just being deleted */
+function openLock(path: string, { create = "directory" }: LockOptions): number | undefined {
+  try {
+    if (create === "directory") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, constants.O_RDWR | (create === "nothing" ? 0 : constants.O_CREAT), 0o600);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /** Wait for a lock, with growing pauses: a blocking flock would stop the event loop. */
-export async function lock(syscalls: Syscalls, path: string, { signal }: Operation = {}): Promise<Lock> {
+export async function lock(
+  syscalls: Syscalls,
+  path: string,
+  { signal, kind = "exclusive" }: Operation & Pick<LockOptions, "kind"> = {},
+): Promise<Lock> {
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
-    const taken = tryLock(syscalls, path);
+    const taken = tryLock(syscalls, path, { kind });
     if (taken !== undefined) return taken;
     await sleep(pause, undefined, signal === undefined ? {} : { signal });
   }

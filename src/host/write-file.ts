@@ -1,21 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { codeOf } from "../base/errors.ts";
+import { linux } from "./syscalls.ts";
 
-/** Write a file so that after a crash it is there whole or not at all: temporary name, fsync, rename, fsync of the directory. */
+/** Tries before the loss of a temporary file is told. */
+const tries = 3;
+
+/**
+ * Write a file so that after a crash it is there whole or not at all: temporary name, fsync, rename, fsync of the directory.
+ * The temporary file is locked, so that others can tell it from what a crash has left.
+ */
 export async function writeFileDurably(path: string, bytes: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    {
-      await using file = await open(temporary, "wx", 0o600);
-      await file.writeFile(bytes);
-      await file.sync();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  for (let left = tries; !(await writeAndRename(path, bytes, left)); left--);
   await syncDirectory(dirname(path));
 }
 
@@ -29,4 +26,21 @@ export async function makeDirectoryDurably(path: string): Promise<void> {
 async function syncDirectory(path: string): Promise<void> {
   await using directory = await open(path, "r");
   await directory.sync();
+}
+
+/** @returns false, when a collector took the file between its making and its lock */
+async function writeAndRename(path: string, bytes: Uint8Array | string, left: number): Promise<boolean> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    await using file = await open(temporary, "wx", 0o600);
+    linux.tryFlock(file.fd, "exclusive");
+    await file.writeFile(bytes);
+    await file.sync();
+    await rename(temporary, path);
+    return true;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    if (codeOf(error) === "ENOENT" && left > 1) return false;
+    throw error;
+  }
 }

@@ -1,9 +1,9 @@
 import { BerthError } from "../base/errors.ts";
 import type { ContentStore } from "../content/content.ts";
 import type { Host } from "../host/host.ts";
-import type { Database } from "../metadata/database.ts";
+import type { Database, Sql } from "../metadata/database.ts";
 import { recordEvent } from "../metadata/events.ts";
-import { chainIDs, type Digest, digestOf } from "../oci/digest.ts";
+import { type ChainID, chainIDs, type Digest, digestOf } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import {
   familiar,
@@ -126,22 +126,32 @@ export async function storeConfig(deps: ImageDeps, bytes: Buffer, options: Creat
   await using _held = await deps.snapshotter.holdBlob(digestOf(bytes));
   const id = await deps.content.put(bytes);
   const size = layers.reduce((sum, layer) => sum + (layer?.size ?? 0), 0);
-  const now = new Date().toISOString();
-  await deps.db.write((sql) => {
-    sql.run(
-      "INSERT INTO image (id, created, size, parent, stored_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-      id,
-      config.created ?? null,
-      size,
-      options.parent ?? null,
-      now,
-    );
-    for (const chain of chains) {
-      sql.run("INSERT INTO image_layer (image_id, chain_id) VALUES (?, ?) ON CONFLICT DO NOTHING", id, chain);
-    }
-    for (const reference of options.references ?? []) pointReference(sql, reference, id);
-  });
+  const image = { bytes, created: config.created ?? null, size, chains, ...options };
+  await deps.db.write((sql) => recordImage(sql, id, image));
+  await deps.snapshotter.referred(chains);
   return getImage(deps, id);
+}
+
+interface NewImage extends CreateOptions {
+  readonly bytes: Buffer;
+  readonly created: string | null;
+  readonly size: number;
+  readonly chains: readonly ChainID[];
+}
+
+function recordImage(sql: Sql, id: Digest, image: NewImage): void {
+  const { bytes, created, size, parent, chains, references = [] } = image;
+  sql.run(
+    `INSERT INTO image (id, created, size, parent, stored_at, config) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET config = excluded.config`,
+    ...[id, created, size, parent ?? null, new Date().toISOString(), bytes],
+  );
+  for (const chain of chains) {
+    const there = sql.get("SELECT 1 FROM layer WHERE chain_id = ?", chain);
+    if (there === undefined) throw new BerthError("not-found", `layer ${chain} was removed meanwhile`);
+    sql.run("INSERT INTO image_layer (image_id, chain_id) VALUES (?, ?) ON CONFLICT DO NOTHING", id, chain);
+  }
+  for (const reference of references) pointReference(sql, reference, id);
 }
 
 /**
@@ -187,7 +197,7 @@ function shownName(nameOrID: string): string {
   }
 }
 
-function pointReference(sql: Parameters<Parameters<Database["write"]>[0]>[0], reference: Reference, id: string): void {
+function pointReference(sql: Sql, reference: Reference, id: string): void {
   const name = familiar(reference);
   sql.run(
     `INSERT INTO image_reference (reference, image_id, tagged_at) VALUES (?, ?, ?)

@@ -41,7 +41,7 @@ export async function removeImage(
   });
   const deleted = steps.flatMap((step) => ("deleted" in step ? [step] : []));
   if (deleted.length === 0) return steps.map(shown);
-  const { layers } = await deps.snapshotter.collect();
+  const { layers } = await deps.snapshotter.collect({ spareOwn: true });
   await collectConfigs(deps);
   return steps.flatMap((step) => [
     shown(step),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { openDatabase, openDatabaseFile } from "./open.ts";
+import { storeMigrations } from "./schema.ts";
 
 const place = (): string => mkdtempSync(join(tmpdir(), "berth-metadata-"));
 
@@ -47,4 +48,30 @@ test("an older store is brought up to date and keeps its rows", async () => {
   using database = await openDatabaseFile({ ...first, migrations: [...first.migrations, "CREATE TABLE c (d)"] });
   expect(database.read((sql) => sql.get("SELECT b FROM a"))).toEqual({ b: 1 });
   expect(database.read((sql) => sql.all("SELECT d FROM c"))).toEqual([]);
+});
+
+test("what refers to layers that are gone doesn't outlive the store's third version, and none can go from then on", async () => {
+  const root = place();
+  const file = { path: join(root, "metadata.db"), synchronous: "FULL" } as const;
+  {
+    using old = await openDatabaseFile({ ...file, migrations: storeMigrations.slice(0, 2) });
+    await old.write((sql) => {
+      sql.run("INSERT INTO layer (chain_id, diff_id, size, writer) VALUES ('here', 'd', 1, 1)");
+      sql.run("INSERT INTO image (id, size, stored_at) VALUES ('i', 1, '')");
+      for (const chain of ["here", "gone"]) {
+        sql.run("INSERT INTO image_layer VALUES ('i', ?)", chain);
+        sql.run("INSERT INTO container VALUES (?1, ?1, 'i', ?1, '', '{}', NULL)", chain);
+        sql.run("INSERT INTO build_record (key, chain_id, created, used) VALUES (?1, ?1, '', '')", chain);
+      }
+    });
+  }
+  using database = await openDatabase({ root });
+  expect(database.read((sql) => sql.all("SELECT chain_id FROM image_layer"))).toEqual([{ chain_id: "here" }]);
+  expect(database.read((sql) => sql.all("SELECT id, chain_id FROM container ORDER BY id"))).toEqual([
+    { id: "gone", chain_id: null },
+    { id: "here", chain_id: "here" },
+  ]);
+  expect(database.read((sql) => sql.all("SELECT key FROM build_record"))).toEqual([{ key: "here" }]);
+  await expect(database.write((sql) => sql.run("DELETE FROM layer"))).rejects.toThrow("FOREIGN KEY");
+  expect(database.read((sql) => sql.all("PRAGMA foreign_key_check"))).toEqual([]);
 });

@@ -83,6 +83,44 @@ export const storeMigrations: readonly string[] = [
   `
   ALTER TABLE layer ADD COLUMN bytes INTEGER;
   `,
+  // Layers can't go while something refers to them, whatever processes do at once; and a config has a second copy.
+  `
+  ALTER TABLE image ADD COLUMN config BLOB;
+  CREATE TABLE new_image_layer (
+    image_id  TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    chain_id  TEXT NOT NULL REFERENCES layer(chain_id),
+    PRIMARY KEY (image_id, chain_id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO new_image_layer SELECT image_id, chain_id FROM image_layer WHERE chain_id IN (SELECT chain_id FROM layer);
+  DROP TABLE image_layer;
+  ALTER TABLE new_image_layer RENAME TO image_layer;
+  CREATE INDEX image_layer_chain ON image_layer(chain_id);
+  CREATE TABLE new_container (
+    id        TEXT PRIMARY KEY,
+    name      TEXT NOT NULL UNIQUE,
+    image_id  TEXT NOT NULL,
+    chain_id  TEXT REFERENCES layer(chain_id),
+    created   TEXT NOT NULL,
+    request   TEXT NOT NULL,
+    exit      TEXT
+  ) STRICT;
+  INSERT INTO new_container SELECT container.id, name, image_id, layer.chain_id, created, request, exit
+    FROM container LEFT JOIN layer ON layer.chain_id = container.chain_id;
+  DROP TABLE container;
+  ALTER TABLE new_container RENAME TO container;
+  CREATE INDEX container_chain ON container(chain_id);
+  CREATE TABLE new_build_record (
+    key       TEXT PRIMARY KEY,
+    chain_id  TEXT REFERENCES layer(chain_id) ON DELETE CASCADE,
+    created   TEXT NOT NULL,
+    used      TEXT NOT NULL,
+    detail    TEXT NOT NULL DEFAULT '{}'
+  ) STRICT;
+  INSERT INTO new_build_record SELECT * FROM build_record WHERE chain_id IN (SELECT chain_id FROM layer);
+  DROP TABLE build_record;
+  ALTER TABLE new_build_record RENAME TO build_record;
+  CREATE INDEX build_record_chain ON build_record(chain_id);
+  `,
 ];
 
 /** The tables of the run-state database (`<run root>/state.db`), which ends with a reboot. */

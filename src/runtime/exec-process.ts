@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import type { Host } from "../host/host.ts";
+import { lock } from "../host/lock.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
 import { type AttachIO, type Attachment, type Connection, connect } from "./attach.ts";
 import { type Conmon, conmonPidPath, runtimeWords, startConmon } from "./conmon.ts";
 import { consoleSizeOf } from "./console-size.ts";
+import { lockName } from "./exec-garbage.ts";
 import { startError } from "./runtime-error.ts";
 
 /** The exit code of a process whose monitor was killed. */
@@ -42,7 +44,8 @@ export async function execProcess(
   io?: AttachIO,
 ): Promise<ExecProcess | undefined> {
   const directory = join(deps.host.runRoot, "exec", randomUUID());
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Held until its conmon is there.
+  using _held = await lock(deps.host.syscalls, join(directory, lockName));
   const log = `${directory}.log`;
   let running = false;
   try {

@@ -10,8 +10,8 @@ import {
   containerKeys,
   deleteRecord,
   type LayerRecord,
+  layerFiles,
   numberOf,
-  recipePath,
   referredChains,
 } from "./layer-records.ts";
 import { heldNames } from "./lease.ts";
@@ -50,44 +50,59 @@ export interface CollectDeps {
   readonly paths: StorePaths;
 }
 
+/** What nothing needs and no living process holds. */
+export interface Unneeded {
+  /** Each before the layer that it lies on. */
+  readonly layers: readonly LayerRecord[];
+  /** Absolute paths of what has no record. */
+  readonly paths: readonly string[];
+}
+
 /**
  * Delete the layers that nothing refers to and no living process holds, the directories of layers that were never
  * recorded, the active snapshots whose process is gone and that are no container's, and the scratch directories of such processes.
  */
 export async function collectGarbage(deps: CollectDeps, operation: Operation = {}): Promise<Collected> {
-  const { host, db, paths } = deps;
+  const { layers, paths } = await findUnneeded(deps, (sql, doomed) => {
+    for (const { chainID } of doomed) deleteRecord(sql, chainID);
+  });
+  for (const path of [...layers.flatMap((layer) => layerFiles(layer.path)), ...paths]) {
+    operation.signal?.throwIfAborted();
+    await rm(path, { recursive: true, force: true });
+  }
+  return { layers: layers.map(({ chainID }) => chainID), bytes: layers.reduce((sum, { size }) => sum + size, 0) };
+}
+
+/** Find what {@link collectGarbage} would delete. @param act what is done in the same transaction */
+export async function findUnneeded(
+  { host, db, paths }: CollectDeps,
+  act: (sql: Sql, layers: readonly LayerRecord[]) => void = () => {},
+): Promise<Unneeded> {
   // Listed first: whoever makes one of these holds it before, and lets go after its record is written.
   const found = {
     layers: readdirSync(paths.layers),
     active: readdirSync(paths.active),
     scratch: readdirSync(paths.scratch),
   };
-  const { doomed, garbage } = await db.write((sql) => {
+  return await db.write((sql) => {
     const held = heldNames(host.syscalls, paths.leases);
     const all = allRecords(sql, paths.layers);
-    const doomed = unneeded(sql, all, held);
-    for (const { chainID } of doomed) deleteRecord(sql, chainID);
+    const layers = unneeded(sql, all, held);
+    act(sql, layers);
     const recorded = new Set(all.map(({ path }) => path));
     const containers = containerKeys(sql);
-    const garbage = [
-      ...found.layers
-        .filter(
-          (name) =>
-            !recorded.has(join(paths.layers, numberOf(name))) && !held.has(leaseNames.directory(numberOf(name))),
-        )
-        .map((name) => join(paths.layers, name)),
-      ...found.active
-        .filter((key) => !containers.has(key) && !held.has(leaseNames.active(key)))
-        .map((key) => join(paths.active, key)),
-      ...found.scratch.filter((name) => !held.has(leaseNames.scratch(name))).map((name) => join(paths.scratch, name)),
-    ];
-    return { doomed, garbage };
+    const isLayerGarbage = (number: string): boolean =>
+      !recorded.has(join(paths.layers, number)) && !held.has(leaseNames.directory(number));
+    const isActiveGarbage = (key: string): boolean => !containers.has(key) && !held.has(leaseNames.active(key));
+    return {
+      layers,
+      paths: [
+        ...found.layers.filter((name) => isLayerGarbage(numberOf(name))).map((name) => join(paths.layers, name)),
+        ...found.active.filter(isActiveGarbage).map((key) => join(paths.active, key)),
+        ...found.scratch.filter((name) => !held.has(leaseNames.scratch(name))).map((name) => join(paths.scratch, name)),
+      ],
+    };
   });
-  for (const path of [...doomed.flatMap(({ path }) => [path, recipePath(path)]), ...garbage]) {
-    operation.signal?.throwIfAborted();
-    await rm(path, { recursive: true, force: true });
-  }
-  return { layers: doomed.map(({ chainID }) => chainID), bytes: doomed.reduce((sum, { size }) => sum + size, 0) };
 }
 
 /** @param all each before the layer that it lies on */

@@ -89,6 +89,18 @@ export function insertRecord(sql: Sql, number: number, layer: Omit<LayerRecord, 
   return changes > 0;
 }
 
+/** Put right what a layer's record says of its archive and its files. */
+export function correctRecord(
+  sql: Sql,
+  chainID: ChainID,
+  change: Partial<Pick<LayerRecord, "size" | "bytes"> & { readonly writer: LayerWriter }>,
+): void {
+  const { size, bytes, writer } = change;
+  const update = `UPDATE layer SET size = coalesce(?, size), bytes = coalesce(?, bytes), writer = coalesce(?, writer)
+    WHERE chain_id = ?`;
+  sql.run(update, size ?? null, bytes ?? null, writer ?? null, chainID);
+}
+
 /** Forget a layer. Those above it must have been forgotten before. */
 export function deleteRecord(sql: Sql, chainID: ChainID): void {
   sql.run("DELETE FROM layer WHERE chain_id = ?", chainID);
@@ -111,7 +123,17 @@ export function recipePath(layerPath: string): string {
   return `${layerPath}.recipe`;
 }
 
+/** Where it is written what a layer's directory holds: {@link ManifestEntry} by entry. */
+export function manifestPath(layerPath: string): string {
+  return `${layerPath}.manifest`;
+}
+
+/** Everything that lies in the store for one layer. */
+export function layerFiles(layerPath: string): readonly string[] {
+  return [layerPath, recipePath(layerPath), manifestPath(layerPath)];
+}
+
 /** The number of the layer that a name in the directory of layers belongs to. */
 export function numberOf(name: string): string {
-  return name.replace(/\.recipe$/, "");
+  return name.replace(/\.(?:recipe|manifest)$/, "");
 }

@@ -10,7 +10,15 @@ import type { Host } from "../host/host.ts";
 import type { Database } from "../metadata/database.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import { type Collected, collectGarbage, leaseNames } from "./collect.ts";
-import { allRecords, findRecord, insertRecord, type LayerRecord, lastNumber, recipePath } from "./layer-records.ts";
+import {
+  allRecords,
+  findRecord,
+  insertRecord,
+  type LayerRecord,
+  lastNumber,
+  manifestPath,
+  recipePath,
+} from "./layer-records.ts";
 import { heldNames, type Lease, openLease } from "./lease.ts";
 import { type StorePaths, storePaths } from "./store-paths.ts";
 
@@ -18,6 +26,19 @@ import { type StorePaths, storePaths } from "./store-paths.ts";
 interface Pending {
   readonly number: number;
   readonly layer: LayerRecord;
+}
+
+/** What becomes a layer, absolute: its directory, what that holds, and how its archive is made of it. */
+export interface LayerParts {
+  readonly directory: string;
+  readonly manifest: string;
+  readonly recipe?: string;
+}
+
+/** How a collection is done. */
+export interface CollectOptions extends Operation {
+  /** Spare what this process committed and no record names yet: something else that it does at the same time is about to. */
+  readonly spareOwn?: boolean;
 }
 
 /**
@@ -30,7 +51,7 @@ export class LayerStore implements AsyncDisposable {
   readonly #db: Database;
   /** In the order of their commits: each after its parent. */
   readonly #pending: Map<ChainID, Pending> = new Map();
-  /** Chains that this process committed: held for a referrer to come, until it collects garbage itself. */
+  /** Chains that this process committed: held for a referrer to come. */
   readonly #fresh: Set<ChainID> = new Set();
   readonly #holds: Map<string, number> = new Map();
   #lease: Promise<Lease> | undefined;
@@ -94,10 +115,10 @@ export class LayerStore implements AsyncDisposable {
   }
 
   /**
-   * Make a layer of a directory, which is moved to its place, and of its recipe where it has one. An equal layer that
+   * Make a layer of a directory, which is moved to its place, and of what is told of it. An equal layer that
    * exists already wins, and they stay where they are.
    */
-  async add(directory: string, layer: Omit<LayerRecord, "path">, recipe?: string): Promise<LayerRecord> {
+  async add({ directory, manifest, recipe }: LayerParts, layer: Omit<LayerRecord, "path">): Promise<LayerRecord> {
     const { chainID, parent } = layer;
     await this.hold(leaseNames.chain(chainID));
     const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
@@ -115,6 +136,7 @@ export class LayerStore implements AsyncDisposable {
       await this.#releasePending({ number, layer: twin.layer });
       return twin.layer;
     }
+    renameSync(manifest, manifestPath(path));
     if (recipe !== undefined) renameSync(recipe, recipePath(path));
     renameSync(directory, path);
     const placed = { ...layer, path };
@@ -153,7 +175,7 @@ export class LayerStore implements AsyncDisposable {
 
   /** Begin to write to the disk what is in memory, ahead of the flush that is to come. */
   startWriteback(): void {
-    this.#writeback ??= this.#sync()
+    this.#writeback ??= this.sync()
       .catch((error: unknown) => {
         // The flush does it again, and tells.
         if (!(error instanceof ExecError)) throw error;
@@ -161,6 +183,11 @@ export class LayerStore implements AsyncDisposable {
       .finally(() => {
         this.#writeback = undefined;
       });
+  }
+
+  /** Put everything on the disk, by a program: syncfs(2) would stop the event loop. */
+  async sync(): Promise<void> {
+    await exec(["sync", "-f", this.paths.layers]);
   }
 
   async flush(): Promise<void> {
@@ -172,13 +199,15 @@ export class LayerStore implements AsyncDisposable {
     }
   }
 
-  async collect(operation?: Operation): Promise<Collected> {
-    // Its own layers have been named by now, or nobody wants them.
-    for (const chainID of this.#fresh) {
-      if (this.#pending.has(chainID)) continue;
-      this.#fresh.delete(chainID);
-      await this.release(leaseNames.chain(chainID));
+  /** Say that records refer to layers that this process committed: it needn't hold them any more. */
+  async referred(chainIDs: readonly ChainID[]): Promise<void> {
+    for (const chainID of chainIDs) {
+      if (this.#fresh.delete(chainID)) await this.release(leaseNames.chain(chainID));
     }
+  }
+
+  async collect({ spareOwn = false, ...operation }: CollectOptions = {}): Promise<Collected> {
+    if (!spareOwn) await this.referred([...this.#fresh].filter((chainID) => !this.#pending.has(chainID)));
     return await collectGarbage({ host: this.#host, db: this.#db, paths: this.paths }, operation);
   }
 
@@ -206,15 +235,10 @@ export class LayerStore implements AsyncDisposable {
     }
   }
 
-  /** A program, since syncfs(2) would stop the event loop. */
-  async #sync(): Promise<void> {
-    await exec(["sync", "-f", this.paths.layers]);
-  }
-
   async #record(): Promise<void> {
     const batch = [...this.#pending.values()];
     await this.#writeback;
-    await this.#sync();
+    await this.sync();
     const recorded = await this.#db.write((sql) => batch.map(({ number, layer }) => insertRecord(sql, number, layer)));
     for (const [i, pending] of batch.entries()) {
       this.#pending.delete(pending.layer.chainID);

@@ -160,7 +160,7 @@ describe("a commit", () => {
     await refer(store, twins[0] ?? missing);
     await other.snapshotter[Symbol.asyncDispose]();
     await store.snapshotter.collect();
-    expect(directories(store, "layers").length).toBe(1);
+    expect(directories(store, "layers").length).toBe(2);
   });
 
   test("is seen by others when it is flushed", async () => {
@@ -258,7 +258,7 @@ describe("a collection", () => {
     for (const name of ["lock", "active-build-1", "layer-77"]) writeFileSync(join(dead, name), "");
     expect(await store.snapshotter.collect()).toEqual({ layers: [], bytes: 0 });
     expect(directories(store, "active")).toEqual(["c1"]);
-    expect(directories(store, "layers")).toEqual(["1"]);
+    expect(directories(store, "layers")).toEqual(["1", "1.manifest"]);
     expect(directories(store, "leases").filter((name) => name.startsWith("dead"))).toEqual([]);
   });
 
@@ -272,6 +272,15 @@ describe("a collection", () => {
       expect(directories(store, "tmp").map((name) => join(store.host.root, "tmp", name))).toEqual([held.path]);
     }
     expect(directories(store, "tmp")).toEqual([]);
+  });
+
+  test("spares what this process is about to name, until it is named", async () => {
+    await using store = await testStore();
+    const layer = await store.commit([["a", "file"]]);
+    await store.snapshotter.flush();
+    expect((await store.snapshotter.collect({ spareOwn: true })).layers).toEqual([]);
+    await store.snapshotter.referred([layer]);
+    expect((await store.snapshotter.collect({ spareOwn: true })).layers).toEqual([layer]);
   });
 
   test("a number is never given twice", async () => {

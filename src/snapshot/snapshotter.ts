@@ -5,11 +5,13 @@ import { setImmediate as turn } from "node:timers/promises";
 import { bytesOf } from "../archive/byte-string.ts";
 import { copyTree } from "../archive/copy-tree.ts";
 import { hashLayer, type LayerWriter, layerWriters } from "../archive/layer-tar.ts";
+import { ManifestRecorder } from "../archive/manifest.ts";
 import { walk } from "../archive/walk.ts";
 import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
+import type { CheckOptions, Garbage, Problem } from "../base/problem.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount.ts";
 import type { Database } from "../metadata/database.ts";
@@ -19,7 +21,7 @@ import { type Change, changesOf } from "./changes.ts";
 import { type Collected, leaseNames } from "./collect.ts";
 import { layerArchive } from "./layer-archive.ts";
 import type { LayerRecord } from "./layer-records.ts";
-import { LayerStore } from "./layer-store.ts";
+import { type CollectOptions, LayerStore } from "./layer-store.ts";
 import { type MergedTree, mergedTree } from "./merged-tree.ts";
 import { overlayMount } from "./overlay-mount.ts";
 import { type LayerArchive, unpackLayer } from "./unpack-layer.ts";
@@ -79,11 +81,17 @@ export interface Snapshotter extends AsyncDisposable {
   scratch(): Promise<TempDir>;
   /** Wait until every layer that this process committed is on disk and recorded: an image or build record comes after it. */
   flush(): Promise<void>;
+  /** Check every committed snapshot, its directory and its archive. */
+  check(options: CheckOptions): AsyncIterable<Problem>;
+  /** What {@link Snapshotter.collect} would delete. */
+  garbage(): Promise<readonly Garbage[]>;
   /**
    * Delete the committed snapshots that no image, container, build record or living process needs, top ones first, and active
    * ones that no container owns and whose process is gone.
    */
-  collect(op?: Operation): Promise<Collected>;
+  collect(options?: CollectOptions): Promise<Collected>;
+  /** Say that an image or a build record names these, flushed before: this process needn't hold what it committed any more. */
+  referred(chainIDs: readonly ChainID[]): Promise<void>;
 }
 
 /** A committed snapshot. */
@@ -156,7 +164,16 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
     isHeldBlob: () => store.isHeldBlob(),
     scratch: () => store.scratch(),
     flush: () => store.flush(),
-    collect: (operation) => store.collect(operation),
+    check: async function* (options) {
+      const { checkLayers } = await import("./check-layers.ts");
+      yield* checkLayers({ host, db, store }, options);
+    },
+    garbage: async () => {
+      const { snapshotGarbage } = await import("./check-snapshots.ts");
+      return await snapshotGarbage({ host, db, paths: store.paths });
+    },
+    collect: (options) => store.collect(options),
+    referred: (chainIDs) => store.referred(chainIDs),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
@@ -246,10 +263,12 @@ class ActiveOverlay implements ActiveSnapshot {
   async commit({ signal, writer = layerWriters.made }: CommitOptions = {}): Promise<Layer> {
     const headStart = setTimeout(() => this.#store.startWriteback(), writebackDelay);
     try {
-      const options = { syscalls: this.#host.syscalls, writer, ...(signal === undefined ? {} : { signal }) };
+      const manifest = new ManifestRecorder();
+      const options = { syscalls: this.#host.syscalls, writer, manifest, ...(signal === undefined ? {} : { signal }) };
       const hashed = await hashLayer(this.upper, options);
+      await manifest.write(this.#manifest);
       const layer = { ...hashed, chainID: childChain(this.parent, hashed.diffID), parent: this.parent, writer };
-      const committed = await this.#store.add(this.upper, layer);
+      const committed = await this.#store.add({ directory: this.upper, manifest: this.#manifest }, layer);
       await this.remove();
       return committed;
     } finally {
@@ -260,15 +279,17 @@ class ActiveOverlay implements ActiveSnapshot {
   async unpack(archive: LayerArchive, operation?: Operation): Promise<Layer> {
     const recipe = join(this.#directory, "recipe");
     const lower = this.#store.directories(this.parent);
-    const unpacked = await unpackLayer(
+    const { writeManifest, ...unpacked } = await unpackLayer(
       this.#host.syscalls,
       { upper: this.upper, lower, recipe },
       { ...operation, ...archive },
     );
+    // The disk works meanwhile.
     this.#store.startWriteback();
+    await writeManifest(this.#manifest);
     const chainID = childChain(this.parent, unpacked.diffID);
     const layer = { ...unpacked, chainID, parent: this.parent, writer: "recipe" as const };
-    const committed = await this.#store.add(this.upper, layer, recipe);
+    const committed = await this.#store.add({ directory: this.upper, manifest: this.#manifest, recipe }, layer);
     await this.remove();
     return committed;
   }
@@ -294,6 +315,10 @@ class ActiveOverlay implements ActiveSnapshot {
     this.#holding = false;
     await this.#store.release(leaseNames.active(this.key));
     if (this.parent !== undefined) await this.#store.release(leaseNames.chain(this.parent));
+  }
+
+  get #manifest(): string {
+    return join(this.#directory, "manifest");
   }
 
   get #init(): string {

@@ -1,6 +1,7 @@
 import { type ByteString, bytesOf } from "../archive/byte-string.ts";
 import { Copier } from "../archive/copy-tree.ts";
 import { applyLayer } from "../archive/extract.ts";
+import { ContentSums, ManifestRecorder, type ObserveOptions, observe } from "../archive/manifest.ts";
 import { RecipeRecorder, type RecordedArchive } from "../archive/recipe.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -33,6 +34,8 @@ export interface UnpackPlaces {
 export interface UnpackedLayer extends RecordedArchive {
   /** Sum of the sizes of its regular files and symlinks, bytes. */
   readonly size: number;
+  /** Write what the directory holds, at a path of the caller's choice. It takes a walk through the directory. */
+  readonly writeManifest: (path: string) => Promise<void>;
 }
 
 /**
@@ -48,11 +51,15 @@ export async function unpackLayer(
 ): Promise<UnpackedLayer> {
   const { signal, report } = archive;
   await using recorder = new RecipeRecorder(places.recipe);
+  const sums = new ContentSums();
   const { size, implied, intact } = await applyLayer(recorder.through(archive.open()), places.upper, {
     syscalls,
     whiteouts: "overlay",
     bringUp: (path) => bringUp(syscalls, places, path),
-    onContent: (path, chunk, offset) => recorder.content(path, chunk, offset),
+    onContent: (path, chunk, offset) => {
+      recorder.content(path, chunk, offset);
+      sums.add(path, chunk, offset);
+    },
     ...(signal === undefined ? {} : { signal }),
     ...(report === undefined ? {} : { report }),
   });
@@ -60,7 +67,14 @@ export async function unpackLayer(
   // What was replaced isn't there to be read again: the recipe holds all of the archive then.
   if (!intact) await recordWhole(places.recipe, archive);
   adoptImplied(syscalls, places, implied);
-  return { ...recorded, size };
+  const known = { syscalls, ...(intact ? { sum: sums.get.bind(sums) } : {}) };
+  return { ...recorded, size, writeManifest: (path) => writeManifest(places.upper, path, known) };
+}
+
+async function writeManifest(directory: string, path: string, options: ObserveOptions): Promise<void> {
+  const manifest = new ManifestRecorder();
+  for await (const entry of observe(directory, options)) manifest.add(entry);
+  await manifest.write(path);
 }
 
 async function recordWhole(recipe: string, archive: LayerArchive & Operation): Promise<void> {

@@ -179,7 +179,7 @@ describe("a recipe", () => {
     const [first] = await unpacked(archive);
     const [second] = await unpacked(archive);
     expect(second).toEqual(first);
-    expect(readdirSync(join(store.host.root, "layers")).sort()).toEqual(["1", "1.recipe"]);
+    expect(readdirSync(join(store.host.root, "layers")).sort()).toEqual(["1", "1.manifest", "1.recipe"]);
   });
 });
 

@@ -1,8 +1,10 @@
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { BerthError } from "../base/errors.ts";
+import { dirname, join } from "node:path";
+import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
+import type { CheckOptions, Garbage, Problem } from "../base/problem.ts";
+import { namesIn } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 
@@ -42,6 +44,10 @@ export interface Volumes {
   list(): readonly Volume[];
   /** Delete a volume and all that is in it. @throws {BerthError} not-found, with Docker's text */
   remove(name: string): Promise<void>;
+  /** Check that every volume has its directory. */
+  check(options: CheckOptions): Iterable<Problem>;
+  /** Directories that no volume has: what a removal that was cut short has left. */
+  garbage(): readonly Garbage[];
 }
 
 /** Open the volumes of an engine. */
@@ -68,9 +74,50 @@ export function openVolumes(host: Pick<Host, "root">, database: Database): Volum
     remove: async (name) => {
       const { changes } = await database.write((sql) => sql.run("DELETE FROM volume WHERE name = ?", name));
       if (changes === 0) noSuchVolume(name);
-      await rm(join(directory, name), { recursive: true, force: true });
+      await removeFiles(host.root, database, name);
+    },
+    check: ({ looked }) => {
+      const volumes = database.read((sql) => sql.all<VolumeRow>("SELECT * FROM volume ORDER BY name"));
+      looked("volumes", volumes.length);
+      return volumes.flatMap((row) => checkVolume(toVolume(directory, row)));
+    },
+    garbage: () => {
+      const names = namesIn(directory);
+      const unowned = database.read((sql) => names.filter((name) => find(sql, name) === undefined));
+      return unowned.map((name) => ({
+        what: `volumes/${name}`,
+        remove: () => removeFiles(host.root, database, name),
+      }));
     },
   };
+}
+
+function checkVolume({ name, mountpoint }: Volume): readonly Problem[] {
+  if (statSync(mountpoint, { throwIfNoEntry: false })?.isDirectory() === true) return [];
+  const advice = `What it held is lost. Remove it (or make ${mountpoint}, empty).`;
+  return [{ invariant: "V1", what: `volume ${name}: its directory is missing`, advice }];
+}
+
+/**
+ * Delete the directory of a volume that isn't recorded. Moved away in a transaction, so that it can't be the directory of
+ * a new volume of that name.
+ */
+async function removeFiles(root: string, database: Database, name: string): Promise<void> {
+  const doomed = join(root, "tmp", `volume-${randomID()}`);
+  mkdirSync(dirname(doomed), { recursive: true, mode: 0o700 });
+  await database.write((sql) => {
+    if (sql.get("SELECT 1 FROM volume WHERE name = ?", name) !== undefined) return;
+    renameIfThere(join(root, "volumes", name), doomed);
+  });
+  await rm(doomed, { recursive: true, force: true });
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
 }
 
 interface VolumeRow {

@@ -14,7 +14,9 @@ export const command: Command = defineCommand({
   examples: ["container prune -f"],
   run: async ({ values: { filter, force }, io, engine }) => {
     if (!force && !(await agreed(io, "This will remove all stopped containers."))) return 0;
-    const { ids, bytes } = await pruneContainers(await engine(), filter);
+    const opened = await engine();
+    const { ids, bytes } = await pruneContainers(opened, filter);
+    await opened.collectGarbage();
     if (ids.length > 0) io.stdout.write(`Deleted Containers:\n${ids.map((id) => `${id}\n`).join("")}\n`);
     io.stdout.write(reclaimed(bytes));
     return 0;

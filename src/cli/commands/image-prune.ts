@@ -16,7 +16,9 @@ export const command: Command = defineCommand({
   run: async ({ values: { all, filter, force }, io, engine }) => {
     const what = all ? "all images without at least one container associated to them" : "all dangling images";
     if (!force && !(await agreed(io, `This will remove ${what}.`))) return 0;
-    const { lines, bytes } = await pruneImages(await engine(), { all, given: filter });
+    const opened = await engine();
+    const { lines, bytes } = await pruneImages(opened, { all, given: filter });
+    await opened.collectGarbage();
     if (lines.length > 0) io.stdout.write(`Deleted Images:\n${lines.join("\n")}\n\n`);
     io.stdout.write(reclaimed(bytes));
     return 0;

@@ -87,6 +87,21 @@ export async function pruneImages(
   return { lines, bytes: pruned.bytes };
 }
 
+/** Remove the anonymous volumes that no container has. */
+export async function pruneVolumes({
+  containers,
+  volumes,
+  owners,
+}: Engine): Promise<{ readonly names: readonly string[]; readonly bytes: number }> {
+  const used = new Set((await containers.list()).flatMap(({ config }) => config.mounts.map(({ name }) => name)));
+  const unused = volumes.list().filter(({ name, anonymous }) => anonymous && !used.has(name));
+  if (unused.length === 0) return { names: [], bytes: 0 };
+  const names = unused.map(({ name }) => name);
+  const sizes = (await owners()).filter(({ kind, owner }) => kind === "volume" && names.includes(owner));
+  for (const name of names) await volumes.remove(name);
+  return { names, bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
 /** The last line of every `prune`. */
 export function reclaimed(bytes: number): string {
   return `Total reclaimed space: ${humanSize(bytes)}\n`;

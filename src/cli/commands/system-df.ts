@@ -5,6 +5,7 @@ import { humanSize } from "../format/human-size.ts";
 import { contextOf, formatRows, type Listing, textsOf } from "../format/listing.ts";
 import { type ContainerRow, containerListing } from "../list/container-row.ts";
 import { type ImageRow, imageListing, imageRows } from "../list/image-row.ts";
+import { ownersTable } from "../list/owners-table.ts";
 import {
   type BuildRow,
   buildListing,
@@ -16,6 +17,7 @@ import {
 import { fillTemplate } from "./fill-template.ts";
 
 interface DfValues {
+  readonly all: boolean;
   readonly format: string | undefined;
   readonly verbose: boolean;
 }
@@ -25,11 +27,16 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
+    all: bool("Show every owner of files below the root, and their sum"),
     format: text(formatHelp),
     verbose: bool("Show detailed information on space usage", { short: "v" }),
   },
   examples: ["system df", "system df -v"],
-  run: async ({ values: { format = "table", verbose }, io, engine }: Call<DfValues>) => {
+  run: async ({ values: { all, format = "table", verbose }, io, engine }: Call<DfValues>) => {
+    if (all) {
+      io.stdout.write(ownersTable(await (await engine()).owners()));
+      return 0;
+    }
     const usage = await (await engine()).usage();
     const isTable = format === "table" || format === "";
     if (!verbose) io.stdout.write(formatRows(usageListing, usageRows(usage), format));

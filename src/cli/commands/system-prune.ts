@@ -1,30 +1,32 @@
 import { type Command, defineCommand } from "../command.ts";
 import { filters } from "../flags/filter.ts";
 import { bool } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
-import { agreed, pruneContainers, pruneImages, reclaimed } from "./prune.ts";
+import { agreed, pruneContainers, pruneImages, pruneVolumes, reclaimed } from "./prune.ts";
 
 /** `berth system prune` */
 export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
-    ...notYet({ withValue: [], alone: ["volumes"] }),
     all: bool("Remove all unused images not just dangling ones", { short: "a" }),
     filter: filters('Provide filter values (e.g. "label=<key>=<value>")'),
     force: bool("Do not prompt for confirmation", { short: "f" }),
+    volumes: bool("Prune anonymous volumes"),
   },
   examples: ["system prune -f"],
-  run: async ({ values: { all, filter, force }, io, engine }) => {
+  run: async ({ values: { all, filter, force, volumes }, io, engine }) => {
     const images = all ? "all images without at least one container associated to them" : "all dangling images";
-    const warning = `This will remove:\n  - all stopped containers\n  - ${images}\n  - unused build cache\n`;
+    const anonymous = volumes ? "  - all anonymous volumes not used by at least one container\n" : "";
+    const warning = `This will remove:\n  - all stopped containers\n${anonymous}  - ${images}\n  - unused build cache\n`;
     if (!force && !(await agreed(io, warning))) return 0;
     const opened = await engine();
     const { ids, bytes: containerBytes } = await pruneContainers(opened, filter);
     if (ids.length > 0) io.stdout.write(`Deleted Containers:\n${ids.map((id) => `${id}\n`).join("")}\n`);
+    const pruned = volumes ? await pruneVolumes(opened) : { names: [], bytes: 0 };
+    if (pruned.names.length > 0) io.stdout.write(`Deleted Volumes:\n${pruned.names.join("\n")}\n\n`);
     const { lines, bytes } = await pruneImages(opened, { all, given: filter });
     if (lines.length > 0) io.stdout.write(`Deleted Images:\n${lines.join("\n")}\n\n`);
-    io.stdout.write(reclaimed(containerBytes + bytes + (await opened.pruneBuilds())));
+    io.stdout.write(reclaimed(containerBytes + pruned.bytes + bytes + (await opened.pruneBuilds())));
     return 0;
   },
 });

@@ -1,0 +1,250 @@
+import { closeSync, constants, openSync, readlinkSync, readSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { setImmediate as turn } from "node:timers/promises";
+import { promisify } from "node:util";
+import { crc32, zstdCompress, zstdDecompress } from "node:zlib";
+import { BerthError } from "../base/errors.ts";
+import type { Syscalls } from "../host/syscalls.ts";
+import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
+import { type FileKind, kindOf } from "./file-kind.ts";
+import { type WalkedFile, walk } from "./walk.ts";
+import { isOpaque, opaqueXattr } from "./whiteout.ts";
+import { readXattrs } from "./xattrs.ts";
+
+/** A file of a layer's directory, as it was when the layer was committed. */
+export interface ManifestEntry {
+  /** Relative to the directory; empty for the directory itself. */
+  readonly path: ByteString;
+  /** `link` for a further name of a file that came before. */
+  readonly kind: FileKind | "link";
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes; 0 for all but regular files. */
+  readonly size: number;
+  /** Nanoseconds since the epoch; 0 for the directory itself. */
+  readonly mtimeNs: bigint;
+  /** CRC-32 of a regular file's content, 0 for others: it says which file is damaged; that a layer is whole says its diffID. */
+  readonly crc: number;
+  /** Of a symbolic link what it says; of a `link` the first name. */
+  readonly target: ByteString;
+  /** Of a device: its number. */
+  readonly device: number;
+  /** Portable extended attributes, and the one that makes a directory opaque; values in base64. */
+  readonly xattrs: Readonly<Record<string, string>>;
+}
+
+/** First line of a manifest. After it, one JSON array per file, in the order of a walk; zstd around all. */
+const magic = "berth manifest 1";
+
+/** Most bytes of a manifest, decompressed: some millions of files. */
+const manifestLimit = 1 << 30;
+
+/** Files between two turns of the event loop. */
+const filesPerTurn = 500;
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+/** Collects what a layer's directory holds, one file after the other, and writes it as one file. */
+export class ManifestRecorder {
+  readonly #lines: string[] = [magic];
+
+  add(entry: ManifestEntry): void {
+    const { path, kind, mode, uid, gid, mtimeNs, size, crc, target, device, xattrs } = entry;
+    const more = Object.keys(xattrs).length > 0 ? [size, crc, target, device, xattrs] : shortened(entry);
+    this.#lines.push(JSON.stringify([path, kind, mode, uid, gid, String(mtimeNs), ...more]));
+  }
+
+  /** Write the manifest; it isn't synced. */
+  async write(path: string): Promise<void> {
+    await writeFile(path, await compress(`${this.#lines.join("\n")}\n`), { mode: 0o600 });
+  }
+}
+
+/** What a file without extended attributes has behind its time: most have nothing. */
+function shortened({ size, crc, target, device }: ManifestEntry): readonly unknown[] {
+  if (device > 0) return [size, crc, target, device];
+  if (target !== "") return [size, crc, target];
+  return size > 0 ? [size, crc] : [];
+}
+
+/** Read a manifest. @throws {BerthError} data-loss, when it is damaged; whatever reading a file throws */
+export async function readManifest(path: string): Promise<readonly ManifestEntry[]> {
+  const bytes = await readFile(path);
+  try {
+    const text = (await decompress(bytes, { maxOutputLength: manifestLimit })).toString("utf8");
+    const [head, ...lines] = text.split("\n");
+    if (head !== magic || lines.pop() !== "") throw new Error("it is cut off");
+    return lines.map(parseLine);
+  } catch (error) {
+    throw new BerthError("data-loss", `${path} is damaged`, { cause: error });
+  }
+}
+
+function parseLine(line: string): ManifestEntry {
+  const [path, kind, mode, uid, gid, mtime, size = 0, crc = 0, target = "", device = 0, xattrs = {}] = JSON.parse(
+    line,
+  ) as [ByteString, ManifestEntry["kind"], number, number, number, string, ...Partial<Rest>];
+  return { path, kind, mode, uid, gid, mtimeNs: BigInt(mtime), size, crc, target, device, xattrs };
+}
+
+type Rest = [size: number, crc: number, target: ByteString, device: number, xattrs: Readonly<Record<string, string>>];
+
+/** What a walk doesn't tell of a file. */
+interface EntryDetails {
+  /** First name of a file that has several, where this is another. */
+  readonly first: ByteString | undefined;
+  readonly crc: number;
+  readonly xattrs: ReadonlyMap<string, Buffer>;
+  readonly opaque: boolean;
+}
+
+/** The entry of a file that a walk came by. */
+export function entryOf({ name, path, stats }: WalkedFile, details: EntryDetails): ManifestEntry {
+  const kind = kindOf(stats);
+  const isLink = details.first !== undefined;
+  const xattrs = [...details.xattrs].map(([key, value]): [string, string] => [key, value.toString("base64")]);
+  if (details.opaque) xattrs.push([opaqueXattr, "eQ=="]);
+  return {
+    path: name,
+    kind: isLink ? "link" : kind,
+    mode: Number(stats.mode) & 0o7777,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    size: kind === "file" && !isLink ? Number(stats.size) : 0,
+    mtimeNs: name === "" ? 0n : stats.mtimeNs,
+    crc: isLink ? 0 : details.crc,
+    target: details.first ?? (kind === "symlink" ? readlinkSync(pathOf(path), "latin1") : ""),
+    device: kind === "char" || kind === "block" ? Number(stats.rdev) : 0,
+    xattrs: Object.fromEntries(xattrs),
+  };
+}
+
+/** How {@link observe} finds out what a file holds. */
+export interface ObserveOptions {
+  readonly syscalls: Syscalls;
+  /** The CRC-32 of a file's content, by its path, where that is known; the file is read otherwise. */
+  readonly sum?: (path: ByteString, size: number) => number | undefined;
+}
+
+/** What a layer's directory holds now. Sockets are left out, as they are no part of a layer. */
+export async function* observe(directory: string, options: ObserveOptions): AsyncGenerator<ManifestEntry> {
+  const { syscalls, sum } = options;
+  const names = new Map<bigint, ByteString>();
+  let files = 0;
+  for (const file of walk(bytesOf(directory))) {
+    if (++files % filesPerTurn === 0) await turn();
+    const { name, path, stats } = file;
+    if (stats.isSocket()) continue;
+    const first = stats.isDirectory() ? undefined : names.get(stats.ino);
+    if (stats.nlink > 1n && first === undefined) names.set(stats.ino, name);
+    const isRead = stats.isFile() && first === undefined;
+    yield entryOf(file, {
+      first,
+      crc: isRead ? (sum?.(name, Number(stats.size)) ?? checksum(path)) : 0,
+      xattrs: readXattrs(syscalls, path),
+      opaque: stats.isDirectory() && isOpaque(syscalls, path),
+    });
+  }
+}
+
+const readSize = 1 << 20;
+
+/** CRC-32 of a regular file's content. */
+export function checksum(path: ByteString): number {
+  const fd = openSync(pathOf(path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const buffer = Buffer.allocUnsafe(readSize);
+    let crc = 0;
+    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) {
+      crc = crc32(buffer.subarray(0, read), crc);
+    }
+    return crc;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The polynomial of CRC-32, lowest bit first. @see ISO 3309 */
+const polynomial = 0xedb88320;
+
+/**
+ * Where the one bit lies that makes a content of `size` bytes have the checksum `found` and not `expected`: a CRC says so, as each
+ * bit changes it in another way. Counted from the end of the content, 0 for the last bit; undefined when it is no single bit.
+ */
+export function flippedBit(
+  { size, crc: expected }: Pick<ManifestEntry, "size" | "crc">,
+  found: number,
+): number | undefined {
+  const change = (expected ^ found) >>> 0;
+  // What a change of the last bit does to the checksum; each bit before it is one step further.
+  let effect = polynomial;
+  for (let bit = 0; bit < size * 8; bit++) {
+    if (effect >>> 0 === change) return bit;
+    effect = effect & 1 ? (effect >>> 1) ^ polynomial : effect >>> 1;
+  }
+  return undefined;
+}
+
+const zeros = Buffer.alloc(1 << 16);
+
+/** The checksums of files that are written piece by piece, each from its beginning to its end. */
+export class ContentSums {
+  readonly #sums: Map<ByteString, { crc: number; at: number }> = new Map();
+
+  /** A piece of the file at `path`; what was left out before it is a hole. */
+  add(path: ByteString, chunk: Buffer, offset: number): void {
+    const known = this.#sums.get(path);
+    const sum = known === undefined || offset < known.at ? { crc: 0, at: 0 } : known;
+    this.#sums.set(path, { crc: crc32(chunk, afterHole(sum, offset)), at: offset + chunk.length });
+  }
+
+  /** The checksum of a file of `size` bytes; undefined for one that wasn't written, or was longer. */
+  get(path: ByteString, size: number): number | undefined {
+    const sum = this.#sums.get(path) ?? { crc: 0, at: 0 };
+    return this.#sums.has(path) && sum.at <= size ? afterHole(sum, size) : undefined;
+  }
+}
+
+function afterHole({ crc, at }: { readonly crc: number; readonly at: number }, end: number): number {
+  let result = crc;
+  for (let left = end - at; left > 0; left -= zeros.length) result = crc32(zeros.subarray(0, left), result);
+  return result;
+}
+
+/** What a file was and what it is, where they differ. */
+export interface Difference {
+  readonly path: ByteString;
+  /** What differs, for people: `content`, `mode 0644, not 0600`, `missing`, `not part of the layer`. */
+  readonly what: string;
+  /** Undefined where nothing belongs. */
+  readonly expected: ManifestEntry | undefined;
+  /** Undefined where there is nothing. */
+  readonly found: ManifestEntry | undefined;
+}
+
+/** What of a file is not as it was; empty when all is. */
+export function differences(expected: ManifestEntry, found: ManifestEntry): readonly string[] {
+  if (expected.kind !== found.kind) return [`${found.kind}, not ${expected.kind}`];
+  const [was, is] = [expected, found];
+  const isFile = expected.kind === "file";
+  return [
+    ...(was.target === is.target ? [] : [`leads to ${textOf(is.target)}, not ${textOf(was.target)}`]),
+    ...(was.device === is.device ? [] : ["device number"]),
+    ...(isFile && was.size !== is.size ? [`${is.size} bytes, not ${was.size}`] : []),
+    ...(isFile && was.size === is.size && was.crc !== is.crc ? ["content"] : []),
+    ...(was.mode === is.mode || was.kind === "symlink" ? [] : [`mode ${octal(is.mode)}, not ${octal(was.mode)}`]),
+    ...(was.uid === is.uid && was.gid === is.gid ? [] : [`owner ${is.uid}:${is.gid}, not ${was.uid}:${was.gid}`]),
+    ...(was.mtimeNs === is.mtimeNs ? [] : ["modification time"]),
+    ...(sameXattrs(was.xattrs, is.xattrs) ? [] : ["extended attributes"]),
+  ];
+}
+
+function sameXattrs(a: ManifestEntry["xattrs"], b: ManifestEntry["xattrs"]): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
+
+const octal = (mode: number): string => mode.toString(8).padStart(4, "0");

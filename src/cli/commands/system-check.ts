@@ -1,0 +1,60 @@
+import type { Engine } from "../../engine/engine.ts";
+import { CliError } from "../cli-error.ts";
+import { type Command, defineCommand } from "../command.ts";
+import { bool, text } from "../flags/kinds.ts";
+import { interruptible } from "../terminal/interrupt.ts";
+
+type StoreProblem = ReturnType<Engine["check"]> extends AsyncIterable<infer Problem> ? Problem : never;
+
+/** `berth system check` */
+export const command: Command = defineCommand({
+  synopsis: "[OPTIONS]",
+  arity: { min: 0, max: 0 },
+  flags: {
+    format: text('Format output: "json" prints one object'),
+    quick: bool("Look at names, sizes and attributes, and read no content"),
+    repair: bool("Mend what can be mended; nothing else is touched"),
+  },
+  examples: ["system check", "system check --repair"],
+  run: async ({ values: { format, quick, repair }, io, engine }) => {
+    if (format !== undefined && format !== "json") throw new CliError(`unsupported format: ${format}`);
+    const json = format === "json";
+    using interrupt = interruptible(io);
+    const looked = new Map<string, number>();
+    const problems: StoreProblem[] = [];
+    const options = {
+      ...{ quick, repair, signal: interrupt.signal },
+      looked: (what: string, count: number) => void looked.set(what, count),
+    };
+    for await (const problem of (await engine()).check(options)) {
+      problems.push(problem);
+      if (!json) io.stdout.write(linesOf(problem, repair));
+    }
+    const left = problems.filter(({ mended }) => !mended).length;
+    if (json)
+      io.stdout.write(`${JSON.stringify({ clean: left === 0, looked: Object.fromEntries(looked), problems })}\n`);
+    else io.stdout.write(summary(looked, { found: problems.length, left, repair }));
+    return left === 0 ? 0 : 1;
+  },
+});
+
+function linesOf({ invariant, what, images, containers, advice, mended }: StoreProblem, repair: boolean): string {
+  const state = mended ? "mended" : repair ? "can't be mended" : "wrong";
+  const lines = [`${invariant} ${state}: ${what}`];
+  if (images.length > 0) lines.push(`   images: ${images.join(", ")}`);
+  if (containers.length > 0) lines.push(`   containers: ${containers.join(", ")}`);
+  if (!mended) lines.push(`   ${advice}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function summary(
+  looked: ReadonlyMap<string, number>,
+  { found, left, repair }: { readonly found: number; readonly left: number; readonly repair: boolean },
+): string {
+  const counts = [...looked].map(([what, count]) => `${what}: ${count}`).join(", ");
+  const head = `Checked ${counts}.\n`;
+  if (found === 0) return `${head}Everything is as it should be.\n`;
+  const mended = repair ? `, ${found - left} mended` : "";
+  const next = !repair ? "`berth system check --repair` mends what can be mended.\n" : "";
+  return `${head}${found} found${mended}, ${left} left. docs/store.md says what each should be.\n${next}`;
+}

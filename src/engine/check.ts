@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Operation } from "../base/operation.ts";
+import { type CheckOptions, garbageProblem, type Problem } from "../base/problem.ts";
+import { checkContainers } from "../container/check-containers.ts";
+import type { ContainerDeps } from "../container/deps.ts";
+import { lock } from "../host/lock.ts";
+import { checkImages } from "../image/check-images.ts";
+import { checkDatabase } from "../metadata/check.ts";
+import { findGarbage } from "./garbage.ts";
+import { usersOf } from "./users.ts";
+
+/** How {@link checkStore} checks. */
+export interface StoreCheckOptions extends Operation {
+  /** Mend what can be mended; nothing else is touched. */
+  readonly repair?: boolean;
+  /** Read no content: names, sizes and attributes alone. */
+  readonly quick?: boolean;
+  /** Told what was looked at, and how many of it: `layers`, 12. */
+  readonly looked?: (what: string, count: number) => void;
+}
+
+/** Something that is wrong with a store. */
+export interface StoreProblem {
+  /** Number of the invariant in `docs/store.md`. */
+  readonly invariant: string;
+  readonly what: string;
+  /** Names, or IDs where they have none, of the images that it touches. */
+  readonly images: readonly string[];
+  /** Names of the containers that it touches. */
+  readonly containers: readonly string[];
+  /** What to do, a sentence. */
+  readonly advice: string;
+  readonly mended: boolean;
+}
+
+/** Time that a command under way has to record what it made before that counts as garbage, milliseconds. */
+const patience = 250;
+
+/**
+ * Check a store against its invariants, and mend what is wrong when asked. Others may go on using it meanwhile.
+ *
+ * @returns each thing that is wrong, as it is found
+ */
+export async function* checkStore(deps: ContainerDeps, options: StoreCheckOptions = {}): AsyncGenerator<StoreProblem> {
+  const { repair = false, quick = false, signal, looked = () => undefined } = options;
+  using _lock = repair ? await lock(deps.host.syscalls, join(deps.host.runRoot, "repair.lock"), options) : undefined;
+  const checking = { quick, looked, ...(signal === undefined ? {} : { signal }) };
+  for await (const problem of problems(deps, checking)) {
+    // Asked before it is mended: garbage has no users, and what was mended may have none then.
+    const users = usersOf(deps.db, problem);
+    const mended = repair && problem.mend !== undefined && (await problem.mend());
+    yield { invariant: problem.invariant, what: problem.what, ...users, advice: problem.advice, mended };
+  }
+}
+
+async function* problems(deps: ContainerDeps, options: CheckOptions): AsyncGenerator<Problem> {
+  yield* checkDatabase(deps.db, "metadata.db");
+  yield* checkDatabase(deps.state, "state.db");
+  options.looked("databases", 2);
+  // Layers after images: what is garbage has been dealt with by then, and needs no check.
+  yield* await lastingGarbage(deps);
+  yield* checkImages(deps, options);
+  yield* checkContainers(deps, options);
+  yield* deps.volumes.check(options);
+  yield* deps.snapshotter.check(options);
+}
+
+/** Garbage that is still there after a moment: what a command is about to record isn't any. */
+async function lastingGarbage(deps: ContainerDeps): Promise<readonly Problem[]> {
+  const first = await findGarbage(deps);
+  if (first.length === 0) return [];
+  await sleep(patience);
+  const again = new Set((await findGarbage(deps)).map(({ garbage }) => garbage.what));
+  return first
+    .filter(({ garbage }) => again.has(garbage.what))
+    .map(({ invariant, garbage }) => garbageProblem(invariant, garbage));
+}

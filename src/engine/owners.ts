@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { bytesOf, textOf } from "../archive/byte-string.ts";
+import { walk } from "../archive/walk.ts";
+import type { Operation } from "../base/operation.ts";
+import type { ContainerDeps } from "../container/deps.ts";
+import type { Sql } from "../metadata/database.ts";
+
+/** What owns a file below the root. */
+export type OwnerKind =
+  | "image"
+  | "layer"
+  | "container"
+  | "volume"
+  | "build cache"
+  | "temporary"
+  | "lease"
+  | "database"
+  | "nobody";
+
+/** What one owner has. */
+export interface OwnerUsage {
+  readonly kind: OwnerKind;
+  /** The image's ID, the layer's chain, the container's ID, the volume's name; empty where there is one owner alone. */
+  readonly owner: string;
+  /** Bytes of its files, as `du --apparent-size` counts them: hard links once, directories themselves left out. */
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** Account for every file below the root, by its owner. The sum is what `du -s --apparent-size` says, less the directories' own blocks. */
+export function storeOwners(
+  { host, db }: Pick<ContainerDeps, "host" | "db">,
+  { signal }: Operation = {},
+): readonly OwnerUsage[] {
+  const owners = db.read(readOwners);
+  const rows = new Map<string, OwnerUsage>();
+  const counted = new Set<bigint>();
+  for (const { name, stats } of walk(bytesOf(host.root))) {
+    if (stats.isDirectory() || counted.has(stats.ino)) continue;
+    signal?.throwIfAborted();
+    if (stats.nlink > 1n) counted.add(stats.ino);
+    const [kind, owner] = ownerOf(owners, textOf(name));
+    const key = join(kind, owner);
+    const { bytes, files } = rows.get(key) ?? { bytes: 0, files: 0 };
+    rows.set(key, { kind, owner, bytes: bytes + Number(stats.size), files: files + 1 });
+  }
+  return [...rows.values()].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+}
+
+const order: readonly OwnerKind[] = [
+  ...(["image", "layer", "container", "volume", "build cache", "temporary", "lease", "database", "nobody"] as const),
+];
+
+interface Owners {
+  readonly images: ReadonlySet<string>;
+  /** Chains by the layer's number. */
+  readonly layers: ReadonlyMap<string, string>;
+  readonly containers: ReadonlySet<string>;
+  readonly volumes: ReadonlySet<string>;
+}
+
+function readOwners(sql: Sql): Owners {
+  const ids = (query: string): ReadonlySet<string> => new Set(sql.all<{ id: string }>(query).map(({ id }) => id));
+  const layers = sql.all<{ id: number; chain_id: string }>("SELECT id, chain_id FROM layer");
+  return {
+    images: ids("SELECT id FROM image"),
+    layers: new Map(layers.map(({ id, chain_id: chain }) => [String(id), chain])),
+    containers: ids("SELECT id FROM container"),
+    volumes: ids("SELECT name AS id FROM volume"),
+  };
+}
+
+function ownerOf(owners: Owners, path: string): readonly [OwnerKind, string] {
+  const [place = "", name = "", third = ""] = path.split("/");
+  switch (place) {
+    case "blobs":
+      return owners.images.has(`${name}:${third}`) ? ["image", `${name}:${third}`] : ["temporary", ""];
+    case "layers": {
+      const chain = owners.layers.get(name.split(".")[0] ?? "");
+      return chain === undefined ? ["temporary", ""] : ["layer", chain];
+    }
+    case "active":
+    case "containers":
+      return owners.containers.has(name) ? ["container", name] : ["temporary", ""];
+    case "volumes":
+      return owners.volumes.has(name) ? ["volume", name] : ["temporary", ""];
+    case "build-cache":
+      return ["build cache", ""];
+    case "tmp":
+      return ["temporary", ""];
+    case "leases":
+      return ["lease", ""];
+    default:
+      return place.startsWith("metadata.db") ? ["database", ""] : ["nobody", path];
+  }
+}
