@@ -10,6 +10,8 @@ export interface Problem {
   readonly chainID?: string;
   readonly imageID?: string;
   readonly containerID?: string;
+  /** What a command that was killed has left: it takes space and does no harm. */
+  readonly leftover?: true;
   /** What a user can do where it isn't mended, a sentence. */
   readonly advice: string;
   /** Mend it; false when that can't be done. Absent where nothing can mend it. Nothing but what is wrong is touched. */
@@ -38,5 +40,5 @@ export function garbageProblem(invariant: string, { what, remove }: Garbage): Pr
     await remove();
     return true;
   };
-  return { invariant, what: `${what}: nothing owns it`, advice: "Any `prune` deletes it.", mend };
+  return { invariant, what: `${what}: nothing owns it`, leftover: true, advice: "Any `prune` deletes it.", mend };
 }

@@ -29,6 +29,8 @@ export interface StoreProblem {
   readonly images: readonly string[];
   /** Names of the containers that it touches. */
   readonly containers: readonly string[];
+  /** What a command that was killed has left: it takes space and does no harm. */
+  readonly leftover: boolean;
   /** What to do, a sentence. */
   readonly advice: string;
   readonly mended: boolean;
@@ -50,7 +52,8 @@ export async function* checkStore(deps: ContainerDeps, options: StoreCheckOption
     // Asked before it is mended: garbage has no users, and what was mended may have none then.
     const users = usersOf(deps.db, problem);
     const mended = repair && problem.mend !== undefined && (await problem.mend());
-    yield { invariant: problem.invariant, what: problem.what, ...users, advice: problem.advice, mended };
+    const { invariant, what, advice, leftover = false } = problem;
+    yield { invariant, what, ...users, leftover, advice, mended };
   }
 }
 

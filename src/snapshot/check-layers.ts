@@ -165,10 +165,10 @@ async function* checkSize(
   layer: LayerRecord,
   manifest: readonly ManifestEntry[],
 ): AsyncGenerator<Problem> {
-  const size = manifest.reduce((sum, entry) => sum + entry.size, 0);
-  if (layer.writer === "recipe" || size === layer.size) return;
-  const what = `layer ${layer.diffID}: its files have ${size} bytes, recorded are ${layer.size}`;
-  yield { invariant: "L5", what, advice: "Nothing is lost.", mend: () => correct(deps, layer, { size }) };
+  const files = manifest.reduce((sum, { kind, size, target }) => sum + (kind === "symlink" ? target.length : size), 0);
+  if (layer.writer === "recipe" || files === layer.size) return;
+  const what = `layer ${layer.diffID}: its files have ${files} bytes, recorded are ${layer.size}`;
+  yield { invariant: "L5", what, advice: "Nothing is lost.", mend: () => correct(deps, layer, { size: files }) };
 }
 
 interface Damaged {

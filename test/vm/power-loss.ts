@@ -3,11 +3,11 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { type Random, randomOf } from "../support/random.ts";
 import type { PowerLossJob } from "./guest/power-loss-job.ts";
 import { type MachineImage, makeDisk } from "./image.ts";
 import { empty, type Ledger, type Report, written } from "./ledger.ts";
 import { type Machine, startMachine } from "./machine.ts";
-import { type Random, randomOf } from "./random.ts";
 
 const execute = promisify(execFile);
 

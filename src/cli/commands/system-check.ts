@@ -30,16 +30,18 @@ export const command: Command = defineCommand({
       problems.push(problem);
       if (!json) io.stdout.write(linesOf(problem, repair));
     }
-    const left = problems.filter(({ mended }) => !mended).length;
-    if (json)
-      io.stdout.write(`${JSON.stringify({ clean: left === 0, looked: Object.fromEntries(looked), problems })}\n`);
-    else io.stdout.write(summary(looked, { found: problems.length, left, repair }));
-    return left === 0 ? 0 : 1;
+    const clean = problems.every(({ mended, leftover }) => mended || leftover);
+    if (json) io.stdout.write(`${JSON.stringify({ clean, looked: Object.fromEntries(looked), problems })}\n`);
+    else io.stdout.write(summary(looked, problems, repair));
+    return clean ? 0 : 1;
   },
 });
 
-function linesOf({ invariant, what, images, containers, advice, mended }: StoreProblem, repair: boolean): string {
-  const state = mended ? "mended" : repair ? "can't be mended" : "wrong";
+function linesOf(
+  { invariant, what, images, containers, leftover, advice, mended }: StoreProblem,
+  repair: boolean,
+): string {
+  const state = mended ? "mended" : repair ? "can't be mended" : leftover ? "left over" : "wrong";
   const lines = [`${invariant} ${state}: ${what}`];
   if (images.length > 0) lines.push(`   images: ${images.join(", ")}`);
   if (containers.length > 0) lines.push(`   containers: ${containers.join(", ")}`);
@@ -47,14 +49,16 @@ function linesOf({ invariant, what, images, containers, advice, mended }: StoreP
   return `${lines.join("\n")}\n`;
 }
 
-function summary(
-  looked: ReadonlyMap<string, number>,
-  { found, left, repair }: { readonly found: number; readonly left: number; readonly repair: boolean },
-): string {
+function summary(looked: ReadonlyMap<string, number>, problems: readonly StoreProblem[], repair: boolean): string {
   const counts = [...looked].map(([what, count]) => `${what}: ${count}`).join(", ");
-  const head = `Checked ${counts}.\n`;
-  if (found === 0) return `${head}Everything is as it should be.\n`;
-  const mended = repair ? `, ${found - left} mended` : "";
-  const next = !repair ? "`berth system check --repair` mends what can be mended.\n" : "";
-  return `${head}${found} found${mended}, ${left} left. docs/store.md says what each should be.\n${next}`;
+  const lines = [`Checked ${counts}.`];
+  const open = problems.filter(({ mended }) => !mended);
+  const wrong = open.filter(({ leftover }) => !leftover).length;
+  const leftovers = open.length - wrong;
+  if (problems.length > open.length) lines.push(`${problems.length - open.length} mended.`);
+  if (leftovers > 0) lines.push(`${leftovers} left over by commands that were killed; any prune deletes that.`);
+  if (wrong === 0) lines.push("Everything is as it should be.");
+  else lines.push(`${wrong} wrong. docs/store.md says what each should be.`);
+  if (wrong > 0 && !repair) lines.push("`berth system check --repair` mends what can be mended.");
+  return `${lines.join("\n")}\n`;
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
+import { randomOf } from "../../support/random.ts";
 import type { Ledger } from "../ledger.ts";
-import { randomOf } from "../random.ts";
 import { checkStore, emptyStore } from "./check.ts";
 import { scratch } from "./store.ts";
 import { workOnStore } from "./work.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pick, type Random } from "../../support/random.ts";
 import type { Kept, Step } from "../ledger.ts";
-import { pick, type Random } from "../random.ts";
 import { baseMark, berth, output, report, scratch } from "./store.ts";
 
 /** What the others are made of; always there. */

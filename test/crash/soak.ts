@@ -1,0 +1,100 @@
+// The long tier of the tests: faults at hundreds of system calls of each command, fifty processes at once, a hundred power
+// losses. What it did and found goes into docs/soak.md, which is committed.
+//   npm run soak                           all of it: hours
+//   npm run soak -- crash --most 30        faults only, thirty of each command
+//   npm run soak -- many --seconds 60      processes only
+//   npm run soak -- power --losses 10      power losses only
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { openBerthWithBusybox } from "../support/berth.ts";
+import { randomOf } from "../support/random.ts";
+import { crash } from "./crash.ts";
+import { many } from "./many.ts";
+import { openScenarios, scenarioNames } from "./scenarios.ts";
+
+/** What one part did and found, as lines of Markdown. */
+interface Part {
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly problems: readonly string[];
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    most: { type: "string", default: "300" },
+    processes: { type: "string", default: "50" },
+    seconds: { type: "string", default: "300" },
+    losses: { type: "string", default: "100" },
+    seed: { type: "string", default: "soak" },
+  },
+});
+const project = join(import.meta.dirname, "../..");
+const parts = { crash: crashes, many: processes, power: powerLosses };
+const wanted = Object.entries(parts).filter(([name]) => positionals.length === 0 || positionals.includes(name));
+
+const results: Part[] = [];
+for (const [, part] of wanted) results.push(await part());
+write(results);
+const problems = results.flatMap((part) => part.problems);
+say(problems.length === 0 ? "soak: nothing was found" : `soak: ${problems.length} problems, see docs/soak.md`);
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+async function crashes(): Promise<Part> {
+  const lines = ["| command | calls that write | faults | met | problems |", "|---|---:|---:|---:|---:|"];
+  const found: string[] = [];
+  const effects = ["SIGKILL", "SIGKILL", "SIGKILL", "ENOSPC", "EIO", "EDQUOT"] as const;
+  for (const name of scenarioNames) {
+    await using berth = await openBerthWithBusybox();
+    const scenarios = await openScenarios(berth);
+    const random = randomOf(`${values.seed} ${name}`);
+    const report = await crash(berth, scenarios[name], { most: Number(values.most), random, effects });
+    lines.push(`| ${name} | ${report.points} | ${report.tried} | ${report.hit} | ${report.problems.length} |`);
+    found.push(...report.problems.map((problem) => `${name}: ${problem}`));
+    say(lines.at(-1) ?? "");
+  }
+  return { title: "Faults at system calls", lines, problems: found };
+}
+
+async function processes(): Promise<Part> {
+  await using berth = await openBerthWithBusybox();
+  const size = { processes: Number(values.processes), seconds: Number(values.seconds) };
+  const { commands, problems: found } = await many(berth, { ...size, seed: values.seed });
+  const counts = Object.entries(commands).map(([verb, count]) => `${count} ${verb}`);
+  const lines = [`${size.processes} processes for ${size.seconds} seconds: ${counts.join(", ")}.`];
+  say(lines[0] ?? "");
+  return { title: "Many processes at once", lines, problems: found };
+}
+
+async function powerLosses(): Promise<Part> {
+  const args = ["--power-loss", values.losses, "--seed", values.seed];
+  const { status, stdout } = spawnSync(join(project, "scripts/test-vm"), args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const last = stdout.trimEnd().split("\n").at(-1) ?? "";
+  say(last);
+  return { title: "Power losses", lines: [`${values.losses} losses: ${last}`], problems: status === 0 ? [] : [stdout] };
+}
+
+/** Parts that weren't run stay as they were. */
+function write(done: readonly Part[]): void {
+  const path = join(project, "docs/soak.md");
+  const sections = readFileSync(path, "utf8").split(/^(?=## )/m);
+  for (const { title, lines, problems: found } of done) {
+    const told =
+      found.length === 0 ? ["Nothing was found."] : found.map((text) => `- ${text.trim().split("\n").join("\n  ")}`);
+    const day = new Date().toISOString().slice(0, 10);
+    const text = [`## ${title}`, "", `On ${day}, seed \`${values.seed}\`.`, "", ...lines, "", ...told, ""].join("\n");
+    const index = sections.findIndex((section) => section.startsWith(`## ${title}\n`));
+    if (index < 0) sections.push(text);
+    else sections[index] = text;
+  }
+  writeFileSync(path, `${sections.map((section) => section.trimEnd()).join("\n\n")}\n`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
