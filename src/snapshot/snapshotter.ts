@@ -3,9 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytesOf } from "../archive/byte-string.ts";
-import { copyTree } from "../archive/copy-tree.ts";
-import { hashLayer, type LayerWriter, layerWriters } from "../archive/layer-tar.ts";
-import { ManifestRecorder } from "../archive/manifest.ts";
+import type { LayerWriter } from "../archive/layer-tar.ts";
 import { walk } from "../archive/walk.ts";
 import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
@@ -15,16 +13,16 @@ import type { CheckOptions, Garbage, Problem } from "../base/problem.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount.ts";
 import type { Database } from "../metadata/database.ts";
-import { type ChainID, childChain, type Digest } from "../oci/digest.ts";
+import type { ChainID, Digest } from "../oci/digest.ts";
 import { adoptAttributes, adoptMountPoints } from "./adopt.ts";
 import { type Change, changesOf } from "./changes.ts";
 import { type Collected, leaseNames } from "./collect.ts";
-import { layerArchive } from "./layer-archive.ts";
+import type { Upper } from "./commit-layer.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import { type CollectOptions, LayerStore } from "./layer-store.ts";
 import { type MergedTree, mergedTree } from "./merged-tree.ts";
 import { overlayMount } from "./overlay-mount.ts";
-import { type LayerArchive, unpackLayer } from "./unpack-layer.ts";
+import type { LayerArchive } from "./unpack-layer.ts";
 
 /**
  * File system states as a tree, in containerd's words.
@@ -157,7 +155,10 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
       await using _removed = active;
       return await active.unpack(archive, operation);
     },
-    archive: (layer, operation) => layerArchive(host.syscalls, layer, operation),
+    archive: async function* (layer, operation) {
+      const { layerArchive } = await import("./layer-archive.ts");
+      yield* layerArchive(host.syscalls, layer, operation);
+    },
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
     remove: (key) => activeOf(key).remove(),
     holdBlob: (digest) => store.holdBlob(digest),
@@ -177,9 +178,6 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
-
-/** Time that hashing may take before the layer's data is sent to the disk meanwhile, milliseconds. */
-const writebackDelay = 100;
 
 /** Files between two turns of the event loop. */
 const filesPerTurn = 1000;
@@ -260,47 +258,27 @@ class ActiveOverlay implements ActiveSnapshot {
     this.#owned = false;
   }
 
-  async commit({ signal, writer = layerWriters.made }: CommitOptions = {}): Promise<Layer> {
-    const headStart = setTimeout(() => this.#store.startWriteback(), writebackDelay);
-    try {
-      const manifest = new ManifestRecorder();
-      const options = { syscalls: this.#host.syscalls, writer, manifest, ...(signal === undefined ? {} : { signal }) };
-      const hashed = await hashLayer(this.upper, options);
-      await manifest.write(this.#manifest);
-      const layer = { ...hashed, chainID: childChain(this.parent, hashed.diffID), parent: this.parent, writer };
-      const committed = await this.#store.add({ directory: this.upper, manifest: this.#manifest }, layer);
-      await this.remove();
-      return committed;
-    } finally {
-      clearTimeout(headStart);
-    }
+  async commit(options: CommitOptions = {}): Promise<Layer> {
+    const { commitUpper } = await import("./commit-layer.ts");
+    const committed = await commitUpper({ host: this.#host, store: this.#store }, this.#asUpper, options);
+    await this.remove();
+    return committed;
   }
 
   async unpack(archive: LayerArchive, operation?: Operation): Promise<Layer> {
-    const recipe = join(this.#directory, "recipe");
-    const lower = this.#store.directories(this.parent);
-    const { writeManifest, ...unpacked } = await unpackLayer(
-      this.#host.syscalls,
-      { upper: this.upper, lower, recipe },
-      { ...operation, ...archive },
-    );
-    // The disk works meanwhile.
-    this.#store.startWriteback();
-    await writeManifest(this.#manifest);
-    const chainID = childChain(this.parent, unpacked.diffID);
-    const layer = { ...unpacked, chainID, parent: this.parent, writer: "recipe" as const };
-    const committed = await this.#store.add({ directory: this.upper, manifest: this.#manifest, recipe }, layer);
+    const { unpackUpper } = await import("./commit-layer.ts");
+    const deps = { host: this.#host, store: this.#store };
+    const committed = await unpackUpper(deps, this.#asUpper, { ...operation, ...archive });
     await this.remove();
     return committed;
   }
 
   async commitCopy(operation: Operation = {}): Promise<Layer> {
-    const { signal } = operation;
+    const { copyUpper } = await import("./commit-layer.ts");
     const copy = new ActiveOverlay(this.#host, this.#store, `commit-${randomID()}`);
     await copy.make(this.parent, {});
     await using _removed = copy;
-    const options = { syscalls: this.#host.syscalls, layer: true, ...(signal === undefined ? {} : { signal }) };
-    await copyTree(this.upper, copy.upper, options);
+    await copyUpper({ host: this.#host, store: this.#store }, { from: this.upper, to: copy.upper }, operation);
     return await copy.commit(operation);
   }
 
@@ -317,8 +295,9 @@ class ActiveOverlay implements ActiveSnapshot {
     if (this.parent !== undefined) await this.#store.release(leaseNames.chain(this.parent));
   }
 
-  get #manifest(): string {
-    return join(this.#directory, "manifest");
+  get #asUpper(): Upper {
+    const [manifest, recipe] = [join(this.#directory, "manifest"), join(this.#directory, "recipe")];
+    return { directory: this.upper, parent: this.parent, manifest, recipe };
   }
 
   get #init(): string {

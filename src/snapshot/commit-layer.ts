@@ -1,0 +1,76 @@
+import { copyTree } from "../archive/copy-tree.ts";
+import { hashLayer, layerWriters } from "../archive/layer-tar.ts";
+import { ManifestRecorder } from "../archive/manifest.ts";
+import type { Operation } from "../base/operation.ts";
+import type { Host } from "../host/host.ts";
+import { type ChainID, childChain } from "../oci/digest.ts";
+import type { LayerRecord } from "./layer-records.ts";
+import type { LayerStore } from "./layer-store.ts";
+import type { CommitOptions } from "./snapshotter.ts";
+import { type LayerArchive, unpackLayer } from "./unpack-layer.ts";
+
+/** What layers are made with. This file and what it imports is loaded when one is. */
+export interface CommitDeps {
+  readonly host: Host;
+  readonly store: LayerStore;
+}
+
+/** An active snapshot that becomes a layer. Paths are absolute. */
+export interface Upper {
+  readonly directory: string;
+  readonly parent: ChainID | undefined;
+  /** Where its manifest and its recipe are written, on the same disk. */
+  readonly manifest: string;
+  readonly recipe: string;
+}
+
+/** Time that hashing may take before the layer's data is sent to the disk meanwhile, milliseconds. */
+const writebackDelay = 100;
+
+/** Hash what an upper directory holds, in berth's own form, and move it to its place. */
+export async function commitUpper(
+  { host, store }: CommitDeps,
+  { directory, parent, manifest }: Upper,
+  { signal, writer = layerWriters.made }: CommitOptions,
+): Promise<LayerRecord> {
+  const headStart = setTimeout(() => store.startWriteback(), writebackDelay);
+  try {
+    const recorder = new ManifestRecorder();
+    const options = {
+      syscalls: host.syscalls,
+      writer,
+      manifest: recorder,
+      ...(signal === undefined ? {} : { signal }),
+    };
+    const hashed = await hashLayer(directory, options);
+    await recorder.write(manifest);
+    const layer = { ...hashed, chainID: childChain(parent, hashed.diffID), parent, writer };
+    return await store.add({ directory, manifest }, layer);
+  } finally {
+    clearTimeout(headStart);
+  }
+}
+
+/** Unpack an archive into an upper directory, which is empty, and move it to its place. */
+export async function unpackUpper(
+  { host, store }: CommitDeps,
+  { directory, parent, manifest, recipe }: Upper,
+  archive: LayerArchive & Operation,
+): Promise<LayerRecord> {
+  const places = { upper: directory, lower: store.directories(parent), recipe };
+  const { writeManifest, ...unpacked } = await unpackLayer(host.syscalls, places, archive);
+  // The disk works meanwhile.
+  store.startWriteback();
+  await writeManifest(manifest);
+  const layer = { ...unpacked, chainID: childChain(parent, unpacked.diffID), parent, writer: "recipe" as const };
+  return await store.add({ directory, manifest, recipe }, layer);
+}
+
+/** Copy one upper directory into another, which is empty. */
+export async function copyUpper(
+  { host }: CommitDeps,
+  { from, to }: { readonly from: string; readonly to: string },
+  { signal }: Operation,
+): Promise<void> {
+  await copyTree(from, to, { syscalls: host.syscalls, layer: true, ...(signal === undefined ? {} : { signal }) });
+}
