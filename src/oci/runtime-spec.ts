@@ -7,7 +7,7 @@ export interface RuntimeSpec {
   readonly mounts: readonly SpecMount[];
   readonly linux: LinuxSpec;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly hooks?: { readonly createRuntime: readonly Hook[] };
+  readonly hooks?: { readonly poststart: readonly Hook[] };
 }
 
 /** A program that the runtime runs. @see runtime-spec v1.1 config.md#posix-platform-hooks */

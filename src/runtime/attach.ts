@@ -1,17 +1,10 @@
-import { once } from "node:events";
-import { closeSync, constants, createReadStream, openSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, openSync, read } from "node:fs";
 import type { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { passInput } from "./input.ts";
-
-/** Size of a terminal in characters. */
-export interface WindowSize {
-  readonly rows: number;
-  readonly columns: number;
-}
+import { sizeTeller, type WindowSize } from "./window-size.ts";
 
 /** What is done with a container's streams. */
 export interface AttachIO {
@@ -50,43 +43,56 @@ export function attach(syscalls: Syscalls, bundle: string, { onOutput, stdin }: 
 /** Connect to conmon's socket, a SOCK_SEQPACKET one: the first byte of a packet names the stream. */
 export function connect(syscalls: Syscalls, bundle: string, onOutput: AttachIO["onOutput"]): Connection {
   const fd = connectBelow(syscalls, bundle);
-  const packets = createReadStream("", { fd, highWaterMark: packetSize, autoClose: false });
   const over = new AbortController();
   let passed = Promise.resolve();
-  let resized = Promise.resolve();
-  packets.on("data", (packet) => {
-    if (typeof packet === "string" || packet.length === 0) return;
-    onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
-  });
-  const ended = once(packets, "end").then(
-    () => undefined,
-    (error: unknown) => {
-      if (codeOf(error) !== "ECONNRESET") throw error;
-    },
-  );
-  const close = async (): Promise<void> => {
-    over.abort();
-    // A write that is under way still has the descriptor.
-    await passed;
-    closeSync(fd);
+  const passAll = async (): Promise<void> => {
+    try {
+      await passOutput(fd, onOutput);
+    } finally {
+      over.abort();
+      // A write that is under way still has the descriptor.
+      await passed;
+      closeSync(fd);
+    }
   };
-  packets.once("end", close);
-  packets.once("error", close);
-  // Closing alone would leave the pool's thread reading, and this process waiting for it, until the container ends.
-  const detach = (): void => {
-    if (!over.signal.aborted) syscalls.shutdown(fd);
-  };
+  const ended = passAll();
+  // Who disposes the connection may not wait for its end.
+  ended.catch(() => undefined);
   return {
     ended,
-    resize: (size) => {
-      resized = resized.then(() => resize(syscalls, bundle, size));
-      return resized;
-    },
+    resize: sizeTeller(syscalls, bundle),
     passInput: (stdin) => {
       passed = passInput({ syscalls, bundle, socket: fd }, stdin, over.signal);
     },
-    [Symbol.dispose]: detach,
+    // Closing alone would leave the pool's thread reading, and this process waiting for it, until the container ends.
+    [Symbol.dispose]: () => {
+      if (!over.signal.aborted) syscalls.shutdown(fd);
+    },
   };
+}
+
+const readFrom = promisify(read);
+
+/** Pass packets on until the other end has closed. */
+async function passOutput(fd: number, onOutput: AttachIO["onOutput"]): Promise<void> {
+  for (;;) {
+    const packet = await nextPacket(fd);
+    if (packet.length === 0) return;
+    onOutput(packet[0] === stdoutPacket ? "stdout" : "stderr", packet.subarray(1));
+  }
+}
+
+/** Empty at the end. A conmon that ends with input unread gives an error first, and after that what it had written. */
+async function nextPacket(fd: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(packetSize);
+  for (;;) {
+    try {
+      const { bytesRead } = await readFrom(fd, buffer, 0, packetSize, null);
+      return buffer.subarray(0, bytesRead);
+    } catch (error) {
+      if (codeOf(error) !== "ECONNRESET") throw error;
+    }
+  }
 }
 
 /** By way of the directory's descriptor, as a socket's path has at most 107 bytes. */
@@ -97,30 +103,4 @@ function connectBelow(syscalls: Syscalls, bundle: string): number {
   } finally {
     closeSync(directory);
   }
-}
-
-/**
- * Tell the container's terminal its size, through conmon's control pipe. A container that has ended is no error.
- * Where two messages lie in the pipe, conmon takes the first one twice: each waits for the one before to be read.
- */
-export async function resize(syscalls: Syscalls, bundle: string, size: WindowSize): Promise<void> {
-  while (!tryResize(syscalls, bundle, size)) await sleep(resizePause);
-}
-
-/** Milliseconds. */
-const resizePause = 2;
-
-/** False while an earlier message is unread. */
-function tryResize(syscalls: Syscalls, bundle: string, size: WindowSize): boolean {
-  let fd: number | undefined;
-  try {
-    fd = openSync(join(bundle, "ctl"), constants.O_WRONLY | constants.O_NONBLOCK);
-    if (syscalls.unread(fd) > 0) return false;
-    writeSync(fd, `1 ${size.rows} ${size.columns}\n`);
-  } catch (error) {
-    if (!["ENOENT", "ENXIO", "EPIPE"].includes(codeOf(error) ?? "")) throw error;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-  return true;
 }

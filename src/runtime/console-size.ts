@@ -1,5 +1,5 @@
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
-import type { WindowSize } from "./attach.ts";
+import type { WindowSize } from "./window-size.ts";
 
 /** A window's size as a process's specification has it; nothing for none. */
 export function consoleSizeOf(size: WindowSize | undefined): Pick<ProcessSpec, "consoleSize"> {

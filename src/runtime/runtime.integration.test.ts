@@ -18,11 +18,12 @@ import { exec } from "../host/exec.ts";
 import { openHost } from "../host/host.ts";
 import { isAlive } from "../host/process.ts";
 import type { RuntimeSpec } from "../oci/runtime-spec.ts";
-import { type AttachIO, attach, resize } from "./attach.ts";
+import { type AttachIO, attach } from "./attach.ts";
 import { type Bundle, createBundle } from "./bundle.ts";
 import { waitExit } from "./exit.ts";
 import { readLogs } from "./logs.ts";
 import { openRuntime } from "./runtime.ts";
+import { resize } from "./window-size.ts";
 
 const place = mkdtempSync(join(tmpdir(), "berth-runtime-"));
 const host = openHost({ root: join(place, "root"), runRoot: join(place, "run") });

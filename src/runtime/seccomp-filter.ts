@@ -9,7 +9,8 @@ const annotation = "run.oci.seccomp_bpf_data";
 
 /**
  * A specification whose seccomp profile need not be compiled again: crun takes 12 ms for Docker's, and leaves the result
- * beside its state. The first container of a profile keeps that by a hook; those after it are given it.
+ * beside its state, before it starts the process. The first container of a profile keeps that by a hook after the start;
+ * those after it are given it.
  *
  * @param runtimeState crun's directory for this container
  * @param kept directory of the compiled filters; it ends with a reboot, as the kernel's features count
@@ -20,8 +21,10 @@ export function withCompiledFilter(spec: RuntimeSpec, runtimeState: string, kept
   const filter = readIfThere(path);
   if (filter !== undefined) return { ...spec, annotations: { [annotation]: filter.toString("base64") } };
   mkdirSync(kept, { recursive: true, mode: 0o700 });
-  const args = ["ln", "--force", join(runtimeState, "seccomp.bpf"), path];
-  return { ...spec, hooks: { createRuntime: [{ path: "/bin/ln", args }] } };
+  // A hook that fails, or doesn't read the state that it is told, fails the start; another container may have been first.
+  const keep = 'cat >/dev/null; ln "$1" "$2" 2>/dev/null || :';
+  const args = ["sh", "-c", keep, "sh", join(runtimeState, "seccomp.bpf"), path];
+  return { ...spec, hooks: { poststart: [{ path: "/bin/sh", args }] } };
 }
 
 function readIfThere(path: string): Buffer | undefined {

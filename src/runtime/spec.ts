@@ -2,11 +2,11 @@ import type { CgroupLayout } from "../host/cgroup.ts";
 import type { Device } from "../host/devices.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import type { Capabilities, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
-import type { WindowSize } from "./attach.ts";
 import { dockerCapabilities } from "./capabilities.ts";
 import { consoleSizeOf } from "./console-size.ts";
 import { defaultSeccomp } from "./seccomp.ts";
 import { rlimitsOf, type Ulimit } from "./ulimits.ts";
+import type { WindowSize } from "./window-size.ts";
 
 /** Limits of a container; what is absent isn't limited. */
 export interface Resources {

@@ -187,3 +187,12 @@ test("isolation: no other processes, masked /proc files, Docker's capabilities, 
   const { stdout } = await offline("busybox", "sh", "-c", script);
   expect(stdout.replace(/[ \t]+/g, " ")).toBe("4\n0\nCapEff: 00000000a80425fb\nSeccomp: 2\n");
 });
+
+test("the first containers of an engine may start all at once, each with the seccomp filter that they make for those to come", async () => {
+  await using other = await openBerthWithBusybox();
+  const args = ["run", "--rm", "--network", "none", "busybox", "grep", "Seccomp:", "/proc/self/status"];
+  for (const round of ["first", "later"]) {
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => other.run(args)));
+    for (const outcome of outcomes) expect({ round, ...outcome }).toMatchObject({ code: 0, stdout: "Seccomp:\t2\n" });
+  }
+});

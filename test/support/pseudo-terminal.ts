@@ -69,11 +69,13 @@ export function berthOnTerminal(args: readonly string[], start: Start = {}): Pse
         if (match !== null) return shown(match.index + match[0].length);
         if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode} before ${pattern}: ${screen}`);
         return undefined;
-      }, seconds),
+      }, seconds).catch((error: unknown) => {
+        throw new Error(`the terminal doesn't show ${pattern}, but ${JSON.stringify(screen)}`, { cause: error });
+      }),
     resize: async ({ rows, columns }) => {
       const size = ["rows", String(rows), "cols", String(columns)];
       const { code, stderr } = await runProgram("stty", ["-F", note("tty"), ...size]);
-      if (code !== 0) throw new Error(`stty: ${stderr}`);
+      if (code !== 0) throw new Error(`stty: ${stderr}: the terminal shows ${JSON.stringify(screen)}`);
     },
     signal: (name) => process.kill(Number(note("pid")), name),
     hangUp: async () => {
