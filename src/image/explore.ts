@@ -8,7 +8,7 @@ import { type LayerChanges, LayerFollower } from "./layer-changes.ts";
 /** A layer of an image, and what it does to those below it. */
 export interface ExploredLayer extends LayerChanges {
   readonly diffID: DiffID;
-  /** The instruction that made it; empty where the history doesn't tell. */
+  /** The instruction that made it, or else the history's comment; empty where there is neither. */
   readonly createdBy: string;
   /** RFC 3339. */
   readonly created: string | undefined;
@@ -43,7 +43,9 @@ export async function exploreImage(
   const steps = (image.config.history ?? []).filter((entry) => entry.empty_layer !== true);
   const layers = image.config.rootfs.diff_ids.flatMap((diffID, index) => {
     const [layer, step] = [changes[index], steps[index]];
-    return layer === undefined ? [] : [{ ...layer, diffID, createdBy: step?.created_by ?? "", created: step?.created }];
+    return layer === undefined
+      ? []
+      : [{ ...layer, diffID, createdBy: step?.created_by || (step?.comment ?? ""), created: step?.created }];
   });
   const sum = (field: "size" | "wasted"): number => layers.reduce((total, layer) => total + layer[field], 0);
   return { image, layers, size: sum("size"), wasted: sum("wasted") };

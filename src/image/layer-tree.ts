@@ -5,7 +5,7 @@ import { findImage, type Image, type ImageDeps, type ImageSummary, listImages } 
 export interface TreeLayer {
   readonly chainID: ChainID;
   readonly diffID: DiffID;
-  /** The instruction that made it; empty where no history tells. */
+  /** The instruction that made it, or else the history's comment; empty where there is neither. */
   readonly createdBy: string;
   /** Bytes. */
   readonly size: number;
@@ -70,7 +70,8 @@ function nodesOf(deps: ImageDeps, { config: { rootfs, history = [] } }: Image): 
     const diffID = diffIDs[index];
     if (diffID === undefined) return [];
     const size = deps.snapshotter.find(chainID)?.size ?? 0;
-    const createdBy = steps[index]?.created_by ?? "";
+    const step = steps[index];
+    const createdBy = step?.created_by || (step?.comment ?? "");
     return [{ chainID, diffID, createdBy, size, users: 0, images: [], children: [] }];
   });
 }

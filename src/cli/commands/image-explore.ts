@@ -6,7 +6,7 @@ import { interruptible } from "../terminal/interrupt.ts";
 import { checkTarget, writeArchive } from "../terminal/output-file.ts";
 
 /** Files of each layer in the terminal and on a page, where no number is given: the page can be folded. */
-const usualTop: { readonly plain: number; readonly page: number } = { plain: 10, page: 200 };
+const usualTop: { readonly plain: number; readonly page: number } = { plain: 10, page: 100 };
 
 /** `berth image explore` */
 export const command: Command = defineCommand({

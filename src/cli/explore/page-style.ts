@@ -32,7 +32,7 @@ th:not(:last-child), td:not(:last-child) { width: 1%; white-space: nowrap; }
 .added { color: var(--good); }
 .deleted { color: var(--bad); }
 .wasted { box-shadow: inset 3px 0 var(--lost); }
-.wasted td:first-child { padding-left: 0.6rem; }
+td:first-child, th:first-child { padding-left: 0.6rem; }
 @media (max-width: 32rem) {
   body { padding: 1rem 0.75rem; font-size: 15px; }
   summary .size { float: none; display: block; margin: 0.15rem 0 0; text-align: left; white-space: normal; }

@@ -1,7 +1,7 @@
 import { shortID } from "../../base/ids.ts";
 import type { ExploredImage, ExploredLayer, LayerFile } from "../engine-types.ts";
 import { humanSize } from "../format/human-size.ts";
-import { instructionText, printable } from "../format/printable.ts";
+import { instructionText, layersText, printable } from "../format/printable.ts";
 import { style } from "./page-style.ts";
 import { countText, type ExplorationOptions, largestFirst, notesOf, sizeText, weight } from "./plain.ts";
 
@@ -32,7 +32,7 @@ export function* pageOf(explored: ExploredImage, { name, top }: ExplorationOptio
 </head>
 <body>
 <h1>${title}</h1>
-<p class="about">${shortID(image.id)} · ${layers.length} layers · ${escaped(sizeText(explored))}</p>
+<p class="about">${shortID(image.id)} · ${layersText(layers.length)} · ${escaped(sizeText(explored))}</p>
 ${barOf(explored)}
 <p class="key"><span class="box kept"></span> seen in the image <span class="box lost"></span> wasted: replaced or deleted by a later layer <button type="button" hidden>Fold or unfold all</button></p>
 `;

@@ -1,7 +1,7 @@
 import { shortID } from "../../base/ids.ts";
 import type { ExploredImage, ExploredLayer, LayerFile } from "../engine-types.ts";
 import { humanSize } from "../format/human-size.ts";
-import { instructionText, printable } from "../format/printable.ts";
+import { instructionText, layersText, printable } from "../format/printable.ts";
 
 /** What is shown of an exploration. */
 export interface ExplorationOptions {
@@ -31,7 +31,7 @@ export function drawExploration(explored: ExploredImage, { name, top }: Explorat
 /** An image in one line. */
 export function imageText(explored: ExploredImage, name: string): string {
   const { image, layers } = explored;
-  return `${printable(name)}  ${shortID(image.id)}  ${layers.length} layers, ${sizeText(explored)}`;
+  return `${printable(name)}  ${shortID(image.id)}  ${layersText(layers.length)}, ${sizeText(explored)}`;
 }
 
 /** `5MB, 1MB wasted (20.0%)` */

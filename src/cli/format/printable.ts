@@ -28,3 +28,8 @@ export function instructionText(createdBy: string): string {
     .trim();
   return text === "" ? "(unknown)" : printable(text.replace(/ # buildkit$/, ""));
 }
+
+/** `1 layer`, `2 layers` */
+export function layersText(count: number): string {
+  return `${count} ${count === 1 ? "layer" : "layers"}`;
+}

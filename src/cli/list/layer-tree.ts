@@ -1,7 +1,7 @@
 import { shortID } from "../../base/ids.ts";
 import type { ImageSummary, LayerTree } from "../engine-types.ts";
 import { humanSize } from "../format/human-size.ts";
-import { instructionText, shortened } from "../format/printable.ts";
+import { instructionText, layersText, shortened } from "../format/printable.ts";
 
 type TreeLayer = LayerTree["layers"][number];
 
@@ -69,7 +69,7 @@ function imageText({ references, id }: ImageSummary): string {
 }
 
 function summary({ count, size, sharedCount, shared }: LayerTree): string {
-  return `${count} layers, ${humanSize(size, 3)}; shared by several images: ${sharedCount}, ${humanSize(shared, 3)}`;
+  return `${layersText(count)}, ${humanSize(size, 3)}; shared by several images: ${sharedCount}, ${humanSize(shared, 3)}`;
 }
 
 /** `image tree` for programs. */
