@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
@@ -43,6 +43,16 @@ describe("history --waste", () => {
     expect(await berth.out(["history", "--waste", "--format", "json", "app"])).not.toContain("Total");
     expect(await berth.out(["history", "--format", "json", "app"])).not.toContain("Wasted");
   });
+});
+
+test("where it isn't written down any more what layers hold, they are looked at", async () => {
+  const before = await berth.out(["image", "explore", "--top", "0", "app"]);
+  const layers = join(berth.env["BERTH_ROOT"] ?? "", "layers");
+  const manifests = readdirSync(layers).filter((name) => name.endsWith(".manifest"));
+  expect(manifests.length).toBeGreaterThan(3);
+  for (const name of manifests) rmSync(join(layers, name));
+  expect(await berth.out(["image", "explore", "--top", "0", "app"])).toBe(before);
+  await berth.out(["system", "check", "--repair"]);
 });
 
 describe("image tree", () => {

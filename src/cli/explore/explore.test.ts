@@ -57,6 +57,11 @@ test("as a page: nothing that an image says is markup, and nothing is loaded", (
   expect(page).toContain("default-src 'none'");
 });
 
+test("a page of very many layers has them close together in the bar", () => {
+  const many = Array.from({ length: 41 }, (_, index) => layer(`RUN ${index}`, [file("/f", 1)]));
+  expect([...pageOf({ ...explored, layers: many }, { name: "app", top: 1 })].join("")).toContain('class="bar dense"');
+});
+
 const press = (keys: string, start: ExplorerState = explorerStart(explored)): ExplorerState =>
   keysOf(keys).reduce((state, key) => {
     const next = pressed(state, key, rows);

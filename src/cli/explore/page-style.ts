@@ -12,6 +12,9 @@ h1 { margin: 0; font-size: 1.5rem; overflow-wrap: anywhere; }
 code { font: 0.875rem/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
 .bar { display: flex; gap: 2px; height: 2.75rem; margin-top: 1rem; }
 .bar a { position: relative; flex: 0 1 0; min-width: 4px; overflow: hidden; border-radius: 3px; background: var(--kept); color: #fff; }
+.bar.dense { gap: 0; overflow: hidden; border-radius: 3px; }
+.bar.dense a { min-width: 1px; border-radius: 0; }
+.bar.dense b { display: none; }
 .bar a:hover, .bar a:focus { filter: brightness(1.15); }
 .bar b { position: absolute; left: 0.4rem; top: 0.65rem; z-index: 1; font-size: 0.875rem; }
 .bar .lost { position: absolute; right: 0; top: 0; bottom: 0; }

@@ -7,6 +7,9 @@ import { countText, type ExplorationOptions, largestFirst, notesOf, sizeText, we
 
 const words = { A: "added", C: "changed", D: "deleted" } as const;
 
+/** More layers than this have no room between each other in the bar, and no numbers. */
+const denseFrom = 40;
+
 /** Folds and unfolds all layers; each can be folded without it. */
 const script = `
 const all = document.querySelectorAll("details");
@@ -55,7 +58,7 @@ function barOf({ layers, size }: ExploredImage): string {
     const lost = layer.wasted > 0 ? `<span class="lost" style="width:${share.toFixed(2)}%"></span>` : "";
     return `<a href="#layer-${index + 1}" title="${escaped(text)}" style="flex-grow:${layer.size}"><b>${index + 1}</b>${lost}</a>`;
   });
-  return `<nav class="bar" aria-label="Layers by size">${parts.join("")}</nav>`;
+  return `<nav class="${layers.length > denseFrom ? "bar dense" : "bar"}" aria-label="Layers by size">${parts.join("")}</nav>`;
 }
 
 function* sectionOf(
