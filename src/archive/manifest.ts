@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readlinkSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, openSync, readlinkSync, readSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -8,7 +8,7 @@ import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { type FileKind, kindOf } from "./file-kind.ts";
 import { type WalkedFile, walk } from "./walk.ts";
-import { isOpaque, opaqueXattr } from "./whiteout.ts";
+import { isOpaque, isWhiteout, opaqueXattr } from "./whiteout.ts";
 import { readXattrs } from "./xattrs.ts";
 
 /** A file of a layer's directory, as it was when the layer was committed. */
@@ -138,8 +138,9 @@ export async function* observe(directory: string, options: ObserveOptions): Asyn
     if (++files % filesPerTurn === 0) await turn();
     const { name, path, stats } = file;
     if (stats.isSocket()) continue;
-    const first = stats.isDirectory() ? undefined : names.get(stats.ino);
-    if (stats.nlink > 1n && first === undefined) names.set(stats.ino, name);
+    const hasNames = mayHaveNames(stats);
+    const first = hasNames ? names.get(stats.ino) : undefined;
+    if (hasNames && first === undefined) names.set(stats.ino, name);
     const isRead = stats.isFile() && first === undefined;
     yield entryOf(file, {
       first,
@@ -148,6 +149,11 @@ export async function* observe(directory: string, options: ObserveOptions): Asyn
       opaque: stats.isDirectory() && isOpaque(syscalls, path),
     });
   }
+}
+
+/** Overlayfs makes whiteouts as names of one file; they have nothing to do with each other. */
+function mayHaveNames(stats: BigIntStats): boolean {
+  return stats.nlink > 1n && !stats.isDirectory() && !isWhiteout(stats);
 }
 
 const readSize = 1 << 20;

@@ -136,6 +136,10 @@ export const groups: Readonly<Record<string, Group>> = {
         summary: "Show how the files and the configuration of two images differ",
         load: () => import("./commands/image-diff.ts"),
       },
+      explore: {
+        summary: "Show what each layer of an image adds, changes and deletes",
+        load: () => import("./commands/image-explore.ts"),
+      },
       history,
       import: importImage,
       inspect: {
@@ -150,6 +154,10 @@ export const groups: Readonly<Record<string, Group>> = {
       rm: rmi,
       save,
       tag,
+      tree: {
+        summary: "Show which images share which layers",
+        load: () => import("./commands/image-tree.ts"),
+      },
     },
     synonyms: { list: "ls", remove: "rm" },
   },

@@ -3,8 +3,10 @@ import type { ContainerDeps } from "../container/deps.ts";
 import { runOf } from "../container/records.ts";
 import type { ArchiveSource } from "../image/archive-files.ts";
 import type { ImageDifference } from "../image/diff.ts";
+import type { ExploredImage } from "../image/explore.ts";
 import { type HistoryLine, imageHistory } from "../image/history.ts";
 import { findID, getImage, type Image, type ImageSummary, listImages, parseTag, tagImage } from "../image/images.ts";
+import type { LayerTree } from "../image/layer-tree.ts";
 import type { LoadedImage, LoadOptions } from "../image/load.ts";
 import { type PrunedImages, pruneImages } from "../image/prune.ts";
 import { type Removed, removeImage } from "../image/remove.ts";
@@ -40,6 +42,15 @@ export interface Images {
   prune(options?: { readonly all?: boolean; readonly fits?: (image: Image) => boolean }): Promise<PrunedImages>;
   /** The steps that an image was made by, newest first. */
   history(nameOrID: string): readonly HistoryLine[];
+  /** The same, each line with the bytes of its layer that later layers replace or delete. */
+  wasteHistory(
+    nameOrID: string,
+    operation?: Operation,
+  ): Promise<readonly (HistoryLine & { readonly wasted: number })[]>;
+  /** What each layer of an image adds, changes and deletes, and what of it is wasted. */
+  explore(nameOrID: string, operation?: Operation): Promise<ExploredImage>;
+  /** Which images share which layers. */
+  layerTree(): Promise<LayerTree>;
   /** Compare two images: files, byte by byte, and config. */
   diff(before: string, after: string, operation?: Operation): Promise<ImageDifference>;
   /** Make an image from the archive of a root file system. */
@@ -65,6 +76,18 @@ export function openImages(deps: ContainerDeps): Images {
     prune: ({ all = false, ...options } = {}) =>
       pruneImages(deps, { ...options, all, isRunning: (id) => runOf(deps, id) !== undefined }),
     history: (nameOrID) => imageHistory(deps, nameOrID),
+    wasteHistory: async (nameOrID, operation) => {
+      const { wasteHistory } = await import("../image/explore.ts");
+      return await wasteHistory(deps, nameOrID, operation);
+    },
+    explore: async (nameOrID, operation) => {
+      const { exploreImage } = await import("../image/explore.ts");
+      return await exploreImage(deps, nameOrID, operation);
+    },
+    layerTree: async () => {
+      const { layerTree } = await import("../image/layer-tree.ts");
+      return layerTree(deps);
+    },
     diff: async (before, after, operation) => {
       const { diffImages } = await import("../image/diff.ts");
       return await diffImages(deps, [before, after], operation);

@@ -1,7 +1,9 @@
-import { chmodSync, lchownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, lchownSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { bytesOf } from "../archive/byte-string.ts";
 import { archiveOf, type Entry, streamOf } from "../archive/testing.ts";
+import { makeWhiteout } from "../archive/whiteout.ts";
 import type { Problem } from "../base/problem.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
 import { manifestPath, recipePath } from "./layer-records.ts";
@@ -135,6 +137,20 @@ describe.each(Object.keys(kinds))("a layer that was %s", (kind) => {
     expect(await mendAll()).toEqual([true]);
     expect(readFileSync(manifestPath(layer.path)).equals(before)).toBe(true);
   });
+});
+
+test("whiteouts that are names of one file, as overlayfs makes them, are whole", async () => {
+  const base = await store.commit([
+    ["a", "file", "1"],
+    ["b", "file", "2"],
+  ]);
+  await using active = await store.snapshotter.prepare("deletes", base);
+  makeWhiteout(store.host.syscalls, bytesOf(join(active.upper, "a")));
+  linkSync(join(active.upper, "a"), join(active.upper, "b"));
+  const layer = await active.commit();
+  expect(await problems()).toEqual([]);
+  rmSync(manifestPath(layer.path));
+  expect((await store.snapshotter.manifest(layer)).map(({ kind }) => kind)).toEqual(["dir", "char", "char"]);
 });
 
 test("a file that its recipe holds comes from there", async () => {

@@ -3,9 +3,9 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type ByteString, bytesOf, textOf } from "../archive/byte-string.ts";
 import { hashLayer, layerWriters } from "../archive/layer-tar.ts";
-import { type Difference, type ManifestEntry, ManifestRecorder, observe, readManifest } from "../archive/manifest.ts";
+import { type Difference, type ManifestEntry, ManifestRecorder, observe } from "../archive/manifest.ts";
 import { childOf } from "../archive/walk.ts";
-import { codeOf, isKind, messageOf } from "../base/errors.ts";
+import { isKind, messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import type { CheckOptions, Problem } from "../base/problem.ts";
@@ -15,6 +15,7 @@ import { childChain } from "../oci/digest.ts";
 import { leaseNames } from "./collect.ts";
 import { compareLayer } from "./compare-layer.ts";
 import { layerArchive } from "./layer-archive.ts";
+import { writtenManifest } from "./layer-manifest.ts";
 import { correctRecord, type LayerRecord, manifestPath } from "./layer-records.ts";
 import type { LayerStore } from "./layer-store.ts";
 import { mendLayer } from "./mend-layer.ts";
@@ -68,7 +69,7 @@ async function* checkLayer(deps: LayerCheckDeps, layer: LayerRecord, options: Ch
     yield { invariant: "L2", what: `${name}: its directory ${layer.path} is missing`, advice: reload };
     return;
   }
-  const manifest = await manifestOf(layer);
+  const manifest = await writtenManifest(layer);
   if (manifest === undefined) {
     yield* checkWithoutManifest(deps, layer, options);
     return;
@@ -78,15 +79,6 @@ async function* checkLayer(deps: LayerCheckDeps, layer: LayerRecord, options: Ch
   if (found.length > 0) yield* damagedFiles(deps, { layer, manifest, found }, options);
   else yield* checkArchive(deps, layer, options);
   yield* checkSize(deps, layer, manifest);
-}
-
-async function manifestOf(layer: LayerRecord): Promise<readonly ManifestEntry[] | undefined> {
-  try {
-    return await readManifest(manifestPath(layer.path));
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || isKind(error, "data-loss")) return undefined;
-    throw error;
-  }
 }
 
 /** What the archive of a layer comes to: its length, or why it isn't what it was. */
@@ -245,7 +237,7 @@ async function findCopies(
   for (const { expected } of found) if (expected?.kind === "file") copies.set(contentKey(expected), []);
   if (copies.size === 0) return copies;
   for (const layer of store.all()) {
-    for (const entry of (await manifestOf(layer)) ?? []) {
+    for (const entry of (await writtenManifest(layer)) ?? []) {
       if (entry.kind === "file") copies.get(contentKey(entry))?.push(childOf(bytesOf(layer.path), entry.path));
     }
   }

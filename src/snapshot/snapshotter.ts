@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytesOf } from "../archive/byte-string.ts";
 import type { LayerWriter } from "../archive/layer-tar.ts";
+import type { ManifestEntry } from "../archive/manifest.ts";
 import { walk } from "../archive/walk.ts";
 import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
@@ -67,6 +68,8 @@ export interface Snapshotter extends AsyncDisposable {
    * @throws {BerthError} data-loss, at the end, when the bytes aren't those that the diffID is of
    */
   archive(layer: Layer, op?: Operation): AsyncIterable<Uint8Array>;
+  /** What the directory of a committed snapshot holds, as it is written down; looked at, but for contents, where that is lost. */
+  manifest(layer: Layer): Promise<readonly ManifestEntry[]>;
   /** The file system of a committed snapshot, read without a mount. */
   view(chainID: ChainID | undefined): MergedTree;
   /** Delete an active snapshot; nothing when it isn't there. */
@@ -158,6 +161,10 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
     archive: async function* (layer, operation) {
       const { layerArchive } = await import("./layer-archive.ts");
       yield* layerArchive(host.syscalls, layer, operation);
+    },
+    manifest: async (layer) => {
+      const { layerManifest } = await import("./layer-manifest.ts");
+      return await layerManifest(host.syscalls, layer);
     },
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
     remove: (key) => activeOf(key).remove(),

@@ -3,7 +3,8 @@ import { type Command, defineCommand } from "../command.ts";
 import { bool, text, value } from "../flags/kinds.ts";
 import { formatHelp } from "../format/format-help.ts";
 import { formatRows } from "../format/listing.ts";
-import { historyListing } from "../list/history-row.ts";
+import { historyListing, wasteText } from "../list/history-row.ts";
+import { interruptible } from "../terminal/interrupt.ts";
 import { requirePlatform } from "./require-platform.ts";
 
 /** `berth history` */
@@ -16,16 +17,23 @@ export const command: Command = defineCommand({
     "no-trunc": bool("Don't truncate output"),
     platform: value("Show history for the given platform: os[/arch[/variant]]", parsePlatform),
     quiet: bool("Only show image IDs", { short: "q" }),
+    waste: bool("Show the bytes of each row that later layers replace or delete, and their sum"),
   },
-  examples: ["history debian", "history --no-trunc --format '{{.CreatedBy}}' debian"],
+  examples: ["history debian", "history --no-trunc --format '{{.CreatedBy}}' debian", "history --waste app"],
   run: async ({ values, args: [name = ""], io, engine }) => {
     const opened = await engine();
     const { human, quiet, format = "table", platform } = values;
     if (platform !== undefined) requirePlatform(opened, name, platform);
-    const lines = opened.images.history(name);
+    // A format of the user's own that names the field wants it too.
+    const waste = values.waste || format.includes(".Wasted");
+    using interrupt = interruptible(io);
+    const { images } = opened;
+    const lines = waste ? await images.wasteHistory(name, { signal: interrupt.signal }) : images.history(name);
     const now = Date.now();
     const rows = lines.map((line) => ({ line, whole: values["no-trunc"], human, now }));
-    io.stdout.write(formatRows(historyListing(human), rows, quiet && format === "table" ? "{{.ID}}" : format));
+    const shown = quiet && format === "table" ? "{{.ID}}" : format;
+    io.stdout.write(formatRows(historyListing(human, waste), rows, shown));
+    if (values.waste && shown.startsWith("table")) io.stdout.write(wasteText(rows));
     return 0;
   },
 });

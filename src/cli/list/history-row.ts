@@ -7,7 +7,7 @@ import type { Listing } from "../format/listing.ts";
 
 /** One line of `history`. */
 export interface HistoryRow {
-  readonly line: HistoryLine;
+  readonly line: HistoryLine & { readonly wasted?: number };
   /** Whole IDs and commands. */
   readonly whole: boolean;
   /** Sizes and times for people. */
@@ -22,11 +22,18 @@ const epoch = Date.UTC(2000, 0, 1);
 /** Columns of a command that is cut short, the ellipsis included. */
 const commandWidth = 45;
 
-/** `history`: fields, headings and the default table as Docker has them. @param human what `-H` says: the headings depend on it */
-export function historyListing(human: boolean): Listing<HistoryRow> {
+/**
+ * `history`: fields, headings and the default table as Docker has them.
+ *
+ * @param human what `-H` says: the headings depend on it
+ * @param waste there is one more field, the bytes that are wasted
+ */
+export function historyListing(human: boolean, waste: boolean = false): Listing<HistoryRow> {
+  const sizeText = (bytes: number): string => (human ? humanSize(bytes, 3) : String(bytes));
+  const more = waste ? ["Wasted"] : [];
   return {
     type: "*image.historyContext",
-    table: ["ID", human ? "CreatedSince" : "CreatedAt", "CreatedBy", "Size", "Comment"],
+    table: ["ID", human ? "CreatedSince" : "CreatedAt", "CreatedBy", "Size", ...more, "Comment"],
     columns: {
       ID: { heading: "IMAGE", text: idText },
       CreatedSince: { heading: "CREATED", text: sinceText },
@@ -37,11 +44,25 @@ export function historyListing(human: boolean): Listing<HistoryRow> {
       CreatedBy: { heading: "CREATED BY", text: commandText },
       Size: {
         heading: "SIZE",
-        text: ({ line }) => (human ? humanSize(line.size, 3) : String(line.size)),
+        text: ({ line }) => sizeText(line.size),
       },
+      ...(waste ? { Wasted: { heading: "WASTED", text: ({ line }) => sizeText(line.wasted ?? 0) } } : {}),
       Comment: { heading: "COMMENT", text: ({ line }) => line.comment },
     },
   };
+}
+
+/** How much of an image is wasted, in one line. */
+export function wasteText(rows: readonly HistoryRow[]): string {
+  const [size, wasted] = [sum(rows, "size"), sum(rows, "wasted")];
+  const human = rows.every((row) => row.human);
+  const shown = (bytes: number): string => (human ? humanSize(bytes, 3) : String(bytes));
+  const share = size === 0 ? "" : ` (${((100 * wasted) / size).toFixed(1)}%)`;
+  return `Total: ${shown(size)}, wasted: ${shown(wasted)}${share}\n`;
+}
+
+function sum(rows: readonly HistoryRow[], field: "size" | "wasted"): number {
+  return rows.reduce((total, { line }) => total + (line[field] ?? 0), 0);
 }
 
 function idText({ line, whole }: HistoryRow): string {

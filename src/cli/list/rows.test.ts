@@ -5,7 +5,7 @@ import { digestOf } from "../../oci/digest.ts";
 import type { HistoryLine, ImageSummary } from "../engine-types.ts";
 import { formatRows } from "../format/listing.ts";
 import { containerListing } from "./container-row.ts";
-import { historyListing } from "./history-row.ts";
+import { historyListing, wasteText } from "./history-row.ts";
 import { imageListing, imageRows, splitName } from "./image-row.ts";
 
 const now = Date.parse("2026-11-24T12:00:00Z");
@@ -129,4 +129,22 @@ test.each([
           "",
         ],
   );
+});
+
+test("history --waste has a column and a sum, in bytes without -H", () => {
+  const rows = lines.map((line, index) => ({
+    line: { ...line, wasted: index * 991167 },
+    whole: false,
+    human: true,
+    now,
+  }));
+  expect(formatRows(historyListing(true, true), rows, "{{.Size}} {{.Wasted}}")).toBe("12B 0B\n1.98MB 991kB\n");
+  expect(formatRows(historyListing(true, true), rows)).toContain("SIZE      WASTED    COMMENT");
+  expect(wasteText(rows)).toBe("Total: 1.98MB, wasted: 991kB (50.0%)\n");
+  expect(wasteText(rows.map((row) => ({ ...row, human: false })))).toBe("Total: 1982345, wasted: 991167 (50.0%)\n");
+});
+
+test("history has no field for waste where that isn't asked for, as Docker's has none", () => {
+  const rows = lines.map((line) => ({ line, whole: false, human: true, now }));
+  expect(formatRows(historyListing(true), rows, "json")).not.toContain("Wasted");
 });

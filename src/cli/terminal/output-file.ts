@@ -1,4 +1,4 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, statSync } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
@@ -18,7 +18,7 @@ export interface ArchiveTarget {
 /**
  * Refuse a target that can't be written before anything is done.
  *
- * @throws {CliError} in Docker's words, when the directory isn't there or standard output is a terminal
+ * @throws {CliError} in Docker's words, when the directory isn't there, the file is a device or standard output is a terminal
  */
 export async function checkTarget(
   { stdout }: Pick<Terminal, "stdout">,
@@ -35,6 +35,11 @@ export async function checkTarget(
       cause: error,
     });
   });
+  const there = statSync(output, { throwIfNoEntry: false });
+  if (there?.isCharacterDevice() === true || there?.isBlockDevice() === true) {
+    const wrong = `invalid output path: ${JSON.stringify(output)} must be a directory or a regular file: got a device`;
+    throw new CliError(`${failure}: ${wrong}`);
+  }
 }
 
 /** Bytes that may wait to be written. */
