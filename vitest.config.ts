@@ -16,7 +16,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "integration",
-          include: root ? ["src/**/*.integration.test.ts"] : [],
+          include: root ? ["src/**/*.integration.test.ts", "test/hostile/**/*.test.ts"] : [],
           testTimeout: 60_000,
           pool: "forks",
         },

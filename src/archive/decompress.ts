@@ -19,6 +19,13 @@ const longestMagic = 6;
 /** Bytes that a decompressor hands over at once. */
 const chunkSize = 1 << 18;
 
+/**
+ * How often its own size a stream may grow to, and the bytes that any may. A file system comes to four times its size, one full
+ * of zeros to 20; gzip ends at 1032, where nothing but zeros is in it.
+ */
+const growthLimit = 250;
+const growthFloor = 512 << 20;
+
 /** What `head`, the first bytes of a stream, says of its compression. */
 export function compressionOf(head: Uint8Array): Compression {
   const found = magics.find(([, magic]) => magic.every((byte, i) => head[i] === byte));
@@ -29,25 +36,43 @@ export function compressionOf(head: Uint8Array): Compression {
  * The plain bytes of a stream that may be compressed with gzip, zstd, xz or bzip2 (the last two by the programs of
  * those names).
  *
- * @throws {BerthError} invalid-argument, when the compressed bytes are damaged or cut off; unavailable, when the program isn't installed
+ * @throws {BerthError} invalid-argument, when the compressed bytes are damaged or cut off, or grow too far; unavailable, when the program isn't installed
  */
 export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const { head, all } = await peek(source);
   const compression = compressionOf(head);
+  if (compression === "none") return yield* all;
+  let taken = 0;
+  let given = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of all) {
+      taken += chunk.length;
+      yield chunk;
+    }
+  }
+  for await (const chunk of through(counted(), compression)) {
+    given += chunk.length;
+    if (given > growthFloor && given > taken * growthLimit) throw bomb(compression, { taken, given });
+    yield chunk;
+  }
+}
+
+function through(all: AsyncIterable<Uint8Array>, compression: Exclude<Compression, "none">): AsyncIterable<Uint8Array> {
   switch (compression) {
-    case "none":
-      return yield* all;
     case "gzip":
-      return yield* throughZlib(all, compression, createGunzip({ chunkSize }));
+      return throughZlib(all, compression, createGunzip({ chunkSize }));
     case "zstd":
-      return yield* throughZlib(all, compression, createZstdDecompress({ chunkSize, params: zstdLimits }));
+      return throughZlib(all, compression, createZstdDecompress({ chunkSize, params: zstdLimits }));
     case "xz":
     case "bzip2":
-      return yield* throughProgram(all, compression);
+      return throughProgram(all, compression);
     default:
       return compression satisfies never;
   }
 }
+
+/** Memory that xz may take, bytes: its highest preset needs 65 MiB. */
+const xzMemory = 192 << 20;
 
 /** The window that a frame may ask for: 128 MiB, as zstd's own default. */
 const zstdLimits = { [constants.ZSTD_d_windowLogMax]: 27 };
@@ -89,7 +114,9 @@ async function* throughZlib(
 }
 
 async function* throughProgram(source: AsyncIterable<Uint8Array>, program: "xz" | "bzip2"): AsyncGenerator<Uint8Array> {
-  const child = spawn(program, ["-d", "-c"], { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, program === "xz" ? ["-d", "-c", `--memlimit-decompress=${xzMemory}`] : ["-d", "-c"], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   const { promise: exited, resolve } = Promise.withResolvers<{ code: number | null; error?: Error }>();
   child.once("error", (error) => resolve({ code: null, error }));
   child.once("close", (code) => resolve({ code }));
@@ -112,6 +139,13 @@ async function* throughProgram(source: AsyncIterable<Uint8Array>, program: "xz" 
   } finally {
     child.kill();
   }
+}
+
+function bomb(name: Compression, { taken, given }: { taken: number; given: number }): BerthError {
+  const message = `${name}: ${taken} bytes have grown to ${given}: more than ${growthLimit} times as many`;
+  return new BerthError("invalid-argument", message, {
+    hint: "Archives that grow without end are made to fill disks. Where you trust it, decompress it yourself first.",
+  });
 }
 
 function missing(program: "xz" | "bzip2", cause: unknown): BerthError {

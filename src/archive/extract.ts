@@ -21,6 +21,7 @@ import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
+import { FreeSpace } from "./free-space.ts";
 import { cleanName, RootDirectories, realDirectories, splitName } from "./safe-path.ts";
 import { second, type TarHeader } from "./tar-header.ts";
 import { parseTar, type TarVisitor } from "./tar-reader.ts";
@@ -80,7 +81,19 @@ export async function applyLayer(
 }
 
 /** Errors that an archive's content causes, rather than the state of the machine. */
-const archiveErrors = new Set(["ENAMETOOLONG", "ENOTDIR", "EISDIR", "ENOENT", "ELOOP", "EINVAL", "EPERM", "EMLINK"]);
+const archiveErrors = new Set([
+  "E2BIG",
+  "EFBIG",
+  "ERANGE",
+  "ENAMETOOLONG",
+  "ENOTDIR",
+  "EISDIR",
+  "ENOENT",
+  "ELOOP",
+  "EINVAL",
+  "EPERM",
+  "EMLINK",
+]);
 
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -88,6 +101,7 @@ class Extractor implements TarVisitor, Disposable {
   readonly #root: ByteString;
   readonly #options: ApplyOptions;
   readonly #directories: RootDirectories;
+  readonly #free: FreeSpace;
   /** Times of directories, set last: each entry made in one changes its time. */
   readonly #times: Map<ByteString, bigint> = new Map();
   readonly #implied: Set<ByteString> = new Set();
@@ -103,6 +117,7 @@ class Extractor implements TarVisitor, Disposable {
 
   constructor(root: ByteString, options: ApplyOptions) {
     this.#root = root;
+    this.#free = new FreeSpace(root);
     this.#options = options;
     this.#made = options.whiteouts === "plain" ? new Set() : undefined;
     this.#directories = new RootDirectories(root, (path) => {
@@ -114,8 +129,14 @@ class Extractor implements TarVisitor, Disposable {
 
   entry(header: TarHeader): void {
     this.#header = header;
+    this.#free.announce(header.name, header.size);
+    this.#blaming(header, () => this.#place(header));
+  }
+
+  /** What an archive's content causes is an error that names the entry. */
+  #blaming(header: TarHeader, step: () => void): void {
     try {
-      this.#place(header);
+      step();
     } catch (error) {
       if (error instanceof BerthError || !archiveErrors.has(codeOf(error) ?? "")) throw error;
       const message = `failed to unpack ${JSON.stringify(textOf(header.name))}: ${messageOf(error)}`;
@@ -133,9 +154,13 @@ class Extractor implements TarVisitor, Disposable {
   }
 
   end(): void {
-    if (this.#file === undefined || this.#header === undefined) return;
-    const { fd, path } = this.#file;
     const header = this.#header;
+    if (header !== undefined) this.#blaming(header, () => this.#complete(header));
+  }
+
+  #complete(header: TarHeader): void {
+    if (this.#file === undefined) return;
+    const { fd, path } = this.#file;
     if (this.#written < header.size) ftruncateSync(fd, header.size);
     const { uid, gid } = this.#options.owner ?? header;
     if (this.#chown) fchownSync(fd, uid, gid);

@@ -82,6 +82,11 @@ export function invalidHeader(detail?: string): BerthError {
   return new BerthError("invalid-argument", `archive/tar: invalid tar header${message}`);
 }
 
+/** True for an {@link invalidHeader}. */
+export function isInvalidHeader(error: unknown): error is BerthError {
+  return error instanceof BerthError && error.message.startsWith("archive/tar: invalid tar header");
+}
+
 function isZero(buffer: Buffer, at: number): boolean {
   for (let i = at; i < at + blockSize; i++) if (buffer[i] !== 0) return false;
   return true;

@@ -4,6 +4,7 @@ import { parsePax, paxInteger, paxTime, paxXattrs } from "./pax.ts";
 import {
   blockSize,
   invalidHeader,
+  isInvalidHeader,
   noXattrs,
   parseHeader,
   type RawHeader,
@@ -15,6 +16,9 @@ import { hasMoreRegions, SparseMap, sparseName } from "./tar-sparse.ts";
 
 /** Most bytes of one extended header or long name, as Go's archive/tar. */
 const specialLimit = 1 << 20;
+
+/** Most bytes of the global records of an archive, together. */
+const globalLimit = 1 << 20;
 
 /** Most blocks of regions after the header of a GNU sparse file. */
 const extensionLimit = 4096;
@@ -84,6 +88,8 @@ export class TarParser {
   /** Where the next byte of a file's content goes. */
   #offset = 0;
   #name: ByteString = "";
+  /** True while {@link #name} is that of the entry that is being read. */
+  #isNamed = false;
   readonly #global: Map<ByteString, ByteString> = new Map();
   #local: Map<ByteString, ByteString> | undefined;
   #longName: ByteString | undefined;
@@ -109,6 +115,11 @@ export class TarParser {
     return this.#state === "data" && !this.#inHeader ? this.#remaining : 0;
   }
 
+  /** True behind the end of the archive: whatever follows is no part of it. */
+  get isEnded(): boolean {
+    return this.#state === "ended";
+  }
+
   /** Say that the rest of the current content and its padding do not come. @returns how many bytes that is */
   skipContent(): number {
     if (this.contentLeft === 0) return 0;
@@ -131,23 +142,36 @@ export class TarParser {
 
   #takeBlock(buffer: Buffer, at: number): number {
     if (this.#filled === 0 && buffer.length - at >= blockSize) {
-      this.#onBlock(buffer, at);
+      this.#naming(() => this.#onBlock(buffer, at));
       return at + blockSize;
     }
     const copied = buffer.copy(this.#partial, this.#filled, at);
     this.#filled += copied;
     if (this.#filled === blockSize) {
       this.#filled = 0;
-      this.#onBlock(this.#partial, 0);
+      this.#naming(() => this.#onBlock(this.#partial, 0));
     }
     return at + copied;
   }
 
+  /** Have an error of the archive's form say where it is: in the entry that begins, or after the last one. */
+  #naming(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!isInvalidHeader(error) || this.#name === "") throw error;
+      const where = `${this.#isNamed ? "in" : "after"} ${JSON.stringify(textOf(this.#name.slice(0, shownLength)))}`;
+      throw new BerthError("invalid-argument", `${error.message} (${where})`, { cause: error });
+    }
+  }
+
   #takeData(buffer: Buffer, at: number): number {
     const end = Math.min(buffer.length, at + this.#remaining);
-    this.#onData(at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end));
-    this.#remaining -= end - at;
-    if (this.#remaining === 0) this.#finish();
+    this.#naming(() => {
+      this.#onData(at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end));
+      this.#remaining -= end - at;
+      if (this.#remaining === 0) this.#finish();
+    });
     return end;
   }
 
@@ -173,13 +197,17 @@ export class TarParser {
   }
 
   #header(buffer: Buffer, at: number): void {
+    this.#isNamed = false;
     const raw = parseHeader(buffer, at);
     if (raw === undefined) {
       if (this.#zeroBlock) this.#state = "ended";
       this.#zeroBlock = true;
       return;
     }
-    if (this.#zeroBlock || raw.size < 0) throw invalidHeader();
+    if (this.#zeroBlock) throw invalidHeader();
+    this.#name = raw.name;
+    this.#isNamed = true;
+    if (raw.size < 0) throw invalidHeader();
     if (specials.includes(raw.flag)) this.#special(raw);
     else if (raw.flag === "V") this.#expect(raw.size, ignore, ignore);
     else if (raw.flag === "S") this.#oldSparse(raw, Buffer.from(buffer.subarray(at, at + blockSize)));
@@ -204,6 +232,9 @@ export class TarParser {
         if (value === "") this.#global.delete(key);
         else this.#global.set(key, value);
       }
+      let size = 0;
+      for (const [key, value] of this.#global) size += key.length + value.length;
+      if (size > globalLimit) throw invalidHeader("global records are too long");
     } else {
       const nul = data.indexOf(0);
       const value = data.toString("latin1", 0, nul < 0 ? data.length : nul);
@@ -246,7 +277,10 @@ export class TarParser {
     this.#expect(
       file ? stored : 0,
       sparse === undefined ? (chunk) => this.#plainData(chunk) : (chunk) => sparse.deliver(chunk, deliver),
-      () => this.#visitor.end(),
+      () => {
+        sparse?.finish();
+        this.#visitor.end();
+      },
     );
   }
 
@@ -270,6 +304,9 @@ export class TarParser {
 }
 
 function ignore(): void {}
+
+/** Most bytes of a name in an error. */
+const shownLength = 200;
 
 function complete(
   raw: RawHeader,
@@ -299,7 +336,13 @@ function complete(
 /** No name holds a NUL, and an owner is what the kernel takes for one. */
 function isSane(header: TarHeader): boolean {
   const names = !header.name.includes("\0") && !header.linkname.includes("\0");
-  return names && isOwner(header.uid) && isOwner(header.gid);
+  const xattrs = [...header.xattrs.keys()].every((name) => !name.includes("\0"));
+  return names && xattrs && isOwner(header.uid) && isOwner(header.gid) && isDevice(header);
+}
+
+/** 12 bits of major number and 20 of minor, as Linux has them. */
+function isDevice({ major, minor }: TarHeader): boolean {
+  return major >= 0 && major < 1 << 12 && minor >= 0 && minor < 1 << 20;
 }
 
 function isOwner(id: number): boolean {

@@ -58,6 +58,13 @@ export class SparseMap {
     }
   }
 
+  /** Say that all stored bytes were delivered. @throws {BerthError} invalid-argument, when the map tells of more */
+  finish(): void {
+    const rest = this.#regions.slice(this.#region).filter((_, i) => i % 2 === 1);
+    const left = rest.reduce((sum, length) => sum + length, 0) - this.#used;
+    if (this.#prefix !== undefined || left > 0) throw invalidHeader("sparse file is shorter than its map");
+  }
+
   /** Format 1.0: a count, then offsets and lengths, a decimal line each, padded to a whole block. */
   #takeMap(chunk: Buffer): Buffer {
     const all = Buffer.concat([this.#prefix ?? Buffer.alloc(0), chunk]);

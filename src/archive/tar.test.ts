@@ -222,7 +222,16 @@ describe("a foreign header", () => {
     ],
     ["text", Buffer.from("no archive at all ".repeat(60)), "archive/tar: invalid tar header"],
   ])("%s is refused", (_, bytes, message) => {
-    expect(() => parse(bytes)).toThrow(new BerthError("invalid-argument", message));
+    expect(() => parse(bytes)).toThrow(BerthError);
+    expect(() => parse(bytes)).toThrow(message);
+  });
+
+  test("an error says in which entry, or after which", () => {
+    const bad = encodeHeader(base).fill(1, 0, 1);
+    expect(() => parse(Buffer.concat([encodeHeader({ ...base, name: "good" }), bad]))).toThrow(
+      'archive/tar: invalid tar header (after "good")',
+    );
+    expect(() => parse(field(124, "-"))).toThrow("archive/tar: invalid tar header");
   });
 
   test.each([1, 511, 512, 600, 1023, 1500, 1700])("an archive that ends after %i bytes is cut off", (length) => {

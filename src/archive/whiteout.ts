@@ -1,7 +1,7 @@
 import type { BigIntStats, Stats } from "node:fs";
-import { codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, pathOf } from "./byte-string.ts";
+import { isUnsupported } from "./xattrs.ts";
 
 /** In an archive: prefix of the name of a file that deletes its namesake below. @see image-spec v1.1 layer.md#whiteouts */
 export const whiteoutPrefix = ".wh.";
@@ -27,7 +27,7 @@ export function isOpaque(syscalls: Syscalls, path: ByteString): boolean {
   try {
     return syscalls.lgetxattr(pathOf(path), opaqueXattr)?.toString() === "y";
   } catch (error) {
-    if (codeOf(error) === "ENOTSUP") return false;
+    if (isUnsupported(error)) return false;
     throw error;
   }
 }

@@ -6,6 +6,12 @@ import { noXattrs } from "./tar-header.ts";
 /** Kept out of archives, both ways: overlayfs's own, and labels that belong to one machine. */
 const foreign = /^(?:trusted\.overlay\.|user\.overlay\.|security\.(?:selinux|ima|evm)$)/;
 
+/** True for the error of a file system, or a name space, without extended attributes: the kernel has one number for two names. */
+export function isUnsupported(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "ENOTSUP" || code === "EOPNOTSUPP";
+}
+
 /** True for an extended attribute that is part of a file, not of the machine or the layer that it lies in. */
 function isPortable(name: string): boolean {
   return !foreign.test(name);
@@ -35,7 +41,7 @@ function namesOf(syscalls: Syscalls, path: ByteString): readonly string[] {
   try {
     return syscalls.llistxattr(pathOf(path));
   } catch (error) {
-    if (codeOf(error) === "ENOTSUP") return [];
+    if (isUnsupported(error)) return [];
     throw error;
   }
 }
@@ -56,8 +62,7 @@ export function writeXattrs(
     try {
       syscalls.lsetxattr(pathOf(path), name, value);
     } catch (error) {
-      const code = codeOf(error) ?? "";
-      if (code !== "ENOTSUP" && code !== "EPERM") throw error;
+      if (!isUnsupported(error) && codeOf(error) !== "EPERM") throw error;
       refused.push(name);
     }
   }

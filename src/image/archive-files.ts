@@ -1,9 +1,10 @@
-import { createReadStream, createWriteStream, fstatSync, readSync } from "node:fs";
-import { type FileHandle, lstat, open, rm, stat } from "node:fs/promises";
-import { join, posix } from "node:path";
+import { createReadStream, createWriteStream, fstatSync, lstatSync, readSync, realpathSync } from "node:fs";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
+import { dirname, join, posix } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { textOf } from "../archive/byte-string.ts";
+import { bytesOf, textOf } from "../archive/byte-string.ts";
 import { compressionOf, decompress } from "../archive/decompress.ts";
+import { FreeSpace } from "../archive/free-space.ts";
 import { readTar } from "../archive/tar-entries.ts";
 import { blockSize, type TarHeader } from "../archive/tar-header.ts";
 import { TarParser } from "../archive/tar-reader.ts";
@@ -79,7 +80,7 @@ function indexTar(fd: number): Index | undefined {
   const parser = new TarParser({ entry: (entry) => (header = entry), data: () => {}, end: () => {} });
   for (let at = 0; ; ) {
     const read = readSync(fd, block, 0, blockSize, at);
-    if (read === 0) break;
+    if (read === 0 || parser.isEnded) break;
     header = undefined;
     parser.write(block.subarray(0, read));
     at += read;
@@ -113,10 +114,12 @@ async function stage(source: AsyncIterable<Uint8Array>, scratch: () => Promise<T
   const directory = stack.use(await scratch());
   const pathOf = ({ at }: Place): string => join(directory.path, String(at));
   const index: Index = new Map();
+  const free = new FreeSpace(bytesOf(directory.path));
   let files = 0;
   for await (const { header, body } of readTar(decompress(source))) {
     const at = files++;
     note(index, header, at);
+    free.announce(header.name, header.size);
     if (header.type === "file") await pipeline(body, createWriteStream(pathOf({ at, size: 0 }), { mode: 0o600 }));
   }
   const owned = stack.move();
@@ -151,10 +154,17 @@ function indexedFiles(index: Index, backing: Backing): ArchiveFiles {
 }
 
 function directoryFiles(directory: string): ArchiveFiles {
-  const pathOf = (name: string): string => join(directory, clean(name));
+  const root = realpathSync(directory);
+  // Only a file that no link leads to: as root, berth could read any.
+  const pathOf = (name: string): string => join(root, clean(name));
+  const isInside = (name: string): boolean => {
+    const parent = dirname(pathOf(name));
+    return lstatSync(parent, { throwIfNoEntry: false })?.isDirectory() === true && realpathSync(parent) === parent;
+  };
   return {
     size: async (name) => {
-      const stats = await lstat(pathOf(name)).catch(() => undefined);
+      if (!isInside(name)) return undefined;
+      const stats = lstatSync(pathOf(name), { throwIfNoEntry: false });
       return stats?.isFile() === true ? stats.size : undefined;
     },
     open: (name) => createReadStream(pathOf(name), { highWaterMark: readSize }),

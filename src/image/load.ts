@@ -68,6 +68,9 @@ async function imagesIn(files: ArchiveFiles, platforms: readonly Platform[]): Pr
   });
 }
 
+/** Most layers of an image: what overlayfs takes. */
+const layerLimit = 500;
+
 /** How often layers are still to be read. */
 type Uses = Map<string, number>;
 
@@ -101,6 +104,9 @@ class ImageLoader {
     if (diff_ids.length !== image.layers.length) {
       const message = `invalid manifest, layers length mismatch: expected ${image.layers.length}, got ${diff_ids.length}`;
       throw new BerthError("invalid-argument", message);
+    }
+    if (diff_ids.length > layerLimit) {
+      throw new BerthError("invalid-argument", `max depth exceeded: ${diff_ids.length} layers, at most ${layerLimit}`);
     }
     let parent: ChainID | undefined;
     for (const [index, blob] of image.layers.entries()) {

@@ -55,11 +55,97 @@ export interface ImageConfig extends Platform {
  * @throws {BerthError} invalid-argument, when the bytes are no JSON object, or `os`, `architecture` or `rootfs` are missing or malformed
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
-  const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  const value: unknown = JSON.parse(text, (_, field: unknown) => (field === null ? undefined : field));
+  const value = parseWithoutNulls(bytes);
   if (!isImageConfig(value))
     throw new BerthError("invalid-argument", "invalid image config: os, architecture or rootfs");
+  const wrong = wrongField(value as unknown as Readonly<Record<string, unknown>>);
+  if (wrong !== undefined) throw new BerthError("invalid-argument", `invalid image config: ${wrong}`);
   return value;
+}
+
+function parseWithoutNulls(bytes: Uint8Array): unknown {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const value: unknown = JSON.parse(text, (_, field: unknown) => (field === null ? undefined : field));
+    return value;
+  } catch (error) {
+    // No JSON, no UTF-8, or nested deeper than the stack is.
+    if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new BerthError("invalid-argument", `invalid image config: ${error.message}`, { cause: error });
+  }
+}
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === "string";
+const isFlag: Check = (value) => typeof value === "boolean";
+const isCount: Check = (value) => typeof value === "number";
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+// A null in a list has become a hole.
+const isTextList: Check = (value) => Array.isArray(value) && Array.from<unknown>(value).every(isText);
+const isTextMap: Check = (value) => isRecord(value) && Object.values(value).every(isText);
+
+const topChecks: Readonly<Record<string, Check>> = {
+  created: isText,
+  author: isText,
+  comment: isText,
+  variant: isText,
+  config: isRecord,
+  history: (value) => Array.isArray(value) && Array.from<unknown>(value).every(isRecord),
+};
+const healthChecks: Readonly<Record<string, Check>> = {
+  Test: isTextList,
+  Interval: isCount,
+  Timeout: isCount,
+  StartPeriod: isCount,
+  StartInterval: isCount,
+  Retries: isCount,
+};
+const runChecks: Readonly<Record<string, Check>> = {
+  User: isText,
+  ExposedPorts: isRecord,
+  Env: isTextList,
+  Entrypoint: isTextList,
+  Cmd: isTextList,
+  Volumes: isRecord,
+  WorkingDir: isText,
+  Labels: isTextMap,
+  StopSignal: isText,
+  ArgsEscaped: isFlag,
+  Healthcheck: isRecord,
+  OnBuild: isTextList,
+  Shell: isTextList,
+};
+const historyChecks: Readonly<Record<string, Check>> = {
+  created: isText,
+  created_by: isText,
+  author: isText,
+  comment: isText,
+  empty_layer: isFlag,
+};
+
+/** The first field of a config that is of another type than it may be. */
+function wrongField(config: Readonly<Record<string, unknown>>): string | undefined {
+  const run = isRecord(config["config"]) ? config["config"] : {};
+  const history = Array.isArray(config["history"]) ? config["history"] : [];
+  return (
+    failing(config, topChecks, "") ??
+    failing(run, runChecks, "config.") ??
+    (isRecord(run["Healthcheck"]) ? failing(run["Healthcheck"], healthChecks, "config.Healthcheck.") : undefined) ??
+    history.map((entry) => (isRecord(entry) ? failing(entry, historyChecks, "history.") : "history")).find(isText)
+  );
+}
+
+function failing(
+  value: Readonly<Record<string, unknown>>,
+  checks: Readonly<Record<string, Check>>,
+  prefix: string,
+): string | undefined {
+  for (const [name, check] of Object.entries(checks)) {
+    if (value[name] !== undefined && !check(value[name])) return `${prefix}${name}`;
+  }
+  return undefined;
 }
 
 function isImageConfig(value: unknown): value is ImageConfig {

@@ -1,0 +1,29 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { archive, base256, entry, raw } from "../hostile/make.ts";
+import { openBerth } from "../support/berth.ts";
+
+test.each([
+  ["import", archive(entry("../../evil", "file", "x")), /"\.\.\/\.\.\/evil" is outside of the root of the archive/],
+  ["import", archive(raw({ name: "lies", size: base256(2n ** 50n) })), /no space left on device: "lies"/],
+  ["import", archive(entry("a", "file", "x")).subarray(0, 513), /unexpected EOF in "a"/],
+  ["load", archive(entry("manifest.json", "file", "[".repeat(100_000))), /failed to decode manifest\.json/],
+  [
+    "build",
+    archive(entry("Dockerfile", "file", "FROM scratch"), entry("../evil", "file", "x")),
+    /"\.\.\/evil" is outside/,
+  ],
+] as const)("%s refuses what is hostile in one sentence: %#", async (verb, bytes, message) => {
+  await using berth = openBerth();
+  writeFileSync(join(berth.directory, "hostile.tar"), bytes);
+  const { code, stderr } = await berth.run(verb === "load" ? ["load", "-i", "hostile.tar"] : [verb, "-"], {
+    input: bytes,
+  });
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/\n +at /);
+  expect(code).toBe(1);
+  expect(existsSync(join(berth.directory, "evil"))).toBe(false);
+  expect(await berth.out(["image", "ls", "-q"])).toBe("");
+  expect((await berth.run(["system", "check"])).code).toBe(0);
+});
