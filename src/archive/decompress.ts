@@ -20,11 +20,11 @@ const longestMagic = 6;
 const chunkSize = 1 << 18;
 
 /**
- * How often its own size a stream may grow to, and the bytes that any may. A file system comes to four times its size, one full
- * of zeros to 20; gzip ends at 1032, where nothing but zeros is in it.
+ * How often its own size a stream may grow to, and the bytes that any may, such as an empty disk's image. File systems come to a
+ * few times their size; gzip ends at 1032, where nothing but zeros is in it.
  */
 const growthLimit = 250;
-const growthFloor = 512 << 20;
+const growthFloor = 4 * 2 ** 30;
 
 /** What `head`, the first bytes of a stream, says of its compression. */
 export function compressionOf(head: Uint8Array): Compression {
