@@ -136,13 +136,13 @@ function names(): readonly Row[] {
     ["a directory of 256 bytes", archive(file(`${"n".repeat(256)}/a`)), unpack],
     ["a name of 3,000 bytes", archive(file(`${"n/".repeat(1499)}x`)), "taken"],
     ["a name near the longest path", archive(file("n/".repeat(2000) + "x".repeat(90))), unpack],
-    ["a name of 5,000 bytes", archive(file("n/".repeat(2500) + "x")), /file name too long/],
+    ["a name of 5,000 bytes", archive(file(`${"n/".repeat(2500)}x`)), /file name too long/],
     ["a name of a million bytes", archive(file("n".repeat(1_000_000))), /file name too long/],
-    ["10,000 directories in each other", archive(entry("d/".repeat(9999) + "d", "dir")), /file name too long/],
+    ["10,000 directories in each other", archive(entry(`${"d/".repeat(9999)}d`, "dir")), /file name too long/],
     [
       "deeper than a path, by a link",
       archive(
-        entry("d/".repeat(1500) + "d", "dir"),
+        entry(`${"d/".repeat(1500)}d`, "dir"),
         entry("l", "symlink", `${"d/".repeat(1500)}d`),
         file(`l/${"e/".repeat(1500)}f`),
       ),
