@@ -1,4 +1,5 @@
 import type { ContainerRequest, VolumeRequest } from "../container/request.ts";
+import { maskedPaths, readonlyPaths } from "../oci/hidden-paths.ts";
 import { entered, filled } from "./config-json.ts";
 
 /** `HostConfig`: what a container was asked to have of its host. @see Docker Engine API, HostConfig */
@@ -6,23 +7,6 @@ export type HostConfigJSON = Readonly<Record<string, unknown>>;
 
 /** 64 MiB, what `/dev/shm` has unless asked otherwise. */
 const defaultShmSize = 64 << 20;
-
-const maskedPaths = [
-  "/proc/asound",
-  "/proc/acpi",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/sys/firmware",
-  "/sys/devices/virtual/powercap",
-];
-
-const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /** A request in the fields of Docker's `HostConfig`, those that it can't ask for with Docker's own defaults. */
 export function toHostConfigJSON(request: ContainerRequest): HostConfigJSON {

@@ -1,5 +1,6 @@
 import type { CgroupLayout } from "../host/cgroup.ts";
 import type { Device } from "../host/devices.ts";
+import { maskedPaths, readonlyPaths } from "../oci/hidden-paths.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import type { Capabilities, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
 import { dockerCapabilities } from "./capabilities.ts";
@@ -199,20 +200,3 @@ const networkSysctls: Readonly<Record<string, string>> = {
   "net.ipv4.ping_group_range": "0 2147483647",
   "net.ipv4.ip_unprivileged_port_start": "0",
 };
-
-const maskedPaths: readonly string[] = [
-  "/proc/asound",
-  "/proc/acpi",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/sys/firmware",
-  "/sys/devices/virtual/powercap",
-];
-
-const readonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];

@@ -1,21 +1,16 @@
 import { type Command, defineCommand } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
-import { integer, text } from "../flags/kinds.ts";
+import { stopFlags, stopOptions } from "../request/stop-options.ts";
 
 /** `berth restart` */
 export const command: Command = defineCommand({
   synopsis: "[OPTIONS] CONTAINER [CONTAINER...]",
   arity: { min: 1 },
-  flags: {
-    signal: text("Signal to send to the container", { short: "s" }),
-    timeout: integer("Seconds to wait before killing the container", { short: "t" }),
-    time: integer("Seconds to wait before killing the container", { hidden: true }),
-  },
+  flags: stopFlags,
   examples: ["restart web", "restart -t 1 web"],
   run: async ({ values, args, io, engine }) => {
     const { containers } = await engine();
-    const { signal, timeout = values.time } = values;
-    const options = { ...(signal === undefined ? {} : { signal }), ...(timeout === undefined ? {} : { timeout }) };
+    const options = stopOptions(values);
     await eachTarget(args, async (name) => {
       await containers.stop(name, options);
       await containers.start(name);
