@@ -1,12 +1,10 @@
 import type { ContainerRequest, VolumeRequest } from "../container/request.ts";
 import { maskedPaths, readonlyPaths } from "../oci/hidden-paths.ts";
+import { defaultShmSize } from "../runtime/spec.ts";
 import { entered, filled } from "./config-json.ts";
 
 /** `HostConfig`: what a container was asked to have of its host. @see Docker Engine API, HostConfig */
 export type HostConfigJSON = Readonly<Record<string, unknown>>;
-
-/** 64 MiB, what `/dev/shm` has unless asked otherwise. */
-const defaultShmSize = 64 << 20;
 
 /** A request in the fields of Docker's `HostConfig`, those that it can't ask for with Docker's own defaults. */
 export function toHostConfigJSON(request: ContainerRequest): HostConfigJSON {

@@ -60,13 +60,14 @@ export function connect(syscalls: Syscalls, bundle: string, onOutput: AttachIO["
   ended.catch(() => undefined);
   return {
     ended,
-    resize: sizeTeller(syscalls, bundle),
+    resize: sizeTeller(syscalls, bundle, over.signal),
     passInput: (stdin) => {
       passed = passInput({ syscalls, bundle, socket: fd }, stdin, over.signal);
     },
     // Closing alone would leave the pool's thread reading, and this process waiting for it, until the container ends.
     [Symbol.dispose]: () => {
       if (!over.signal.aborted) syscalls.shutdown(fd);
+      over.abort();
     },
   };
 }

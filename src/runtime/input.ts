@@ -35,6 +35,7 @@ export async function passInput(target: InputTarget, stdin: Readable, over: Abor
     stdin.pause();
     resolve(last);
   };
+  if (over.aborted) return;
   over.addEventListener("abort", stop, { once: true });
   stdin.on("data", (chunk: Buffer) => {
     stdin.pause();

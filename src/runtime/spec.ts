@@ -110,7 +110,8 @@ function namespacesOf({ network, cgroup }: SpecInput): RuntimeSpec["linux"]["nam
   return [...own, network === "new" ? { type: "network" } : { type: "network", path: network.path }];
 }
 
-const defaultShmSize = 64 << 20;
+/** Bytes that `/dev/shm` has unless asked otherwise. @see Docker CLI reference, `run --shm-size` */
+export const defaultShmSize: number = 64 << 20;
 
 function mountsOf({ mounts, privileged, shmSize = defaultShmSize }: SpecInput): readonly SpecMount[] {
   const access = privileged === undefined ? ["ro"] : [];

@@ -18,15 +18,17 @@ const passPause = 30;
 /**
  * Tells a container's terminal its size, again and again. Sizes that are given while an earlier one is on its way count as one,
  * the last. That is told twice: see {@link resize}.
+ *
+ * @param over aborted when nobody hears of sizes any more
  */
-export function sizeTeller(syscalls: Syscalls, bundle: string): (size: WindowSize) => Promise<void> {
+export function sizeTeller(syscalls: Syscalls, bundle: string, over: AbortSignal): (size: WindowSize) => Promise<void> {
   let wanted: WindowSize | undefined;
   let telling: Promise<void> | undefined;
   const tell = async (): Promise<void> => {
-    for (let told: WindowSize | undefined; wanted !== undefined; ) {
+    for (let told: WindowSize | undefined; wanted !== undefined && !over.aborted; ) {
       const isLast = told === wanted;
       told = wanted;
-      await resize(syscalls, bundle, told);
+      await resize(syscalls, bundle, told, over);
       await sleep(passPause);
       if (isLast && told === wanted) return;
     }
@@ -43,10 +45,18 @@ export function sizeTeller(syscalls: Syscalls, bundle: string): (size: WindowSiz
 /**
  * Tell a container's terminal its size, through conmon's control pipe. A container that has ended is no error.
  * conmon hands sizes on to a pipe of its own, and where two lie in one pipe, it takes the first twice and loses the last: each
- * waits until the one before is out of both.
+ * waits until the one before is out of both, or `signal` is aborted.
  */
-export async function resize(syscalls: Syscalls, bundle: string, size: WindowSize): Promise<void> {
-  while (isUnread(syscalls, join(bundle, "ctl")) || isUnread(syscalls, join(bundle, "winsz"))) await sleep(readPause);
+export async function resize(
+  syscalls: Syscalls,
+  bundle: string,
+  size: WindowSize,
+  signal?: AbortSignal,
+): Promise<void> {
+  while (isUnread(syscalls, join(bundle, "ctl")) || isUnread(syscalls, join(bundle, "winsz"))) {
+    if (signal?.aborted === true) return;
+    await sleep(readPause);
+  }
   onPipe(join(bundle, "ctl"), (fd) => writeSync(fd, `1 ${size.rows} ${size.columns}\n`));
 }
 

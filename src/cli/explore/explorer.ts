@@ -41,6 +41,7 @@ const frame = 4;
  * @returns the exit code
  */
 export async function explorer(io: Terminal, { explored, name, signal }: ExplorerOptions): Promise<number> {
+  signal.throwIfAborted();
   using stack = new DisposableStack();
   const { promise: ended, resolve, reject } = Promise.withResolvers<number>();
   let state = explorerStart(explored);

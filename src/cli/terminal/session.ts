@@ -110,7 +110,9 @@ function followSize(io: Terminal, attachment: Attachment): Disposable {
 
 function whenAborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  // The keys may have been typed while the connection was still being made.
+  if (signal.aborted) resolve();
+  else signal.addEventListener("abort", () => resolve(), { once: true });
   return promise;
 }
 
