@@ -1,6 +1,6 @@
 import type { ContainerRequest, VolumeRequest } from "../container/request.ts";
 import { maskedPaths, readonlyPaths } from "../oci/hidden-paths.ts";
-import { defaultShmSize } from "../runtime/spec.ts";
+import { defaultShmSize } from "../oci/runtime-spec.ts";
 import { entered, filled } from "./config-json.ts";
 
 /** `HostConfig`: what a container was asked to have of its host. @see Docker Engine API, HostConfig */

@@ -1,3 +1,6 @@
+/** Bytes that `/dev/shm` has unless asked otherwise. @see Docker CLI reference, `run --shm-size` */
+export const defaultShmSize: number = 64 << 20;
+
 /** The JSON of a bundle's `config.json`, as far as berth writes it. @see runtime-spec v1.1 config.md */
 export interface RuntimeSpec {
   readonly ociVersion: string;

@@ -2,7 +2,13 @@ import type { CgroupLayout } from "../host/cgroup.ts";
 import type { Device } from "../host/devices.ts";
 import { maskedPaths, readonlyPaths } from "../oci/hidden-paths.ts";
 import { hostPlatform } from "../oci/platform.ts";
-import type { Capabilities, RuntimeSpec, SpecMount, SpecUser } from "../oci/runtime-spec.ts";
+import {
+  type Capabilities,
+  defaultShmSize,
+  type RuntimeSpec,
+  type SpecMount,
+  type SpecUser,
+} from "../oci/runtime-spec.ts";
 import { dockerCapabilities } from "./capabilities.ts";
 import { consoleSizeOf } from "./console-size.ts";
 import { defaultSeccomp } from "./seccomp.ts";
@@ -109,9 +115,6 @@ function namespacesOf({ network, cgroup }: SpecInput): RuntimeSpec["linux"]["nam
   if (network === "host") return own;
   return [...own, network === "new" ? { type: "network" } : { type: "network", path: network.path }];
 }
-
-/** Bytes that `/dev/shm` has unless asked otherwise. @see Docker CLI reference, `run --shm-size` */
-export const defaultShmSize: number = 64 << 20;
 
 function mountsOf({ mounts, privileged, shmSize = defaultShmSize }: SpecInput): readonly SpecMount[] {
   const access = privileged === undefined ? ["ro"] : [];

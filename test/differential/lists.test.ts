@@ -32,6 +32,7 @@ function modern(text: string): string {
   return text
     .replace(/(\[y\/N\] )Total reclaimed space: 0B\n/, "$1")
     .replace(/\w+=\w+(,\w+=\w+)+/g, (labels) => labels.split(",").toSorted().join(","))
+    .replace("/tmp,data", "data,/tmp")
     .replace(/"VirtualSize":"[^"]*"/g, '"VirtualSize":""')
     .replace(/"Platform":null,/g, "")
     .replace(/\d+ (second|minute)s?/g, "SOME")
@@ -39,7 +40,7 @@ function modern(text: string): string {
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?/g, "TIME");
 }
 
-/** Spaces between columns depend on the widest, and an image's names come in any order in Docker. */
+/** Spaces between columns depend on the widest, and an image's names and a container's mounts come in any order in Docker. */
 function lines(text: string): string {
   return modern(text)
     .split("\n")
