@@ -40,6 +40,8 @@ export interface ContainerMount {
   readonly target: string;
   readonly readonly: boolean;
   readonly propagation: string;
+  /** Options as `inspect` shows them; containers of older versions have none. */
+  readonly mode?: string;
 }
 
 /** What was settled when the container was made: request and image put together. */

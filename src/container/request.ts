@@ -59,6 +59,8 @@ export interface VolumeRequest {
   readonly target: string;
   readonly readonly: boolean;
   readonly propagation?: string;
+  /** Options of a `-v` as they were written; absent for a `--mount`. */
+  readonly mode?: string;
   /** `-v` makes a missing source directory, `--mount` refuses it. */
   readonly createSource: boolean;
   /** Don't fill a new volume from the image. */

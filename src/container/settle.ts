@@ -39,10 +39,18 @@ export function settleConfig(input: SettleInput): Omit<ContainerConfig, "mounts"
     Cmd: command,
     WorkingDir: workingDir,
     Labels: { ...image.Labels, ...request.labels },
+    ...volumesOf(request, image),
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
     args,
     hostname,
   };
+}
+
+/** The image's, and those of the request that have no name: a commit has them too. */
+function volumesOf({ volumes }: ContainerRequest, image: RunConfig): Pick<RunConfig, "Volumes"> {
+  const unnamed = volumes.filter(({ source, createSource }) => source === undefined && createSource);
+  if (unnamed.length === 0) return {};
+  return { Volumes: { ...image.Volumes, ...Object.fromEntries(unnamed.map(({ target }) => [target, {}])) } };
 }
 
 /** An entrypoint of the request drops the image's CMD; a command replaces it. @see Dockerfile reference, "Understand how CMD and ENTRYPOINT interact" */

@@ -16,9 +16,7 @@ export async function prepareMounts(
   image: { readonly volumes: readonly string[]; readonly tree: MergedTree },
 ): Promise<readonly ContainerMount[]> {
   const taken = new Set(requests.map(({ target }) => target));
-  const declared = image.volumes
-    .filter((target) => !taken.has(target))
-    .map((target): VolumeRequest => ({ kind: "volume", target, readonly: false, createSource: false, noCopy: false }));
+  const declared = image.volumes.filter((target) => !taken.has(target)).map((target) => ({ ...anonymous, target }));
   const mounts: ContainerMount[] = [];
   for (const request of [...requests, ...declared]) {
     mounts.push(request.kind === "bind" ? prepareBind(request) : await prepareVolume(deps, request, image.tree));
@@ -26,8 +24,11 @@ export async function prepareMounts(
   return mounts;
 }
 
+/** An image's `VOLUME` is what a `-v` with nothing but a path is. */
+const anonymous = { kind: "volume", readonly: false, mode: "", createSource: true, noCopy: false } as const;
+
 function prepareBind(request: VolumeRequest): ContainerMount {
-  const { source = "", target, readonly, propagation = "rprivate", createSource } = request;
+  const { source = "", target, readonly, propagation = "rprivate", mode = "", createSource } = request;
   if (createSource) createBindSource(source);
   else if (statSync(source, { throwIfNoEntry: false }) === undefined) {
     throw new BerthError(
@@ -35,14 +36,28 @@ function prepareBind(request: VolumeRequest): ContainerMount {
       `invalid mount config for type "bind": bind source path does not exist: ${source}`,
     );
   }
-  return { kind: "bind", source, target, readonly, propagation };
+  return { kind: "bind", source, target, readonly, propagation, mode };
 }
 
 async function prepareVolume(deps: ContainerDeps, request: VolumeRequest, tree: MergedTree): Promise<ContainerMount> {
   const { source, target, readonly, noCopy } = request;
   const volume = await deps.volumes.create(source === undefined ? {} : { name: source });
   if (!noCopy && readdirSync(volume.mountpoint).length === 0) fillVolume(deps, volume.mountpoint, { tree, target });
-  return { kind: "volume", name: volume.name, source: volume.mountpoint, target, readonly, propagation: "" };
+  return {
+    kind: "volume",
+    name: volume.name,
+    source: volume.mountpoint,
+    target,
+    readonly,
+    propagation: "",
+    mode: modeOf(request),
+  };
+}
+
+/** Volumes that have no options are shown as shared by all containers, as in Docker, but for those of a `-v` without a name. */
+function modeOf({ source, mode }: VolumeRequest): string {
+  if (mode === undefined) return "z";
+  return source === undefined ? mode : mode || "z";
 }
 
 /** Docker's copy-up: an empty volume gets what the image has at its mount point, with the directory's own mode and owner. */

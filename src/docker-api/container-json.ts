@@ -142,7 +142,7 @@ function toMountJSON(mount: ContainerMount): MountJSON {
     Source: mount.source,
     Destination: mount.target,
     ...(mount.kind === "volume" ? { Driver: "local" } : {}),
-    Mode: mount.readonly ? "ro" : mount.kind === "volume" ? "z" : "",
+    Mode: mount.mode ?? "",
     RW: !mount.readonly,
     Propagation: mount.propagation,
   };

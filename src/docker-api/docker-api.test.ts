@@ -52,7 +52,15 @@ function container(state: ContainerState): Container {
       tmpfs: [{ target: "/t", options: ["size=1m"] }],
       volumes: [
         { kind: "volume", source: "vol1", target: "/data", readonly: false, createSource: true, noCopy: false },
-        { kind: "bind", source: "/tmp", target: "/host", readonly: true, createSource: true, noCopy: false },
+        {
+          kind: "bind",
+          source: "/tmp",
+          target: "/host",
+          readonly: true,
+          mode: "ro",
+          createSource: true,
+          noCopy: false,
+        },
         { kind: "bind", source: "/etc", target: "/e", readonly: true, createSource: false, noCopy: false },
       ],
     },
@@ -62,7 +70,7 @@ function container(state: ContainerState): Container {
       hostname: "web1",
       mounts: [
         { kind: "volume", name: "vol1", source: "/v/vol1", target: "/data", readonly: false, propagation: "" },
-        { kind: "bind", source: "/tmp", target: "/host", readonly: true, propagation: "rprivate" },
+        { kind: "bind", source: "/tmp", target: "/host", readonly: true, propagation: "rprivate", mode: "ro" },
       ],
     },
     state,

@@ -10,7 +10,9 @@ export type HostConfigJSON = Readonly<Record<string, unknown>>;
 export function toHostConfigJSON(request: ContainerRequest): HostConfigJSON {
   const { privileged } = request;
   return {
-    Binds: filled(request.volumes.filter((volume) => volume.createSource).map(bindText)),
+    Binds: filled(
+      request.volumes.filter(({ createSource, source }) => createSource && source !== undefined).map(bindText),
+    ),
     ContainerIDFile: "",
     LogConfig: { Type: "json-file", Config: {} },
     NetworkMode: request.network,
@@ -96,18 +98,17 @@ function mountsOf({ volumes }: ContainerRequest): Readonly<Record<string, unknow
   const mounts = volumes.filter((volume) => !volume.createSource);
   if (mounts.length === 0) return {};
   return {
-    Mounts: mounts.map(({ kind, source, target, readonly }) => ({
+    Mounts: mounts.map(({ kind, source, target, readonly, propagation, noCopy }) => ({
       Type: kind,
       ...(source === undefined ? {} : { Source: source }),
       Target: target,
       ...(readonly ? { ReadOnly: true } : {}),
+      ...(propagation === undefined ? {} : { BindOptions: { Propagation: propagation } }),
+      ...(noCopy ? { VolumeOptions: { NoCopy: true, DriverConfig: {} } } : {}),
     })),
   };
 }
 
-function bindText({ source, target, readonly, propagation }: VolumeRequest): string {
-  const options = [...(readonly ? ["ro"] : []), ...(propagation === undefined ? [] : [propagation])];
-  return [...(source === undefined ? [] : [source]), target, ...(options.length > 0 ? [options.join(",")] : [])].join(
-    ":",
-  );
+function bindText({ source = "", target, mode = "" }: VolumeRequest): string {
+  return [source, target, ...(mode === "" ? [] : [mode])].join(":");
 }

@@ -3,20 +3,44 @@ import { CliError } from "../cli-error.ts";
 import { evaluate } from "../template/evaluate.ts";
 import { TemplateError } from "../template/nodes.ts";
 import { parseTemplate } from "../template/parse.ts";
+import { Nil } from "../template/values.ts";
 
 /** What Docker ends with when a template can't be read. */
 const malformed = 64;
 
-/** Fields that are null where Go has a nil map or pointer; any other is a nil slice. */
-const nils: Readonly<Record<string, string>> = {
-  Labels: "map[]",
-  Volumes: "map[]",
-  Data: "map[]",
-  PidsLimit: "<nil>",
-  MemorySwappiness: "<nil>",
-  OomKillDisable: "<nil>",
-  IPAMConfig: "<nil>",
-  DriverOpts: "map[]",
+const pointer = new Nil("<nil>");
+const map = new Nil("map[]");
+const list = new Nil("[]");
+
+/** What Go's types have in fields that may be null or left out. One that is null and not here is a list. */
+const zeros: Readonly<Record<string, unknown>> = {
+  Annotations: map,
+  ArgsEscaped: false,
+  Data: map,
+  DriverOpts: map,
+  ExposedPorts: map,
+  Health: pointer,
+  Healthcheck: pointer,
+  IPAMConfig: pointer,
+  Init: pointer,
+  Labels: map,
+  MacAddress: "",
+  MemorySwappiness: pointer,
+  Mounts: list,
+  NetworkDisabled: false,
+  OomKillDisable: pointer,
+  OsVersion: "",
+  PidsLimit: pointer,
+  Shell: list,
+  SizeRootFs: pointer,
+  SizeRw: pointer,
+  StopSignal: "",
+  StopTimeout: pointer,
+  StorageOpt: map,
+  Sysctls: map,
+  Tmpfs: map,
+  Variant: "",
+  Volumes: map,
 };
 
 /**
@@ -26,11 +50,16 @@ const nils: Readonly<Record<string, string>> = {
  */
 export function compileTemplate(format: string): (data: object) => string {
   const template = telling(() => parseTemplate(format), malformed);
-  const options = {
-    missing: (field: string) => `map has no entry for key ${JSON.stringify(field)}`,
-    nil: (field: string) => nils[field] ?? "[]",
+  const missing = (field: string): string => `map has no entry for key ${JSON.stringify(field)}`;
+  const zero = (field: string): unknown => (Object.hasOwn(zeros, field) ? zeros[field] : undefined);
+  return (data) => {
+    try {
+      return `${evaluate(template, data, { missing, zero })}\n`;
+    } catch {
+      // Docker then tries what the daemon's JSON has, without Go's types, and it is that error that it tells.
+      return `${telling(() => evaluate(template, data, { missing }), 1)}\n`;
+    }
   };
-  return (data) => `${telling(() => evaluate(template, data, options), 1)}\n`;
 }
 
 /** One thing by `--format`: `json`, or a template, with a line feed at its end. @throws {CliError} as {@link compileTemplate} */

@@ -130,7 +130,7 @@ function volumeOf(kind: VolumeRequest["kind"], fields: Fields & { readonly targe
 /** Read one `-v`. @throws {BerthError} in Docker's words */
 export function volumeRequest(text: string, cwd: string): VolumeRequest {
   const spec = parseVolume(text, cwd);
-  const common = { target: spec.target, readonly: spec.readonly, createSource: true };
+  const common = { target: spec.target, readonly: spec.readonly, mode: spec.mode, createSource: true };
   if (spec.type === "volume") {
     const source = spec.source === undefined ? {} : { source: spec.source };
     return { ...common, ...source, kind: "volume", noCopy: !spec.copyUp };

@@ -17,8 +17,8 @@ import { isTrue, Nil, plain, print, typeName } from "./values.ts";
 export interface EvaluateOptions {
   /** Why a field that isn't there is an error: `map has no entry for key "Foo"`. */
   readonly missing: (field: string) => string;
-  /** What a field that is null prints as; `<no value>` when absent. */
-  readonly nil?: (field: string) => string;
+  /** What Go's type has in a field that is null or left out: undefined where that may not be left out. Without it null is no value. */
+  readonly zero?: (field: string) => unknown;
   /** Functions that take the place of those that all templates have. */
   readonly functions?: ReadonlyMap<string, TemplateFunction>;
 }
@@ -229,12 +229,17 @@ function lookUp(value: unknown, field: string, { operand, given, scope }: LookUp
   if (typeof value !== "object" || Array.isArray(value)) {
     throw failureAt(operand.at, `can't evaluate field ${field} in type ${typeName(value)}`);
   }
-  if (!Object.hasOwn(value, field)) throw failureAt(operand.at, options.missing(field));
+  if (!Object.hasOwn(value, field)) {
+    const zero = options.zero?.(field);
+    if (zero === undefined) throw failureAt(operand.at, options.missing(field));
+    return zero;
+  }
   const inner = (value as Readonly<Record<string, unknown>>)[field];
   if (typeof inner === "function")
     return called(() => inner(...given), { field, operand, wanted: inner.length, given });
   if (given.length > 0) throw failureAt(operand.at, `wrong number of args for ${field}: want 0 got ${given.length}`);
-  return (inner ?? null) === null && options.nil !== undefined ? new Nil(options.nil(field)) : inner;
+  if ((inner ?? null) !== null || options.zero === undefined) return inner;
+  return options.zero(field) ?? new Nil("[]");
 }
 
 interface MethodCall {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { evaluate } from "./evaluate.ts";
 import { parseTemplate } from "./parse.ts";
+import { Nil } from "./values.ts";
 
 const data = {
   State: { ExitCode: 3, Running: false },
@@ -10,10 +11,12 @@ const data = {
   Big: 67108864,
 };
 
+const zeros: Readonly<Record<string, unknown>> = { Volumes: new Nil("map[]"), Health: new Nil("<nil>"), Signal: "" };
+
 const fill = (template: string): string =>
   evaluate(parseTemplate(template), data, {
     missing: (field) => `map has no entry for key "${field}"`,
-    nil: (field) => (field === "Volumes" ? "map[]" : "[]"),
+    zero: (field) => zeros[field],
   });
 
 test.each([
@@ -49,6 +52,8 @@ test.each([
   ["{{$x := .Name}}{{$x}}", "/web"],
   ["{{range .Config.Env}}{{$.Name}}{{end}}", "/web/web"],
   ["{{and true .Name}} {{or false 0}} {{ne 1 2}} {{lt 1 2}}", "/web 0 true true"],
+  ["{{.State.Health}} {{json .State.Health}} {{.State.Signal}}", "<nil> null "],
+  ["{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}", "none"],
   ["{{.}}", expect.stringContaining("map[Big:67108864 ")],
 ])("%s", (template, expected) => {
   expect(fill(template)).toEqual(expected);
