@@ -54,7 +54,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
     "container",
     "build",
   ],
-  "docker-api": ["base", "oci", "image", "container", "network", "volume", "engine"],
+  "docker-api": ["base", "oci", "snapshot", "image", "container", "network", "volume", "engine"],
   cli: [
     "base",
     "oci",

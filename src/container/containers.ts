@@ -9,6 +9,7 @@ import { type LogLine, readLogs } from "../runtime/logs.ts";
 import { ulimitWarnings } from "../runtime/ulimits.ts";
 import { resize, type WindowSize } from "../runtime/window-size.ts";
 import type { Change } from "../snapshot/changes.ts";
+import type { LayerPaths } from "../snapshot/snapshotter.ts";
 import { type CommitOptions, commitContainer } from "./commit.ts";
 import type { Container } from "./container.ts";
 import { createContainer } from "./create.ts";
@@ -29,6 +30,8 @@ export interface Containers {
   list(): Promise<readonly Container[]>;
   /** How much its files take; all of them are looked at. @throws {BerthError} not-found */
   size(nameOrID: string): Promise<ContainerSize>;
+  /** Where its layers lie. @throws {BerthError} not-found */
+  layerPaths(nameOrID: string): Promise<LayerPaths>;
   /** Make a container; nothing runs yet. @throws {BerthError} not-found, conflict, invalid-argument */
   create(request: ContainerRequest): Promise<Container>;
   /** What a container that is made as asked will have otherwise, a sentence each: a resource limit that can't be raised. */
@@ -93,6 +96,10 @@ export function openContainers(deps: ContainerDeps): Containers {
       return allContainers(deps);
     },
     size: (nameOrID) => containerSize(deps, nameOrID),
+    layerPaths: async (nameOrID) => {
+      const { id, chainID } = findContainer(deps, nameOrID);
+      return (await deps.snapshotter.open(id, chainID)).directories();
+    },
     create: (request) => createContainer(deps, request),
     warnings: ({ ulimits }) => ulimitWarnings(ulimits),
     start: async (nameOrID, options) => startContainer(deps, (await get(nameOrID)).id, options),

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Container, ContainerEndpoint, ContainerMount, ContainerState } from "../container/container.ts";
+import type { LayerPaths } from "../snapshot/snapshotter.ts";
 import { type ConfigJSON, toConfigJSON } from "./config-json.ts";
-import { type GraphDriverJSON, type LayerPaths, toGraphDriverJSON } from "./graph-driver-json.ts";
+import { type GraphDriverJSON, toGraphDriverJSON } from "./graph-driver-json.ts";
 import { type HostConfigJSON, toHostConfigJSON } from "./host-config-json.ts";
 import { zeroTime } from "./image-json.ts";
 
@@ -63,13 +64,13 @@ export interface ContainerJSON {
 
 /** What a container alone doesn't tell. */
 export interface ContainerDetails {
-  readonly layers?: LayerPaths;
+  readonly layers: LayerPaths;
   /** Bytes of its own layer, and of that and its image together. */
   readonly size?: { readonly rw: number; readonly rootFs: number };
 }
 
 /** A container as the Engine API shows it. */
-export function toContainerJSON(container: Container, details: ContainerDetails = {}): ContainerJSON {
+export function toContainerJSON(container: Container, details: ContainerDetails): ContainerJSON {
   const { config, directory, endpoint } = container;
   const [path = "", ...args] = config.args;
   return {
@@ -92,7 +93,7 @@ export function toContainerJSON(container: Container, details: ContainerDetails 
     AppArmorProfile: "",
     ExecIDs: null,
     HostConfig: toHostConfigJSON(container.request),
-    GraphDriver: toGraphDriverJSON(details.layers),
+    GraphDriver: toGraphDriverJSON(details.layers, rootOf(container.state)),
     ...(details.size === undefined ? {} : { SizeRw: details.size.rw, SizeRootFs: details.size.rootFs }),
     Mounts: config.mounts.map(toMountJSON),
     Config: containerConfig(container),
@@ -133,6 +134,11 @@ function containerConfig({ config, request }: Container): ConfigJSON {
     Labels: base.Labels ?? {},
     ...(request.stopTimeout === undefined ? {} : { StopTimeout: request.stopTimeout }),
   };
+}
+
+/** The file system of a running container, seen from its first process: only its own mount namespace has it. */
+function rootOf(state: ContainerState): string | undefined {
+  return state.status === "running" || state.status === "paused" ? `/proc/${state.pid}/root` : undefined;
 }
 
 function toMountJSON(mount: ContainerMount): MountJSON {

@@ -23,7 +23,7 @@ const image: Image = {
 };
 
 test("an image has the fields of Docker's inspect, empty ones as null", () => {
-  expect(toImageJSON(image)).toMatchObject({
+  expect(toImageJSON(image, { lower: [], upper: "/layers/1" })).toMatchObject({
     Id: image.id,
     RepoTags: ["busybox:latest"],
     RepoDigests: [],
@@ -86,6 +86,8 @@ function container(state: ContainerState): Container {
   };
 }
 
+const layers = { lower: ["/init", "/layers/2", "/layers/1"], upper: "/active/a/upper", work: "/active/a/work" };
+
 const startedAt = "2026-11-24T23:48:02Z";
 const finishedAt = "2026-11-24T23:48:05Z";
 
@@ -105,13 +107,17 @@ test.each<[ContainerState, object]>([
   ],
   [{ status: "exited", code: 127, oomKilled: false, startedAt, finishedAt, error: "no" }, { Error: "no" }],
 ])("state %j", (state, expected) => {
-  expect(toContainerJSON(container(state)).State).toMatchObject(expected);
+  expect(toContainerJSON(container(state), { layers }).State).toMatchObject(expected);
 });
 
 test("a container shows its request in HostConfig, its mounts and its address", () => {
-  const json = toContainerJSON(container({ status: "created" }));
+  const json = toContainerJSON(container({ status: "created" }), { layers });
   expect(json).toMatchObject({
     Name: "/web",
+    GraphDriver: {
+      Data: { LowerDir: "/init:/layers/2:/layers/1", UpperDir: "/active/a/upper", WorkDir: "/active/a/work" },
+      Name: "overlay2",
+    },
     Path: "sleep",
     Args: ["1000"],
     Config: { Hostname: "web1", Image: "busybox", OpenStdin: true, StdinOnce: true, Labels: {} },
@@ -136,6 +142,6 @@ test("a container shows its request in HostConfig, its mounts and its address", 
 
 test("a privileged container has no masked paths", () => {
   const plain = container({ status: "created" });
-  const { HostConfig } = toContainerJSON({ ...plain, request: { ...plain.request, privileged: true } });
+  const { HostConfig } = toContainerJSON({ ...plain, request: { ...plain.request, privileged: true } }, { layers });
   expect(HostConfig).toMatchObject({ Privileged: true, MaskedPaths: null, ReadonlyPaths: null });
 });

@@ -1,6 +1,7 @@
 import type { Image } from "../image/images.ts";
+import type { LayerPaths } from "../snapshot/snapshotter.ts";
 import { type ConfigJSON, toConfigJSON } from "./config-json.ts";
-import { type GraphDriverJSON, type LayerPaths, toGraphDriverJSON } from "./graph-driver-json.ts";
+import { type GraphDriverJSON, toGraphDriverJSON } from "./graph-driver-json.ts";
 
 /** What `image inspect` prints. @see Docker Engine API, ImageInspect */
 export interface ImageJSON {
@@ -22,16 +23,11 @@ export interface ImageJSON {
   readonly Metadata: { readonly LastTagTime: string };
 }
 
-/** What an image alone doesn't tell. */
-export interface ImageDetails {
-  readonly layers?: LayerPaths;
-}
-
 /** Go's zero time, which Docker shows for "never". */
 export const zeroTime: string = "0001-01-01T00:00:00Z";
 
 /** An image as the Engine API shows it. */
-export function toImageJSON(image: Image, details: ImageDetails = {}): ImageJSON {
+export function toImageJSON(image: Image, layerPaths: LayerPaths): ImageJSON {
   const { config, references } = image;
   const layers = config.rootfs.diff_ids;
   return {
@@ -48,7 +44,7 @@ export function toImageJSON(image: Image, details: ImageDetails = {}): ImageJSON
     ...(config.variant === undefined ? {} : { Variant: config.variant }),
     Os: config.os,
     Size: image.size,
-    GraphDriver: toGraphDriverJSON(details.layers),
+    GraphDriver: toGraphDriverJSON(layerPaths),
     RootFS: { Type: "layers", ...(layers.length === 0 ? {} : { Layers: layers }) },
     Metadata: { LastTagTime: zeroTime },
   };

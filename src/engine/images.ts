@@ -11,7 +11,8 @@ import type { LoadedImage, LoadOptions } from "../image/load.ts";
 import { type PrunedImages, pruneImages } from "../image/prune.ts";
 import { type Removed, removeImage } from "../image/remove.ts";
 import type { SaveOptions } from "../image/save.ts";
-import type { Digest } from "../oci/digest.ts";
+import { chainIDs, type Digest } from "../oci/digest.ts";
+import type { LayerPaths } from "../snapshot/snapshotter.ts";
 
 /** What {@link Images.import} takes beside the archive. */
 export interface ImportOptions extends Operation {
@@ -29,6 +30,8 @@ export interface Images {
   get(nameOrID: string): Image;
   /** The ID that a name means. No config is read. @throws {BerthError} as {@link Images.get} */
   resolve(nameOrID: string): Digest;
+  /** Where its layers lie: the topmost as `upper`. */
+  layerPaths(nameOrID: string): LayerPaths;
   /** Every image, newest first. */
   list(): readonly ImageSummary[];
   /** Point a name at an image. */
@@ -69,6 +72,11 @@ export function openImages(deps: ContainerDeps): Images {
   return {
     get: (nameOrID) => getImage(deps, nameOrID),
     resolve: (nameOrID) => findID(deps, nameOrID),
+    layerPaths: (nameOrID) => {
+      const chainID = chainIDs(getImage(deps, nameOrID).config.rootfs.diff_ids).at(-1);
+      const [upper, ...lower] = deps.snapshotter.directories(chainID);
+      return { lower, ...(upper === undefined ? {} : { upper }) };
+    },
     list: () => listImages(deps),
     tag: (source, name) => tagImage(deps, source, name),
     remove: (nameOrID, { force = false, prune = true } = {}) =>

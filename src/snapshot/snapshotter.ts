@@ -72,6 +72,8 @@ export interface Snapshotter extends AsyncDisposable {
   manifest(layer: Layer): Promise<readonly ManifestEntry[]>;
   /** The file system of a committed snapshot, read without a mount. */
   view(chainID: ChainID | undefined): MergedTree;
+  /** Where the layers of a committed snapshot lie, the topmost first. @throws {BerthError} not-found */
+  directories(chainID: ChainID | undefined): readonly string[];
   /** Delete an active snapshot; nothing when it isn't there. */
   remove(key: string): Promise<void>;
   /** Keep a blob that no record names yet from every collector: held before it is written, until it is recorded. */
@@ -109,12 +111,22 @@ export interface CommitOptions extends Operation {
   readonly writer?: LayerWriter;
 }
 
+/** Where an overlay's directories lie, absolute. */
+export interface LayerPaths {
+  /** The topmost first. */
+  readonly lower: readonly string[];
+  readonly upper?: string;
+  readonly work?: string;
+}
+
 /** A writable snapshot. */
 export interface ActiveSnapshot extends AsyncDisposable {
   readonly key: string;
   readonly parent: ChainID | undefined;
   /** Absolute path of the upper directory. */
   readonly upper: string;
+  /** What {@link ActiveSnapshot.mounts} puts together. */
+  directories(): Required<LayerPaths>;
   /** The one overlay mount that shows it; give it to one mount namespace at a time. */
   mounts(): readonly Mount[];
   /** The file system as it is now, read without a mount. */
@@ -167,6 +179,7 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
       return await layerManifest(host.syscalls, layer);
     },
     view: (chainID) => mergedTree(host.syscalls, { layers: store.directories(chainID) }),
+    directories: (chainID) => store.directories(chainID),
     remove: (key) => activeOf(key).remove(),
     holdBlob: (digest) => store.holdBlob(digest),
     isHeldBlob: () => store.isHeldBlob(),
@@ -237,8 +250,11 @@ class ActiveOverlay implements ActiveSnapshot {
   }
 
   mounts(): readonly Mount[] {
-    const directory = this.#store.paths.layers;
-    return [overlayMount({ directory, lower: this.#lower(), upper: this.upper, work: join(this.#directory, "work") })];
+    return [overlayMount({ directory: this.#store.paths.layers, ...this.directories() })];
+  }
+
+  directories(): Required<LayerPaths> {
+    return { lower: this.#lower(), upper: this.upper, work: join(this.#directory, "work") };
   }
 
   view(): MergedTree {

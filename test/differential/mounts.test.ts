@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { comparable, openTwins } from "../support/twins.ts";
 
@@ -10,6 +11,37 @@ const shown = [
   "{{json .Config.Volumes}}",
   "{{range .Mounts}}{{.Type}} {{.Destination}} mode={{json .Mode}} {{.RW}} {{.Propagation}}{{println}}{{end}}",
 ].join("\n");
+
+/** What GraphDriver's directories hold, at most a few names of each. */
+async function seen(which: "berth" | "docker", name: string, key: string): Promise<readonly string[]> {
+  const stdout = await twins?.[which].run(["inspect", "-f", `{{.GraphDriver.Data.${key}}}`, name]);
+  return (stdout?.stdout.trim() ?? "").split(":").map((path) => readdirSync(path).toSorted().join(" "));
+}
+
+describe.skipIf(twins === undefined)("inspect shows where layers lie, as Docker does:", () => {
+  test("of a container and of an image", async () => {
+    await twins?.ok([
+      "run",
+      "-d",
+      "--network",
+      "none",
+      "--name",
+      "layered",
+      "busybox",
+      "sh",
+      "-c",
+      "touch /made; sleep 99",
+    ]);
+    for (const key of ["UpperDir", "MergedDir"]) {
+      expect(await seen("berth", "layered", key)).toEqual(await seen("docker", "layered", key));
+    }
+    // The first holds mount points, of which Docker leaves out those that the image has.
+    expect((await seen("berth", "layered", "LowerDir")).slice(1)).toEqual(
+      (await seen("docker", "layered", "LowerDir")).slice(1),
+    );
+    expect(await seen("berth", "busybox", "UpperDir")).toEqual(await seen("docker", "busybox", "UpperDir"));
+  });
+});
 
 describe.skipIf(twins === undefined)("inspect shows mounts as Docker does:", () => {
   test.each([

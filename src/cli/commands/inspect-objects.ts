@@ -10,20 +10,23 @@ export type Finder = (engine: Engine, name: string) => Promise<object>;
 /** A container by name. */
 export const findContainer: Finder = async (engine, name) => {
   const { toContainerJSON } = await import("../../docker-api/container-json.ts");
-  return toContainerJSON(await engine.containers.get(name));
+  const container = await engine.containers.get(name);
+  return toContainerJSON(container, { layers: await engine.containers.layerPaths(container.id) });
 };
 
 /** A container by name, with the size of its files. */
 export const findSizedContainer: Finder = async (engine, name) => {
   const { toContainerJSON } = await import("../../docker-api/container-json.ts");
   const container = await engine.containers.get(name);
-  return toContainerJSON(container, { size: await engine.containers.size(container.id) });
+  const { containers } = engine;
+  const [layers, size] = await Promise.all([containers.layerPaths(container.id), containers.size(container.id)]);
+  return toContainerJSON(container, { layers, size });
 };
 
 /** An image by name. */
 export const findImage: Finder = async (engine, name) => {
   const { toImageJSON } = await import("../../docker-api/image-json.ts");
-  return toImageJSON(engine.images.get(name));
+  return toImageJSON(engine.images.get(name), engine.images.layerPaths(name));
 };
 
 /** A network by name. */
