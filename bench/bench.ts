@@ -1,110 +1,98 @@
-// Times berth beside Debian's Docker in one run, in pairs, and writes bench/results.json and bench/results.md.
-//   npm run bench                 all rows, nine pairs each
-//   npm run bench -- --pairs 3    fewer pairs
-//   npm run bench -- import ps    the rows whose names have one of these words
-import { mkdirSync, writeFileSync } from "node:fs";
+// Times berth beside Debian's Docker, Podman and Buildah in one run, in turn, and writes bench/results.json, bench/results.md
+// and the table of README.md. On a machine that does nothing else.
+//   npm run bench                 all rows, nine rounds each
+//   npm run bench -- --pairs 3    fewer rounds
+//   npm run bench -- import ps    only the rows whose names have one of these words: printed, not written
+import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { berthCommand } from "../test/support/berth.ts";
-import { baseArchives } from "../test/support/images.ts";
 import type { Outcome } from "../test/support/program.ts";
-import { openTwins, type Twins } from "../test/support/twins.ts";
-import { type Row, summarize, table } from "./results.ts";
-
-interface Measurement {
-  readonly name: string;
-  /** At most this many pairs, for what takes long. */
-  readonly pairs?: number;
-  /** The timed command. */
-  readonly args: readonly string[];
-  /** Brings both to the same state before the first pair; untimed. */
-  readonly before?: readonly (readonly string[])[];
-  /** Brings both to the same state after each pair; untimed. */
-  readonly after?: readonly string[];
-}
+import { openTwins } from "../test/support/twins.ts";
+import { type Measurement, measurements } from "./measurements.ts";
+import { diskFigure, peakOf } from "./own.ts";
+import { type Engine, openBuildah, openPodman } from "./peers.ts";
+import { type EngineName, type Figure, page, type Row, summarize, type Times } from "./results.ts";
 
 const { values, positionals } = parseArgs({ options: { pairs: { type: "string" } }, allowPositionals: true });
 await using twins = await openTwins();
 if (twins === undefined) throw new Error("nothing to compare with");
+await using podman = await openPodman();
+await using buildah = await openBuildah();
+const engines: ReadonlyMap<EngineName, Engine> = new Map<EngineName, Engine>([
+  ["docker", twins.docker],
+  ["berth", twins.berth],
+  ["podman", podman],
+  ["buildah", buildah],
+]);
 
 const rows: Row[] = [];
+const figures: Figure[] = [];
+const wanted = (name: string): boolean => positionals.length === 0 || positionals.some((word) => name.includes(word));
 for (const measurement of measurements(twins.berth.directory)) {
-  if (positionals.length > 0 && !positionals.some((word) => measurement.name.includes(word))) continue;
-  const row = await measure(twins, measurement, Number(values.pairs ?? 9));
-  console.log(`${row.name}: berth ${row.berth} ms, Docker ${row.docker} ms, ${row.ratio}x`);
-  rows.push(row);
-}
-const machine = `${cpus().length} CPUs (${cpus()[0]?.model ?? "unknown"}), Linux ${release()}, ${twins.docker.version}`;
-writeFileSync(join(import.meta.dirname, "results.json"), `${JSON.stringify({ machine, rows }, null, 2)}\n`);
-writeFileSync(join(import.meta.dirname, "results.md"), table(machine, rows));
-console.log(`written: bench/results.json and bench/results.md (${berthCommand})`);
-
-function measurements(directory: string): readonly Measurement[] {
-  const context = join(directory, "twenty-steps");
-  mkdirSync(context);
-  const steps = Array.from({ length: 20 }, (_, step) => `RUN echo ${step} > /step-${step}\n`);
-  writeFileSync(join(context, "Dockerfile"), `FROM busybox\n${steps.join("")}`);
-  const run = ["run", "--rm"];
-  const build = ["build", "-q", "-t", "twenty"];
-  return [
-    { name: "run --rm --network none busybox true", args: [...run, "--network", "none", "busybox", "true"] },
-    { name: "run --rm busybox true", args: [...run, "busybox", "true"] },
-    { name: "build of 20 RUN steps, --no-cache", pairs: 5, args: [...build, "--no-cache", context] },
-    { name: "build of 20 RUN steps, all cached", args: [...build, context] },
-    {
-      name: "import of Debian's tree",
-      pairs: 3,
-      args: ["import", baseArchives().debian, "tree"],
-      after: ["rmi", "tree"],
-    },
-    {
-      name: "save of Debian",
-      pairs: 5,
-      before: [["import", baseArchives().debian, "debian:saved"]],
-      args: ["save", "-o", "saved.tar", "debian:saved"],
-    },
-    {
-      name: "load of Debian",
-      pairs: 5,
-      // What was saved before goes first: its layer must not be there when it is loaded.
-      before: [
-        ["rmi", "debian:saved"],
-        ["import", baseArchives().debian, "debian:saved"],
-        ["save", "-o", "saved.tar", "debian:saved"],
-        ["rmi", "debian:saved"],
-      ],
-      args: ["load", "-i", "saved.tar"],
-      after: ["rmi", "debian:saved"],
-    },
-    { name: "--version", args: ["--version"] },
-    { name: "ps", args: ["ps"] },
-  ];
-}
-
-/** One pair that isn't counted, then pairs in turn, so that what else the machine does meets both. */
-async function measure(
-  { berth, docker }: Twins,
-  { args, before = [], after, pairs = 99, name }: Measurement,
-  most: number,
-): Promise<Row> {
-  const times = { berth: [] as number[], docker: [] as number[] };
-  for (const each of before) await Promise.all([docker.run(each), berth.run(each)]);
-  for (let pair = 0; pair <= Math.min(pairs, most); pair++) {
-    const pairTimes = { docker: await timed(() => docker.run(args)), berth: await timed(() => berth.run(args)) };
-    if (pair > 0) {
-      times.docker.push(pairTimes.docker);
-      times.berth.push(pairTimes.berth);
-    }
-    if (after !== undefined) await Promise.all([docker.run(after), berth.run(after)]);
+  if (!wanted(measurement.name)) continue;
+  rows.push(await measure(measurement, Number(values.pairs ?? 9)));
+  if (measurement.memory === true) {
+    const name = `memory of ${measurement.name}`;
+    figures.push({ name, value: `${await peakOf(twins.berth, measurement.args)} MiB`, aim: "200 MiB" });
+    if (measurement.after !== undefined) await twins.berth.run(measurement.after);
   }
-  return summarize(name, times);
+}
+if (wanted("bytes")) figures.push(await diskFigure());
+const versions = [twins.docker.version, podman.version, buildah.version].join(", ");
+const machine = `${cpus().length} CPUs (${cpus()[0]?.model ?? "unknown"}), Linux ${release()}, ${versions}`;
+const text = page({ machine, rows, figures });
+if (positionals.length > 0) console.log(text);
+else publish();
+
+function publish(): void {
+  writeFileSync(join(import.meta.dirname, "results.json"), `${JSON.stringify({ machine, rows, figures }, null, 2)}\n`);
+  writeFileSync(join(import.meta.dirname, "results.md"), text);
+  const readme = join(import.meta.dirname, "../README.md");
+  const [start, end] = ["<!-- bench -->\n", "<!-- /bench -->"];
+  const [before = "", , after = ""] = readFileSync(readme, "utf8").split(new RegExp(`(?<=${start})|(?=${end})`));
+  writeFileSync(readme, `${before}\n${text}\n${after}`);
+  console.log("written: bench/results.json, bench/results.md and README.md");
 }
 
-/** Milliseconds. @throws when the command fails */
-async function timed(run: () => Promise<Outcome>): Promise<number> {
+/** One round that isn't counted, then rounds in which each has its turn, so that what else the machine does meets all. */
+async function measure({ name, args, before = [], after, pairs = 99 }: Measurement, most: number): Promise<Row> {
+  const verb = args[0] ?? "";
+  const able = new Map(
+    [...engines].filter(([engine]) => engine !== "buildah" || ["build", "--version"].includes(verb)),
+  );
+  for (const step of before) await Promise.all([...able.values()].map((engine) => engine.run(step)));
+  const times = new Map<EngineName, Times>([...able.keys()].map((engine) => [engine, []]));
+  for (let round = 0; round <= Math.min(pairs, most); round++) {
+    for (const [engine, { run }] of able) {
+      const time = await timed(
+        () => run(args),
+        `${engine} ${args.join(" ")}`,
+        engine === "podman" || engine === "buildah",
+      );
+      const earlier = times.get(engine);
+      if (time === undefined) {
+        times.set(engine, undefined);
+        able.delete(engine);
+      } else if (round > 0 && earlier !== undefined) times.set(engine, [...earlier, time]);
+    }
+    if (after !== undefined) await Promise.all([...able.values()].map((engine) => engine.run(after)));
+  }
+  const row = summarize(name, times);
+  console.log(
+    `${name}: ${Object.entries(row.medians)
+      .map(([engine, each]) => `${engine} ${each} ms`)
+      .join(", ")}, ${row.ratio}x`,
+  );
+  return row;
+}
+
+/** Milliseconds; undefined, and a loud line, for what may fail and does. @throws when another command fails */
+async function timed(run: () => Promise<Outcome>, what: string, mayFail: boolean): Promise<number | undefined> {
   const start = performance.now();
   const { code, stderr } = await run();
-  if (code !== 0) throw new Error(`a timed command failed with ${code}: ${stderr}`);
-  return performance.now() - start;
+  if (code === 0) return performance.now() - start;
+  if (!mayFail) throw new Error(`${what} failed with ${code}: ${stderr}`);
+  console.log(`*** ${what} can't be timed here: ${stderr.trim().split("\n").at(-1)} ***`);
+  return undefined;
 }

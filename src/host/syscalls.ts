@@ -166,10 +166,12 @@ export const linux: Syscalls = {
   makeRaw,
 };
 
+/** Filled by one call and read before the next: one of its own for each would be most of what a look costs. */
+const valueBuffer = Buffer.allocUnsafeSlow(xattrLimit);
+
 function lgetxattr(path: PathLike, name: string): Buffer | undefined {
-  const value = Buffer.allocUnsafe(xattrLimit);
-  const size = Number(libc().lgetxattr(cPath(path), name, value, BigInt(value.length)));
-  if (size >= 0) return Buffer.from(value.subarray(0, size));
+  const size = Number(libc().lgetxattr(cPath(path), name, valueBuffer, BigInt(valueBuffer.length)));
+  if (size >= 0) return Buffer.from(valueBuffer.subarray(0, size));
   const errno = currentErrno();
   if (errno === ENODATA) return undefined;
   throw new SyscallError("lgetxattr", errno, String(path));
