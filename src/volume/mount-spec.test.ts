@@ -32,11 +32,8 @@ const invalid = (text: string, type: string, reason: string): readonly [string, 
 ];
 
 test.each<readonly [string, string]>([
-  ["", "invalid empty volume spec"],
-  [":/data", "invalid spec: :/data: empty section between colons"],
-  ["/a::ro", "invalid spec: /a::ro: empty section between colons"],
-  ["/a:/b:", "invalid spec: /a:/b:: empty section between colons"],
-  ["/a:/b:ro:z", "invalid spec: /a:/b:ro:z: too many colons"],
+  [":/data", "invalid volume specification: ':/data'"],
+  ["/a:/b:ro:z", "invalid volume specification: '/a:/b:ro:z'"],
   ["/data:rw", "invalid volume specification: '/data:rw'"],
   ["/a:/b:wrong", "invalid mode: wrong"],
   ["/a:/b:ro,rw", "invalid mode: ro,rw"],

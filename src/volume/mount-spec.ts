@@ -47,20 +47,13 @@ const optionGroups: readonly ReadonlySet<string>[] = [
  */
 export function parseVolume(text: string, cwd?: string): MountSpec {
   const fields = text.split(":");
-  checkFields(text, fields);
+  if (fields.includes("") || fields.length > 3) throw invalidSpec(text);
   const [source, target, mode] =
     fields.length === 1 ? [undefined, text, ""] : [fields[0], fields[1] ?? "", fields[2] ?? ""];
   if (fields.length === 2 && isMode(target)) throw invalidSpec(text);
   if (!isMode(mode)) throw new BerthError("invalid-argument", `invalid mode: ${mode}`);
   const here = source !== undefined && cwd !== undefined && source.startsWith(".") ? resolve(cwd, source) : source;
   return specOf(text, { source: here, target, mode });
-}
-
-function checkFields(text: string, fields: readonly string[]): void {
-  if (text === "") throw new BerthError("invalid-argument", "invalid empty volume spec");
-  const wrong = (reason: string): BerthError => new BerthError("invalid-argument", `invalid spec: ${text}: ${reason}`);
-  if (fields.includes("")) throw wrong("empty section between colons");
-  if (fields.length > 3) throw wrong("too many colons");
 }
 
 interface Fields {

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import type { TmpfsRequest, VolumeRequest } from "../../container/request.ts";
 import { parseVolume } from "../../volume/mount-spec.ts";
+import { CliError } from "../cli-error.ts";
 import { parseBool, parseBytes, quote } from "../flags/go-values.ts";
 
 /** One `--mount`, read. */
@@ -127,8 +128,9 @@ function volumeOf(kind: VolumeRequest["kind"], fields: Fields & { readonly targe
   };
 }
 
-/** Read one `-v`. @throws {BerthError} in Docker's words */
+/** Read one `-v`. @throws {CliError} in the words of Docker's client; {BerthError} in those of its daemon */
 export function volumeRequest(text: string, cwd: string): VolumeRequest {
+  checkFields(text);
   const spec = parseVolume(text, cwd);
   const common = { target: spec.target, readonly: spec.readonly, mode: spec.mode, createSource: true };
   if (spec.type === "volume") {
@@ -136,6 +138,26 @@ export function volumeRequest(text: string, cwd: string): VolumeRequest {
     return { ...common, ...source, kind: "volume", noCopy: !spec.copyUp };
   }
   return { ...common, kind: "bind", source: spec.source, propagation: spec.propagation, noCopy: false };
+}
+
+/** What Docker's client refuses of a `-v`, before its daemon sees it. */
+function checkFields(text: string): void {
+  if (text === "") throw new CliError("invalid empty volume spec");
+  if (text.length < 3) return;
+  const fields = fieldsOf(text);
+  const reason = fields.slice(0, 3).includes("") ? "empty section between colons" : "too many colons";
+  if (fields.length > 3 || fields.includes("")) throw new CliError(`invalid spec: ${text}: ${reason}`);
+}
+
+/** What stands between colons; a colon behind a single letter is a drive's of Windows, for Docker's client on Linux too. */
+function fieldsOf(text: string): readonly string[] {
+  const fields: string[] = [];
+  for (const part of text.split(":")) {
+    const last = fields.at(-1) ?? "";
+    if (/^\p{L}$/u.test(last)) fields.splice(-1, 1, `${last}:${part}`);
+    else fields.push(part);
+  }
+  return fields;
 }
 
 /** Read one `--tmpfs`: `/path` or `/path:options`. */

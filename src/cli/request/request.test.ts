@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { scratchOfFile } from "../../base/testing.ts";
 import { type ContainerRequest, defaultRequest } from "../../container/request.ts";
 import { parseFlags } from "../flags/parse.ts";
 import { type ContainerValues, containerFlags, missingContainerFlags } from "./container-flags.ts";
 import { containerRequest } from "./container-request.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "berth-cli-"));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = scratchOfFile("cli");
 const file = (name: string, text: string): string => {
   writeFileSync(join(directory, name), text);
   return join(directory, name);
@@ -123,10 +122,23 @@ test.each([
   [["--restart", "always"], "berth doesn't restart containers yet"],
   [["--network", "mine"], "none of your own yet"],
   [["--security-opt", "apparmor=x"], "berth takes seccomp=unconfined"],
-  [["-v", "a:b:c:d", "b"], "a:b:c:d"],
+  [["-v", "a:b:c:d", "b"], "invalid volume specification: 'a:b:c:d'"],
+  [["-v", ":", "b"], "invalid volume specification: ':'"],
   [["--env-file", "/nonexist", "b"], "open /nonexist: no such file or directory"],
 ])("%j is refused", (argv, message) => {
   expect(() => request(argv)).toThrow(message);
+});
+
+test.each([
+  ["", "invalid empty volume spec"],
+  [":/data", "invalid spec: :/data: empty section between colons"],
+  ["/a::ro", "invalid spec: /a::ro: empty section between colons"],
+  ["/a:/b:", "invalid spec: /a:/b:: empty section between colons"],
+  ["/a:/b:ro:z", "invalid spec: /a:/b:ro:z: too many colons"],
+  ["/a:/b:ro:", "invalid spec: /a:/b:ro:: too many colons"],
+])("the volume %j is refused before an engine sees it: %s", (text, message) => {
+  const refused = expect.objectContaining({ name: "CliError", message });
+  expect(() => request(["-v", text, "b"])).toThrow(refused);
 });
 
 test("an environment file has comments, bare names and values with signs of their own", () => {
