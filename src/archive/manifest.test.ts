@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
+import { scratchOfTest } from "../base/testing.ts";
 import {
   ContentSums,
   checksum,
@@ -23,7 +23,7 @@ const device: ManifestEntry = { ...empty, path: "d", kind: "char", device: 261 }
 const labelled: ManifestEntry = { ...empty, path: "x", xattrs: { "user.a": "AA==" } };
 
 test("a manifest comes back as it was written", async () => {
-  const place = mkdtempSync(join(tmpdir(), "berth-manifest-"));
+  const place = scratchOfTest("manifest");
   const path = join(place, "manifest");
   const recorder = new ManifestRecorder();
   const entries = [file, empty, link, device, labelled];
@@ -32,7 +32,6 @@ test("a manifest comes back as it was written", async () => {
   expect(await readManifest(path)).toEqual(entries);
   writeFileSync(path, "no manifest");
   await expect(readManifest(path)).rejects.toMatchObject({ kind: "data-loss" });
-  rmSync(place, { recursive: true });
 });
 
 test.each<readonly [Partial<ManifestEntry>, readonly string[]]>([
@@ -59,7 +58,7 @@ test.each([0, 1, 7, 8, 100, 4095 * 8, 4096 * 8 - 1])("a flipped bit is found by 
 });
 
 test("the sum of a file that is written in pieces, with holes, is that of the whole", () => {
-  const place = mkdtempSync(join(tmpdir(), "berth-manifest-"));
+  const place = scratchOfTest("manifest");
   const whole = Buffer.concat([Buffer.from("one"), Buffer.alloc(100_000), Buffer.from("two"), Buffer.alloc(5)]);
   writeFileSync(join(place, "f"), whole);
   const sums = new ContentSums();
@@ -69,5 +68,4 @@ test("the sum of a file that is written in pieces, with holes, is that of the wh
   expect(checksum(join(place, "f"))).toBe(crc32(whole));
   expect(sums.get("g", 0)).toBeUndefined();
   expect(sums.get("f", 5)).toBeUndefined();
-  rmSync(place, { recursive: true });
 });

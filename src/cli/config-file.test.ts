@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { scratchOfFile } from "../base/testing.ts";
 import { readConfigFile } from "./config-file.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "berth-config-"));
-afterAll(() => rmSync(directory, { recursive: true }));
+const directory = scratchOfFile("config");
 
 test.each([
   ['{"psFormat":"{{.ID}}","imagesFormat":"table {{.ID}}"}', { psFormat: "{{.ID}}", imagesFormat: "table {{.ID}}" }],

@@ -3,22 +3,21 @@ import {
   closeSync,
   existsSync,
   lstatSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { scratchOfFile } from "../base/testing.ts";
 import { ExecError, exec } from "./exec.ts";
 import { lock, tryLock } from "./lock.ts";
 import { isAlive, startTime } from "./process.ts";
 import { linux, SyscallError } from "./syscalls.ts";
 import { writeFileDurably } from "./write-file.ts";
 
-const place = mkdtempSync(join(tmpdir(), "berth-host-"));
+const place = scratchOfFile("host");
 
 test("mknod makes a device of that number", () => {
   const path = join(place, "whiteout");

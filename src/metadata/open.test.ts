@@ -1,12 +1,11 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { scratchOfTest } from "../base/testing.ts";
 import { openDatabase, openDatabaseFile } from "./open.ts";
 import { storeMigrations } from "./schema.ts";
 
-const place = (): string => mkdtempSync(join(tmpdir(), "berth-metadata-"));
+const place = (): string => scratchOfTest("metadata");
 
 test("a transaction that throws leaves no trace", async () => {
   using database = await openDatabase({ root: place() });

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { enterPrivateNetwork, type NetworkNamespace, networkNamespace } from "../../test/support/private-network.ts";
 import { randomID } from "../base/ids.ts";
+import { scratchOfTest } from "../base/testing.ts";
 import { linux } from "../host/syscalls.ts";
 import { openDatabase, openState } from "../metadata/open.ts";
 import { removeBridge } from "./bridge.ts";
@@ -19,7 +19,7 @@ interface Place {
 }
 
 function newPlace(): Place {
-  const directory = mkdtempSync(join(tmpdir(), "berth-network-"));
+  const directory = scratchOfTest("network");
   return { root: join(directory, "root"), runRoot: join(directory, "run") };
 }
 

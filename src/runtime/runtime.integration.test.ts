@@ -5,15 +5,14 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { afterAll, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { randomID } from "../base/ids.ts";
+import { scratchOfFile } from "../base/testing.ts";
 import { exec } from "../host/exec.ts";
 import { openHost } from "../host/host.ts";
 import { isAlive } from "../host/process.ts";
@@ -25,7 +24,7 @@ import { readLogs } from "./logs.ts";
 import { openRuntime } from "./runtime.ts";
 import { resize } from "./window-size.ts";
 
-const place = mkdtempSync(join(tmpdir(), "berth-runtime-"));
+const place = scratchOfFile("runtime");
 const host = openHost({ root: join(place, "root"), runRoot: join(place, "run") });
 const runtime = openRuntime(host);
 const exitDirectory = join(place, "exits");
@@ -34,8 +33,6 @@ mkdirSync(join(image, "bin"), { recursive: true });
 for (const directory of ["proc", "dev", "tmp"]) mkdirSync(join(image, directory));
 copyFileSync("/usr/bin/busybox", join(image, "bin", "busybox"));
 for (const applet of ["sh", "cat", "sleep", "echo", "stty", "true"]) symlinkSync("busybox", join(image, "bin", applet));
-
-afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 function specOf(args: readonly string[], terminal: boolean, id: string): RuntimeSpec {
   return {

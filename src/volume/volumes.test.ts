@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { scratchOfTest } from "../base/testing.ts";
 import { openDatabase } from "../metadata/open.ts";
 import { createBindSource } from "./bind-source.ts";
 import { openVolumes } from "./volumes.ts";
 
-const place = (): { readonly root: string } => ({ root: mkdtempSync(join(tmpdir(), "berth-volume-")) });
+const place = (): { readonly root: string } => ({ root: scratchOfTest("volume") });
 
 test("a volume is made once and keeps its data", async () => {
   const host = place();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { scratchOfTest } from "../../src/base/testing.ts";
 import { berthCommand } from "./berth.ts";
 import { eventually } from "./eventually.ts";
 import { runProgram, type Start, startProgram } from "./program.ts";
@@ -46,7 +46,7 @@ exit $code
 
 /** Start berth on a pseudo-terminal, which util-linux's `script` makes. */
 export function berthOnTerminal(args: readonly string[], start: Start = {}): PseudoTerminal {
-  const notes = mkdtempSync(join(tmpdir(), "berth-terminal-"));
+  const notes = scratchOfTest("terminal");
   const note = (name: string): string => readFileSync(join(notes, name), "utf8").trim();
   const words = ["sh", "-c", session, "sh", notes, start.cwd ?? process.cwd(), berthCommand, ...args];
   const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
@@ -81,12 +81,10 @@ export function berthOnTerminal(args: readonly string[], start: Start = {}): Pse
     hangUp: async () => {
       child.kill("SIGKILL");
       await closed;
-      rmSync(notes, { recursive: true });
     },
     ended: async () => {
       await closed;
       const modes = { before: note("before"), after: note("after") };
-      rmSync(notes, { recursive: true });
       return { code: child.exitCode, screen: shown(screen.length), modes };
     },
   };
