@@ -3,6 +3,7 @@ import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { BerthError, codeOf, messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 
 /** How an archive is compressed. */
 export type Compression = "none" | "gzip" | "zstd" | "xz" | "bzip2";
@@ -18,13 +19,6 @@ const longestMagic = 6;
 
 /** Bytes that a decompressor hands over at once. */
 const chunkSize = 1 << 18;
-
-/**
- * How often its own size a stream may grow to, and the bytes that any may, such as an empty disk's image. File systems come to a
- * few times their size; gzip ends at 1032, where nothing but zeros is in it.
- */
-const growthLimit = 250;
-const growthFloor = 4 * 2 ** 30;
 
 /** What `head`, the first bytes of a stream, says of its compression. */
 export function compressionOf(head: Uint8Array): Compression {
@@ -52,7 +46,7 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
   }
   for await (const chunk of through(counted(), compression)) {
     given += chunk.length;
-    if (given > growthFloor && given > taken * growthLimit) throw bomb(compression, { taken, given });
+    if (given > limits.growthFloor && given > taken * limits.growth) throw bomb(compression, { taken, given });
     yield chunk;
   }
 }
@@ -142,7 +136,7 @@ async function* throughProgram(source: AsyncIterable<Uint8Array>, program: "xz" 
 }
 
 function bomb(name: Compression, { taken, given }: { taken: number; given: number }): BerthError {
-  const message = `${name}: ${taken} bytes have grown to ${given}: more than ${growthLimit} times as many`;
+  const message = `${name}: ${taken} bytes have grown to ${given}: more than ${limits.growth} times as many`;
   return new BerthError("invalid-argument", message, {
     hint: "Archives that grow without end are made to fill disks. Where you trust it, decompress it yourself first.",
   });

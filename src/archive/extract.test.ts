@@ -220,7 +220,7 @@ describe("a hostile archive is refused, and nothing outside changes", () => {
     [
       "a root that is no directory",
       [
-        ["./", "file"],
+        ["./", "dir"],
         [".", "symlink", "x"],
       ],
       "the root of an archive is no symlink",

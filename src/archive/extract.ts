@@ -121,6 +121,7 @@ class Extractor implements TarVisitor, Disposable {
     this.#options = options;
     this.#made = options.whiteouts === "plain" ? new Set() : undefined;
     this.#directories = new RootDirectories(root, (path) => {
+      this.#free.file(this.#header?.name ?? "");
       this.#implied.add(path);
       this.#made?.add(path);
       this.#times.set(path, this.#header?.mtimeNs ?? 0n);

@@ -1,38 +1,64 @@
 import { statfsSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { type ByteString, pathOf, textOf } from "./byte-string.ts";
 
-/** Bytes that may be announced before the file system is asked again, and that always stay free. */
-const step = 64 << 20;
+/** Files that may be announced before the file system is asked again. */
+const filesAtOnce = 1000;
 
 /**
- * Refuses what an archive announces when the disk can't hold it, before it is written. A sparse file counts in full: in a
- * layer's archive it takes all of its size.
+ * Refuses what an archive announces when the disk can't hold it, before it is written: bytes and files. A sparse file counts
+ * in full: in a layer's archive it takes all of its size.
  */
 export class FreeSpace {
   readonly #directory: ByteString;
+  readonly #most: FileLimits;
   #announced = 0;
+  #files = 0;
 
   /** @param directory on the file system that is written to; absolute */
-  constructor(directory: ByteString) {
+  constructor(directory: ByteString, most: FileLimits = limits) {
     this.#directory = directory;
+    this.#most = most;
   }
 
-  /** @throws {BerthError} failed-precondition, when `size` bytes for the file `name` are more than is free */
+  /** @throws {BerthError} failed-precondition, when `size` bytes for the file `name` are more than is free; as {@link file} */
   announce(name: ByteString, size: number): void {
+    this.file(name);
     this.#announced += size;
-    if (this.#announced < step) return;
+    if (this.#announced < limits.freeBytes) return;
     this.#announced = 0;
     const { bavail, bsize } = statfsSync(pathOf(this.#directory));
-    const free = Math.max(0, bavail * bsize - step);
-    if (size <= free) return;
-    const file = JSON.stringify(textOf(name.slice(0, 200)));
-    throw new BerthError(
-      "failed-precondition",
-      `no space left on device: ${file} has ${size} bytes, ${free} are free`,
-      {
-        hint: "Make room, unless the archive lies: files that grow without end are made to fill disks.",
-      },
-    );
+    const free = Math.max(0, bavail * bsize - limits.freeBytes);
+    if (size > free) throw this.#full(`${shown(name)} has ${size} bytes, ${free} are free`);
   }
+
+  /** Count one file or directory. @throws {BerthError} invalid-argument, when there are too many; failed-precondition, when no more go on the disk */
+  file(name: ByteString): void {
+    this.#files++;
+    if (this.#files > this.#most.files) {
+      const message = `too many files: the archive has more than ${this.#most.files}, at ${shown(name)}`;
+      throw new BerthError("invalid-argument", message, {
+        hint: "Archives with files without end are made to fill disks. Where you trust it, make several layers of it.",
+      });
+    }
+    if (this.#files % filesAtOnce !== 0) return;
+    const { files, ffree } = statfsSync(pathOf(this.#directory));
+    // Some file systems make inodes as they go, and tell of none.
+    if (files === 0 || ffree > this.#most.freeInodes) return;
+    throw this.#full(`${shown(name)} is file ${this.#files} of the archive, ${ffree} inodes are free`);
+  }
+
+  #full(what: string): BerthError {
+    return new BerthError("failed-precondition", `no space left on device: ${what}`, {
+      hint: "Make room, unless the archive lies: files that grow without end are made to fill disks.",
+    });
+  }
+}
+
+/** Of {@link limits}, what concerns the number of files. */
+type FileLimits = Pick<typeof limits, "files" | "freeInodes">;
+
+function shown(name: ByteString): string {
+  return JSON.stringify(textOf(name.slice(0, 200)));
 }

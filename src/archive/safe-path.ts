@@ -1,12 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { type ByteString, pathOf, textOf } from "./byte-string.ts";
-
-/** Longest name that the kernel takes, bytes (PATH_MAX). */
-const nameLimit = 4096;
-
-/** Symbolic links that one name may lead through, as Docker's FollowSymlinkInScope. */
-export const linkLimit = 255;
 
 /**
  * An archive's name as a path relative to the root, `""` for the root itself: no `.`, no `..`, no doubled slash.
@@ -15,7 +10,7 @@ export const linkLimit = 255;
  * @throws {BerthError} invalid-argument, when `..` leaves the root or the name is too long
  */
 export function cleanName(name: ByteString): ByteString {
-  if (name.length > nameLimit)
+  if (name.length > limits.name)
     throw new BerthError("invalid-argument", `file name too long: ${textOf(name.slice(0, 80))}…`);
   if (!unclean.test(name)) return name;
   const absolute = name.startsWith("/");
@@ -110,7 +105,7 @@ export class RootDirectories {
   }
 
   #follow(from: ByteString, target: ByteString, make: boolean): ByteString | undefined {
-    if (++this.#links > linkLimit) {
+    if (++this.#links > limits.links) {
       throw new BerthError("invalid-argument", `too many levels of symbolic links: ${textOf(target)}`);
     }
     let at: ByteString | undefined = target.startsWith("/") ? "" : from;

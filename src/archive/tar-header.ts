@@ -36,7 +36,7 @@ export const noXattrs: ReadonlyMap<string, Buffer> = new Map();
 /** A header block as it stands, before extensions. */
 export interface RawHeader {
   readonly name: ByteString;
-  /** The type flag's character; `0` where the archive has a NUL. */
+  /** The type flag's character. */
   readonly flag: string;
   readonly mode: number;
   readonly uid: number;
@@ -60,7 +60,7 @@ export function parseHeader(buffer: Buffer, at: number): RawHeader | undefined {
   const ustar = buffer.toString("latin1", at + 257, at + 263) === "ustar\0";
   const name = text(buffer, at, 100);
   const prefix = ustar ? text(buffer, at + 345, 155) : "";
-  const flag = buffer[at + 156] === 0 ? "0" : buffer.toString("latin1", at + 156, at + 157);
+  const flag = buffer.toString("latin1", at + 156, at + 157);
   const device = flag === "3" || flag === "4";
   return {
     name: prefix === "" ? name : `${prefix}/${name}`,

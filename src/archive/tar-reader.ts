@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { type ByteString, textOf } from "./byte-string.ts";
 import { parsePax, paxInteger, paxTime, paxXattrs } from "./pax.ts";
 import {
@@ -14,15 +15,6 @@ import {
 } from "./tar-header.ts";
 import { hasMoreRegions, SparseMap, sparseName } from "./tar-sparse.ts";
 
-/** Most bytes of one extended header or long name, as Go's archive/tar. */
-const specialLimit = 1 << 20;
-
-/** Most bytes of the global records of an archive, together. */
-const globalLimit = 1 << 20;
-
-/** Most blocks of regions after the header of a GNU sparse file. */
-const extensionLimit = 4096;
-
 /** What a {@link TarParser} tells, in the order of the archive. */
 export interface TarVisitor {
   /** An entry begins. */
@@ -34,9 +26,9 @@ export interface TarVisitor {
 }
 
 /**
- * Read a tar archive: ustar, PAX (global headers too), GNU long names, base-256 numbers and sparse files.
+ * Read a tar archive: ustar, PAX, GNU long names, base-256 numbers and sparse files.
  *
- * What follows the end of the archive is read and ignored.
+ * Global PAX records are checked and ignored, as Docker does. What follows the end of the archive is read and ignored.
  *
  * @throws {BerthError} invalid-argument, when it is no tar archive or is cut off; the message names the entry
  */
@@ -54,6 +46,7 @@ export async function parseTar(
 }
 
 const types: Readonly<Record<string, TarType>> = {
+  "\0": "file",
   "0": "file",
   "1": "link",
   "2": "symlink",
@@ -65,7 +58,7 @@ const types: Readonly<Record<string, TarType>> = {
   S: "file",
 };
 
-/** Entries that say something about the next one, or about all that follow. */
+/** Entries that say something about others. */
 const specials = "xgLK";
 
 /** A tar archive pushed in, chunk by chunk. Nothing is awaited: a visitor that is synchronous sees whole runs of entries at once. */
@@ -90,7 +83,6 @@ export class TarParser {
   #name: ByteString = "";
   /** True while {@link #name} is that of the entry that is being read. */
   #isNamed = false;
-  readonly #global: Map<ByteString, ByteString> = new Map();
   #local: Map<ByteString, ByteString> | undefined;
   #longName: ByteString | undefined;
   #longLink: ByteString | undefined;
@@ -215,7 +207,7 @@ export class TarParser {
   }
 
   #special(raw: RawHeader): void {
-    if (raw.size > specialLimit) throw invalidHeader("extended header is too long");
+    if (raw.size > limits.extendedHeader) throw invalidHeader("extended header is too long");
     const chunks: Buffer[] = [];
     this.#inHeader = raw.flag !== "g";
     // A copy: the source may use its buffer again before the rest arrives.
@@ -228,13 +220,7 @@ export class TarParser {
       this.#local = parsePax(data);
       this.#name = this.#local.get("path") ?? this.#name;
     } else if (flag === "g") {
-      for (const [key, value] of parsePax(data)) {
-        if (value === "") this.#global.delete(key);
-        else this.#global.set(key, value);
-      }
-      let size = 0;
-      for (const [key, value] of this.#global) size += key.length + value.length;
-      if (size > globalLimit) throw invalidHeader("global records are too long");
+      parsePax(data);
     } else {
       const nul = data.indexOf(0);
       const value = data.toString("latin1", 0, nul < 0 ? data.length : nul);
@@ -253,7 +239,7 @@ export class TarParser {
     this.#inHeader = true;
     this.#onBlock = (buffer, at) => {
       const block = Buffer.from(buffer.subarray(at, at + blockSize));
-      if (more.push(block) > extensionLimit) throw invalidHeader("sparse map is too long");
+      if (more.push(block) > limits.sparseBlocks) throw invalidHeader("sparse map is too long");
       if (!hasMoreRegions(block, "extension")) ready();
     };
     if (!hasMoreRegions(header, "header")) ready();
@@ -289,17 +275,14 @@ export class TarParser {
     this.#offset += chunk.length;
   }
 
-  /** The extended records that hold for the next entry; an empty value takes a global one back. */
+  /** The extended records of the next entry; an empty value is none, but for an attribute. */
   #takeRecords(): Map<ByteString, ByteString> | undefined {
     const local = this.#local;
     this.#local = undefined;
-    if (local === undefined) return this.#global.size === 0 ? undefined : this.#global;
-    const records = new Map(this.#global);
-    for (const [key, value] of local) {
-      if (value === "" && !key.includes("xattr.")) records.delete(key);
-      else records.set(key, value);
+    for (const [key, value] of local ?? []) {
+      if (value === "" && !key.includes("xattr.")) local?.delete(key);
     }
-    return records;
+    return local;
   }
 }
 
@@ -356,6 +339,6 @@ function typeOf(raw: RawHeader, name: ByteString): TarType {
     const where = JSON.stringify(textOf(name));
     throw new BerthError("invalid-argument", `unhandled tar header type ${raw.flag.charCodeAt(0)} in ${where}`);
   }
-  // Before ustar, a directory was a file whose name ends in a slash.
-  return type === "file" && name.endsWith("/") ? "dir" : type;
+  // Before ustar, which has a flag for each kind, a directory was a file whose name ends in a slash.
+  return raw.flag === "\0" && name.endsWith("/") ? "dir" : type;
 }

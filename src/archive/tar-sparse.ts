@@ -1,10 +1,8 @@
+import { limits } from "../base/limits.ts";
 import type { ByteString } from "./byte-string.ts";
 import type { PaxRecords } from "./pax.ts";
 import { paxInteger } from "./pax.ts";
 import { blockSize, invalidHeader, number } from "./tar-header.ts";
-
-/** Most bytes that the map of a sparse file may take in an archive. */
-const mapLimit = 1 << 20;
 
 /** Where the stored bytes of a sparse file go. @see GNU tar manual, "Storing Sparse Files" */
 export class SparseMap {
@@ -73,12 +71,13 @@ export class SparseMap {
     for (let lines = 0; lines < wanted; lines++) {
       const end = all.indexOf(10, at);
       if (end < 0) {
-        if (all.length > mapLimit) throw invalidHeader("sparse map is too long");
+        if (all.length > limits.sparseMap) throw invalidHeader("sparse map is too long");
         this.#regions.length = 0;
         this.#prefix = all;
         return all.subarray(all.length);
       }
       const value = paxInteger(all.toString("latin1", at, end));
+      if (value < 0) throw invalidHeader("malformed sparse map");
       if (lines === 0) wanted = 1 + 2 * value;
       else this.#regions.push(value);
       at = end + 1;

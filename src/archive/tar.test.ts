@@ -154,7 +154,12 @@ describe("a foreign header", () => {
       block((b) => b.set(Buffer.from("ustar  \0"), 257) ?? b.write("x", 345)),
       { name: "file" },
     ],
-    ["a file with a trailing slash is a directory", field(0, "old/"), { name: "old", type: "dir" }],
+    [
+      "before ustar, a file with a trailing slash is a directory",
+      block((b) => b.set(Buffer.from("old/\0"), 0) ?? b.write("\0", 156)),
+      { name: "old", type: "dir" },
+    ],
+    ["a file with a trailing slash is a file", field(0, "old/"), { name: "old", type: "file" }],
     ["a NUL flag is a file", field(156, "\0"), { type: "file" }],
     ["a contiguous file is a file", field(156, "7"), { type: "file" }],
     ["blanks surround a number", field(108, "   12 \0"), { uid: 10 }],
@@ -173,23 +178,15 @@ describe("a foreign header", () => {
     return Buffer.concat([head, data, Buffer.alloc(paddingOf(data.length))]);
   };
 
-  test("global PAX records hold until an entry's own record or an empty value", () => {
-    const bytes = Buffer.concat([
-      pax("g", "9 uid=77\n", "9 gid=88\n"),
-      encodeHeader(base),
-      pax("x", "8 uid=5\n"),
-      encodeHeader(base),
-      pax("x", "7 uid=\n"),
-      encodeHeader(base),
-      pax("g", "7 uid=\n"),
-      encodeHeader(base),
-    ]);
-    expect(parse(bytes).map(({ header }) => [header.uid, header.gid])).toEqual([
-      [77, 88],
-      [5, 88],
-      [0, 88],
-      [0, 88],
-    ]);
+  test("global PAX records are ignored, as Docker does, and must be records", () => {
+    const bytes = Buffer.concat([pax("g", "9 uid=77\n", "9 gid=88\n"), encodeHeader(base)]);
+    expect(parse(bytes).map(({ header }) => [header.uid, header.gid])).toEqual([[base.uid, base.gid]]);
+    expect(() => parse(pax("g", "77 uid=77\n"))).toThrow("invalid tar header");
+  });
+
+  test("an empty PAX record is none", () => {
+    const bytes = Buffer.concat([pax("x", "7 uid=\n"), encodeHeader(base)]);
+    expect(parse(bytes).map(({ header }) => header.uid)).toEqual([base.uid]);
   });
 
   test("libarchive's attributes are decoded", () => {

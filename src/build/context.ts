@@ -1,15 +1,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Operation } from "../base/operation.ts";
 import { type Matcher, openMatcher, parseIgnore } from "../dockerfile/ignore.ts";
 import type { DockerfileSource } from "./build-error.ts";
 import { internalStep } from "./progress.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
 import { type ReceiveDeps, receiveContext } from "./stream-context.ts";
-
-/** Most bytes of a Dockerfile or ignore file. */
-const fileLimit = 16 << 20;
 
 /** What a build reads. Disposing deletes what came as a stream. */
 export interface BuildContext extends AsyncDisposable {
@@ -90,6 +88,8 @@ function readIgnore(root: string, dockerfile: string): Matcher {
 
 function readLimited(path: string): string {
   const { size } = statSync(path);
-  if (size > fileLimit) throw new BerthError("invalid-argument", `${path} has ${size} bytes; ${fileLimit} is the most`);
+  if (size > limits.dockerfile) {
+    throw new BerthError("invalid-argument", `${path} has ${size} bytes; ${limits.dockerfile} is the most`);
+  }
   return readFileSync(path, "utf8");
 }

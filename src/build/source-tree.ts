@@ -2,14 +2,12 @@ import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { basename, dirname, join } from "node:path/posix";
 import { kindOf } from "../archive/file-kind.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Matcher } from "../dockerfile/ignore.ts";
 import type { MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
 
 /** Where a copy reads from: the layers of a stage or image, or the build context. Paths are absolute inside it. */
 export type SourceTree = Pick<MergedTree, "lstat" | "resolve" | "readdir">;
-
-/** Most symlinks that are followed in one path, as the kernel's limit and Go's `securejoin`. */
-const linkLimit = 255;
 
 /** A directory of this machine as a tree that no symlink leads out of, less what `ignore` excludes. */
 export function directoryTree(root: string, ignore: Matcher = nothingIgnored): SourceTree {
@@ -62,7 +60,7 @@ function resolveLinks(lstat: (path: string) => TreeEntry | undefined, path: stri
       resolved = next;
       continue;
     }
-    if (++links > linkLimit) throw new BerthError("invalid-argument", `too many links in ${path}`);
+    if (++links > limits.links) throw new BerthError("invalid-argument", `too many links in ${path}`);
     const target = readlinkSync(entry.source);
     if (target.startsWith("/")) resolved = "/";
     rest.unshift(...target.split("/"));

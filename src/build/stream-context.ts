@@ -2,12 +2,10 @@ import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
 import { blockSize, parseHeader } from "../archive/tar-header.ts";
 import { BerthError, isKind } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
-
-/** Most bytes of a Dockerfile that comes as a stream. */
-const dockerfileLimit = 16 << 20;
 
 /** What {@link receiveContext} works with. */
 export interface ReceiveDeps {
@@ -80,8 +78,8 @@ async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
   let size = 0;
   for await (const chunk of stream) {
     size += chunk.length;
-    if (size > dockerfileLimit)
-      throw new BerthError("invalid-argument", `the Dockerfile has more than ${dockerfileLimit} bytes`);
+    if (size > limits.dockerfile)
+      throw new BerthError("invalid-argument", `the Dockerfile has more than ${limits.dockerfile} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

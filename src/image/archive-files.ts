@@ -10,6 +10,7 @@ import { blockSize, type TarHeader } from "../archive/tar-header.ts";
 import { TarParser } from "../archive/tar-reader.ts";
 import type { TempDir } from "../base/disposal.ts";
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 
 /** Where images are loaded from: the path of an archive or of an OCI layout's directory, or an archive that streams in. */
 export type ArchiveSource = string | AsyncIterable<Uint8Array>;
@@ -23,10 +24,6 @@ export interface ArchiveFiles extends AsyncDisposable {
   /** Say that a file isn't needed any more. */
   release(name: string): Promise<void>;
 }
-
-/** Most files of an archive, and most links that one name may lead through. */
-const fileLimit = 100_000;
-const linkLimit = 16;
 
 const readSize = 1 << 20;
 
@@ -101,7 +98,13 @@ function note(index: Index, header: TarHeader, at: number): void {
   else if (header.type === "link") index.set(name, { link: clean(textOf(header.linkname)) });
   else if (header.type === "symlink")
     index.set(name, { link: clean(posix.join("/", posix.dirname(name), textOf(header.linkname))) });
-  if (index.size > fileLimit) throw new BerthError("invalid-argument", `the archive has more than ${fileLimit} files`);
+  if (index.size > limits.imageFiles) throw tooMany();
+}
+
+function tooMany(): BerthError {
+  return new BerthError("invalid-argument", `the archive has more than ${limits.imageFiles} files`, {
+    hint: "An archive of images has a few files a layer. Where it is a file system's: berth import.",
+  });
 }
 
 async function* readRange(file: FileHandle, at: number, size: number): AsyncGenerator<Uint8Array> {
@@ -118,6 +121,8 @@ async function stage(source: AsyncIterable<Uint8Array>, scratch: () => Promise<T
   let files = 0;
   for await (const { header, body } of readTar(decompress(source))) {
     const at = files++;
+    // Also those of one name, which the index has once: each is written.
+    if (at >= limits.imageFiles) throw tooMany();
     note(index, header, at);
     free.announce(header.name, header.size);
     if (header.type === "file") await pipeline(body, createWriteStream(pathOf({ at, size: 0 }), { mode: 0o600 }));
@@ -134,7 +139,7 @@ function indexedFiles(index: Index, backing: Backing): ArchiveFiles {
   const find = (name: string): Place | undefined => {
     let found = index.get(clean(name));
     for (let links = 0; found !== undefined && "link" in found; links++) {
-      found = links < linkLimit ? index.get(found.link) : undefined;
+      found = links < limits.imageLinks ? index.get(found.link) : undefined;
     }
     return found;
   };

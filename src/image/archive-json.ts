@@ -1,10 +1,8 @@
 import { BerthError, messageOf } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { digestOf } from "../oci/digest.ts";
 import { type ArchiveFiles, missing } from "./archive-files.ts";
 import type { Blob } from "./archived-image.ts";
-
-/** Most bytes of a JSON file of an archive, as containerd's limit for configs. */
-const jsonLimit = 8 << 20;
 
 /**
  * The bytes of a small file of an archive, checked against what is said of it.
@@ -13,8 +11,8 @@ const jsonLimit = 8 << 20;
  */
 export async function readBlob(files: ArchiveFiles, blob: Blob): Promise<Buffer> {
   const size = await sizeOf(files, blob);
-  if (size > jsonLimit) {
-    throw new BerthError("invalid-argument", `invalid archive: ${blob.name} is larger than ${jsonLimit} bytes`);
+  if (size > limits.json) {
+    throw new BerthError("invalid-argument", `invalid archive: ${blob.name} is larger than ${limits.json} bytes`);
   }
   const bytes = Buffer.concat(await Array.fromAsync(files.open(blob.name)));
   const found = digestOf(bytes);

@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { ContentStore } from "../content/content.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
@@ -15,9 +16,6 @@ import {
 } from "../oci/reference.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
 import { resolveImageID } from "./resolve.ts";
-
-/** Most bytes of an image config, as containerd's limit for configs. */
-const configLimit = 8 << 20;
 
 /** What the image room works with. */
 export interface ImageDeps {
@@ -93,7 +91,7 @@ export function findImage(deps: ImageDeps, id: Digest): Image | undefined {
 
 /** The bytes of an image's config, as stored. @throws {BerthError} not-found; data-loss */
 export function readConfig(deps: ImageDeps, id: Digest): Buffer {
-  return deps.content.readAll(id, configLimit);
+  return deps.content.readAll(id, limits.json);
 }
 
 /** Every image, newest first. No config is read: that's what {@link getImage} is for. */

@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import { type Digest, hexOf, isDigest } from "../oci/digest.ts";
 import { hostPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
 import type { ArchiveFiles } from "./archive-files.ts";
@@ -16,10 +17,6 @@ const manifestTypes = new Set([
   "application/vnd.oci.image.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.v2+json",
 ]);
-
-/** Deepest nesting of indexes, and most manifests of all of them. */
-const depthLimit = 8;
-const manifestLimit = 10_000;
 
 /** What points to a blob. @see image-spec v1.1 descriptor.md */
 interface Descriptor {
@@ -70,7 +67,7 @@ class LayoutReader {
   async manifests(descriptors: readonly Descriptor[], above: readonly Digest[] = []): Promise<readonly Found[]> {
     const found: Found[] = [];
     for (const descriptor of descriptors) {
-      if (++this.#manifests > manifestLimit) throw malformed(`more than ${manifestLimit} manifests`);
+      if (++this.#manifests > limits.manifests) throw malformed(`more than ${limits.manifests} manifests`);
       if (descriptor.annotations?.["vnd.docker.reference.type"] === "attestation-manifest") continue;
       if (indexTypes.has(descriptor.mediaType ?? "")) found.push(...(await this.#inner(descriptor, above)));
       else if (manifestTypes.has(descriptor.mediaType ?? "")) {
@@ -81,7 +78,7 @@ class LayoutReader {
   }
 
   async #inner(index: Descriptor, above: readonly Digest[]): Promise<readonly Found[]> {
-    if (above.length === depthLimit) throw malformed(`indexes are nested deeper than ${depthLimit}`);
+    if (above.length === limits.indexDepth) throw malformed(`indexes are nested deeper than ${limits.indexDepth}`);
     const inner = descriptorsIn(index.digest, await readBlob(this.#files, blobOf(index)));
     return await this.manifests(inner, [...above, index.digest]);
   }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { decompress } from "../archive/decompress.ts";
 import { BerthError, messageOf } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { Operation } from "../base/operation.ts";
 import { type ChainID, childChain, type DiffID, type Digest } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
@@ -68,9 +69,6 @@ async function imagesIn(files: ArchiveFiles, platforms: readonly Platform[]): Pr
   });
 }
 
-/** Most layers of an image: what overlayfs takes. */
-const layerLimit = 500;
-
 /** How often layers are still to be read. */
 type Uses = Map<string, number>;
 
@@ -105,8 +103,11 @@ class ImageLoader {
       const message = `invalid manifest, layers length mismatch: expected ${image.layers.length}, got ${diff_ids.length}`;
       throw new BerthError("invalid-argument", message);
     }
-    if (diff_ids.length > layerLimit) {
-      throw new BerthError("invalid-argument", `max depth exceeded: ${diff_ids.length} layers, at most ${layerLimit}`);
+    if (diff_ids.length > limits.layers) {
+      throw new BerthError(
+        "invalid-argument",
+        `max depth exceeded: ${diff_ids.length} layers, at most ${limits.layers}`,
+      );
     }
     let parent: ChainID | undefined;
     for (const [index, blob] of image.layers.entries()) {

@@ -20,3 +20,9 @@ test.each([
 ])("%s is no image config", (_, value) => {
   expect(() => parseImageConfig(bytes(value))).toThrow("invalid image config: os, architecture or rootfs");
 });
+
+test("a command that is a text is a list of it, as Docker reads it", () => {
+  const config = { Cmd: "a b", Entrypoint: "c", Shell: "d", Labels: { Cmd: "e" } };
+  const read = parseImageConfig(bytes({ os: "linux", architecture: "amd64", rootfs, config }));
+  expect(read.config).toEqual({ Cmd: ["a b"], Entrypoint: ["c"], Shell: ["d"], Labels: { Cmd: "e" } });
+});

@@ -50,12 +50,13 @@ export interface ImageConfig extends Platform {
 }
 
 /**
- * Read an image config. Programs in Go write null where they have nothing: such a field counts as absent.
+ * Read an image config. Programs in Go write null where they have nothing: such a field counts as absent. A command that is a
+ * text, as the first images have it, is a list of that text.
  *
  * @throws {BerthError} invalid-argument, when the bytes are no JSON object, or `os`, `architecture` or `rootfs` are missing or malformed
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
-  const value = parseWithoutNulls(bytes);
+  const value = withWordLists(parseWithoutNulls(bytes));
   if (!isImageConfig(value))
     throw new BerthError("invalid-argument", "invalid image config: os, architecture or rootfs");
   const wrong = wrongField(value as unknown as Readonly<Record<string, unknown>>);
@@ -73,6 +74,16 @@ function parseWithoutNulls(bytes: Uint8Array): unknown {
     if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new BerthError("invalid-argument", `invalid image config: ${error.message}`, { cause: error });
   }
+}
+
+/** Docker takes a text for each of these, too. */
+const wordLists = ["Entrypoint", "Cmd", "Shell"];
+
+function withWordLists(value: unknown): unknown {
+  if (!isRecord(value) || !isRecord(value["config"])) return value;
+  const fields = Object.entries(value["config"]);
+  const lists = fields.map(([name, field]) => [name, wordLists.includes(name) && isText(field) ? [field] : field]);
+  return { ...value, config: Object.fromEntries(lists) };
 }
 
 type Check = (value: unknown) => boolean;

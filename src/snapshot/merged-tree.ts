@@ -1,9 +1,9 @@
 import { closeSync, constants, lstatSync, openSync, readlinkSync, readSync, type Stats } from "node:fs";
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
 import { type FileKind, kindOf } from "../archive/file-kind.ts";
-import { linkLimit } from "../archive/safe-path.ts";
 import { childOf, type WalkedFile } from "../archive/walk.ts";
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { LayerStack } from "./layer-stack.ts";
 
@@ -104,7 +104,7 @@ function resolve(stack: LayerStack, path: ByteString): ByteString {
       at = next;
       continue;
     }
-    if (++links > linkLimit)
+    if (++links > limits.links)
       throw new BerthError("invalid-argument", `too many links in /${textOf(path).replace(/^\/+/, "")}`);
     const target = readlinkSync(pathOf(file.source), "latin1");
     if (target.startsWith("/")) at = "";

@@ -28,10 +28,10 @@ function docker(item: object, files: Files = {}): Files {
 }
 const withConfig = (config: string): Files => docker({}, { "c.json": config });
 let layers = 0;
-/** A layer that no other case has, as `pack` spoils it. */
-function withLayer(pack: (layer: Buffer) => Buffer): Files {
+/** A layer that no other case has, as `pack` spoils it, and more of the config. */
+function withLayer(pack: (layer: Buffer) => Buffer, more: object = {}): Files {
   const own = archive(entry("a", "file", `layer ${layers++} ${"of some length ".repeat(9)}`));
-  return docker({}, { "c.json": configOf({}, [own]), "l.tar": pack(own) });
+  return docker({}, { "c.json": configOf(more, [own]), "l.tar": pack(own) });
 }
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -85,7 +85,6 @@ const runTyped: readonly (readonly [string, unknown])[] = [
   ["Env", "A=1"],
   ["Env", [1]],
   ["Env", { A: 1 }],
-  ["Cmd", "sh"],
   ["Cmd", [["sh"]]],
   ["Entrypoint", 5],
   ["User", 0],
@@ -119,6 +118,7 @@ const rows: readonly Row[] = [
       config,
     ],
   ),
+  ["a config whose Cmd is a text", withLayer((layer) => layer, { config: { Cmd: "sh" } }), "taken"],
   ["a config that is a list", withConfig("[]"), config],
   ["a config that is null", withConfig("null"), config],
   ["a config that is no JSON", withConfig("{"), config],
