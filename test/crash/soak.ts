@@ -1,9 +1,10 @@
 // The long tier of the tests: faults at hundreds of system calls of each command, fifty processes at once, a hundred power
-// losses. What it did and found goes into docs/soak.md, which is committed.
+// losses, every hostile archive beside a real Docker. What it did and found goes into docs/soak.md, which is committed.
 //   npm run soak                           all of it: hours
 //   npm run soak -- crash --most 30        faults only, thirty of each command
 //   npm run soak -- many --seconds 60      processes only
 //   npm run soak -- power --losses 10      power losses only
+//   npm run soak -- hostile                every hostile archive, berth beside a real Docker, only
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +33,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const project = join(import.meta.dirname, "../..");
-const parts = { crash: crashes, many: processes, power: powerLosses };
+const parts = { crash: crashes, many: processes, power: powerLosses, hostile: hostileArchives };
 const wanted = Object.entries(parts).filter(([name]) => positionals.length === 0 || positionals.includes(name));
 
 const results: Part[] = [];
@@ -77,6 +78,19 @@ async function powerLosses(): Promise<Part> {
   const last = stdout.trimEnd().split("\n").at(-1) ?? "";
   say(last);
   return { title: "Power losses", lines: [`${values.losses} losses: ${last}`], problems: status === 0 ? [] : [stdout] };
+}
+
+async function hostileArchives(): Promise<Part> {
+  const args = ["run", "--project", "differential", "test/differential/hostile.test.ts"];
+  const { status, stdout } = spawnSync(join(project, "node_modules/.bin/vitest"), args, {
+    cwd: project,
+    encoding: "utf8",
+    env: { ...process.env, HOSTILE_CASES: "all", NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const line = `Tests: ${/^ *Tests +(.*)$/m.exec(stdout)?.[1] ?? "none ran"}.`;
+  say(line);
+  return { title: "Hostile archives beside Docker", lines: [line], problems: status === 0 ? [] : [stdout] };
 }
 
 /** Parts that weren't run stay as they were. */

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { streamOf } from "../../src/archive/testing.ts";
 import { importImage } from "../../src/image/import.ts";
 import { loadImages } from "../../src/image/load.ts";
-import { imageCases } from "./images.ts";
-import { archive, content, entry } from "./make.ts";
+import { archiveOfImages, imageCases } from "./images.ts";
+import { archive, entry } from "./make.ts";
 import { canaryOf, openTarget, outcomeOf, storeOf, type Target, watchMemory } from "./store.ts";
 
 let target: Target;
@@ -21,13 +21,9 @@ const memoryLimit = 300 << 20;
 test.each(imageCases)(
   "$name",
   async ({ files, expected }) => {
-    const parts = Object.entries(files).map(([name, bytes]) => {
-      const data = Buffer.from(bytes);
-      return Buffer.concat([entry(name, "file", "", { size: data.length }), content(data)]);
-    });
     const before = { store: storeOf(target), canary: canaryOf(target) };
     const memory = watchMemory();
-    const stream = streamOf(archive(...parts), 1 << 18);
+    const stream = streamOf(archiveOfImages(files), 1 << 18);
     const outcome = await outcomeOf(() => Array.fromAsync(loadImages(target.deps, stream)));
     expect(memory()).toBeLessThan(memoryLimit);
     expect(outcome).toMatch(expected);

@@ -1,6 +1,6 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { digestOf, hexOf } from "../../src/oci/digest.ts";
-import { archive, deep, entry } from "./make.ts";
+import { archive, content, deep, entry } from "./make.ts";
 import { bzip2, xz } from "./programs.ts";
 
 type Files = Readonly<Record<string, string | Buffer>>;
@@ -10,6 +10,8 @@ export interface ImageCase {
   readonly name: string;
   readonly files: Files;
   readonly expected: "taken" | RegExp;
+  /** Why a real Docker on this machine isn't given it. */
+  readonly keptFromDocker?: string;
 }
 
 const layer = archive(entry("a", "file", "content of a layer"));
@@ -101,7 +103,7 @@ const runTyped: readonly (readonly [string, unknown])[] = [
   ["Shell", {}],
 ];
 
-type Row = readonly [name: string, files: Files, expected: ImageCase["expected"]];
+type Row = readonly [name: string, files: Files, expected: ImageCase["expected"], keptFromDocker?: string];
 
 const rows: readonly Row[] = [
   ...typed.map(
@@ -150,6 +152,7 @@ const rows: readonly Row[] = [
     "10,000 layers",
     docker({ Layers: Array(10_000).fill("l.tar") }, { "c.json": configOf({}, Array(10_000).fill(layer)) }),
     /max depth exceeded/,
+    "Docker would unpack more than a hundred before it finds them too many",
   ],
   ["fewer layers than the config has", docker({ Layers: [] }), /layers length mismatch/],
   ["an index 100,000 levels deep", layout(deep(100_000)), decode],
@@ -210,4 +213,21 @@ const rows: readonly Row[] = [
 ];
 
 /** Every hostile archive of images. */
-export const imageCases: readonly ImageCase[] = rows.map(([name, files, expected]) => ({ name, files, expected }));
+export const imageCases: readonly ImageCase[] = rows.map(([name, files, expected, keptFromDocker]) => ({
+  name,
+  files,
+  expected,
+  // A Docker without containerd's store knows only its own form.
+  ...(keptFromDocker === undefined && "manifest.json" in files
+    ? {}
+    : { keptFromDocker: keptFromDocker ?? "Docker's own store doesn't read layouts" }),
+}));
+
+/** An archive of a case's files. */
+export function archiveOfImages(files: Files): Buffer {
+  const parts = Object.entries(files).map(([name, bytes]) => {
+    const data = Buffer.from(bytes);
+    return Buffer.concat([entry(name, "file", "", { size: data.length }), content(data)]);
+  });
+  return archive(...parts);
+}
