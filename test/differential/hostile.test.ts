@@ -9,7 +9,7 @@ import { randomOf } from "../support/random.ts";
 import { openTwins } from "../support/twins.ts";
 
 /** Cases of a run; `npm run soak` has them all, which takes minutes. */
-const most = process.env["HOSTILE_CASES"] === "all" ? Number.POSITIVE_INFINITY : 60;
+const most = process.env["HOSTILE_CASES"] === "all" ? Number.POSITIVE_INFINITY : 45;
 const seed = process.env["HOSTILE_SEED"] ?? "hostile";
 
 const twins = await openTwins();

@@ -81,3 +81,14 @@ test.each([
   },
   20_000,
 );
+
+test("more files of one name than an archive of images may have are refused, though an index has them once", async () => {
+  const before = storeOf(target);
+  async function* many(): AsyncGenerator<Buffer> {
+    const some = Buffer.concat(Array.from({ length: 1000 }, () => entry("a", "file")));
+    for (let i = 0; i < 1000; i++) yield some;
+  }
+  const outcome = await outcomeOf(() => Array.fromAsync(loadImages(target.deps, many())));
+  expect(outcome).toBe("the archive has more than 100000 files");
+  expect(storeOf(target)).toEqual(before);
+});
