@@ -13,59 +13,74 @@ export interface Engine {
 export interface Peer extends Engine, AsyncDisposable {
   /** `podman version …` */
   readonly version: string;
-  /** Where it runs. */
-  readonly directory: string;
+  /** Where it keeps all that it has. */
+  readonly store: string;
 }
 
-/** Debian's Podman. */
-export async function openPodman(): Promise<Peer> {
-  const peer = await openPeer("podman");
-  const made = await peer.run(["import", "--change", 'CMD ["sh"]', baseArchives().busybox, "busybox"]);
-  if (made.code !== 0) throw new Error(`podman import: ${made.stderr}`);
+/** Debian's Podman; undefined, and a loud line, where it can't run. */
+export async function openPodman(): Promise<Peer | undefined> {
+  const busybox = ["import", "--change", 'CMD ["sh"]', baseArchives().busybox, "busybox"];
+  const opened = await openPeer("podman", [busybox]);
+  if (opened === undefined) return undefined;
+  const { directory, peer } = opened;
   const run: Peer["run"] = (args) => {
     // It doesn't write over an archive that is there.
-    if (args[0] === "save") rmSync(join(peer.directory, args[args.indexOf("-o") + 1] ?? ""), { force: true });
+    if (args[0] === "save") rmSync(join(directory, args[args.indexOf("-o") + 1] ?? ""), { force: true });
     return peer.run(args);
   };
   return { ...peer, run };
 }
 
-/** Debian's Buildah, which only builds; its steps run by runc, as the others' by a runtime. */
-export async function openBuildah(): Promise<Peer> {
-  const peer = await openPeer("buildah");
-  const steps = [
-    ["from", "--name", "base", "scratch"],
-    ["add", "-q", "base", baseArchives().busybox, "/"],
-    ["commit", "-q", "--rm", "base", "busybox"],
-  ];
-  for (const step of steps) {
-    const { code, stderr } = await peer.run(step);
-    if (code !== 0) throw new Error(`buildah ${step.join(" ")}: ${stderr}`);
-  }
+/** Debian's Buildah; its steps run by runc, as the others' by a runtime. Undefined, and a loud line, where it can't run. */
+export async function openBuildah(): Promise<Peer | undefined> {
+  const opened = await openPeer("buildah", importsOfBuildah(baseArchives().busybox, "busybox"));
+  if (opened === undefined) return undefined;
+  const { peer } = opened;
   // Without these it keeps no layer of a step, and lets a step see the machine's limits, which may not be raised.
-  const options = ["--layers", "--isolation", "oci", "--runtime", "runc", ...limits.flatMap((it) => ["--ulimit", it])];
-  const run: Peer["run"] = ([verb = "", ...args]) =>
-    peer.run(verb === "build" ? [verb, ...options, ...args] : [verb, ...args]);
+  const isolation = ["--isolation", "oci", "--runtime", "runc"];
+  const options: Readonly<Record<string, readonly string[]>> = {
+    build: ["--layers", ...isolation, ...limits.flatMap((it) => ["--ulimit", it])],
+    run: isolation,
+    from: limits.flatMap((it) => ["--ulimit", it]),
+    commit: ["-q"],
+  };
+  const run: Peer["run"] = ([verb = "", ...args]) => peer.run([verb, ...(options[verb] ?? []), ...args]);
   return { ...peer, run };
+}
+
+/** What makes an image of a tar archive where there is no `import`. */
+export function importsOfBuildah(archive: string, image: string): readonly (readonly string[])[] {
+  return [
+    ["from", "--name", "imported", "scratch"],
+    ["add", "-q", "imported", archive, "/"],
+    ["commit", "--rm", "imported", image],
+  ];
 }
 
 /** What a machine lets everybody have. */
 const limits = ["nofile=1024:1024", "nproc=1024:1024"];
 
-async function openPeer(program: string): Promise<Peer> {
+async function openPeer(
+  program: string,
+  first: readonly (readonly string[])[],
+): Promise<{ readonly peer: Peer; readonly directory: string } | undefined> {
   const directory = mkdtempSync(join(tmpdir(), `${program}-bench-`));
   const env = { ...settings(directory), TMPDIR: directory };
   const run: Peer["run"] = (args) => runProgram(program, args, { cwd: directory, env });
-  return {
-    run,
-    directory,
-    version: (await run(["--version"])).stdout.trim(),
-    async [Symbol.asyncDispose]() {
-      await run(["rm", "--all", ...(program === "podman" ? ["--force", "--time", "0"] : [])]);
-      await runProgram("umount", ["-l", join(directory, "root/overlay")]);
-      rmSync(directory, { recursive: true, force: true });
-    },
+  const close = async (): Promise<void> => {
+    await run(["rm", "--all", ...(program === "podman" ? ["--force", "--time", "0"] : [])]);
+    await runProgram("umount", ["-l", join(directory, "root/overlay")]);
+    rmSync(directory, { recursive: true, force: true });
   };
+  for (const step of first) {
+    const { code, stderr } = await run(step);
+    if (code === 0) continue;
+    console.log(`*** ${program} can't run here: ${step.join(" ")}: ${stderr.trim().split("\n").at(-1)} ***`);
+    await close();
+    return undefined;
+  }
+  const version = (await run(["--version"])).stdout.trim();
+  return { directory, peer: { run, version, store: join(directory, "root"), [Symbol.asyncDispose]: close } };
 }
 
 /** @see containers.conf(5), containers-storage.conf(5) */

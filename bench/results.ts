@@ -15,11 +15,11 @@ export interface Row {
   readonly ratio: number;
 }
 
-/** One figure of berth's own. */
+/** Something else than a time. */
 export interface Figure {
   readonly name: string;
-  /** With its unit. */
-  readonly value: string;
+  /** With their units; absent for an engine that can't, or isn't looked at. */
+  readonly values: Readonly<Partial<Record<EngineName, string>>>;
   readonly aim: string;
 }
 
@@ -52,8 +52,11 @@ export function page({ machine, rows, figures }: Results): string {
       `| ${[name, ...engineNames.map((engine) => cell(medians[engine])), `${ratio}x`, pairs].join(" | ")} |`,
   );
   const head = ["| | berth | Docker | Podman | Buildah | berth by Docker | rounds |", "|---|---:|---:|---:|---:|---:|---:|"];
-  const own = figures.map(({ name, value, aim }) => `| ${name} | ${value} | ${aim} |`);
-  const ownHead = ["| berth alone | | aim |", "|---|---:|---:|"];
+  const own = figures.map(({ name, values, aim }) => {
+    const cells = engineNames.map((engine) => values[engine] ?? "");
+    return `| ${[name, ...cells, aim].join(" | ")} |`;
+  });
+  const ownHead = ["| | berth | Docker | Podman | Buildah | aim |", "|---|---:|---:|---:|---:|---:|"];
   const ownTable = own.length === 0 ? [] : ["", ...ownHead, ...own];
   return [...head, ...lines, ...ownTable, "", `Medians, measured in turn on ${machine}.`, ""].join("\n");
 }
