@@ -32,6 +32,7 @@ export const command: Command = defineCommand({
     quiet: bool("Only show image IDs", { short: "q" }),
     tree: bool("List multi-platform images as a tree"),
   },
+  onFullDisk: true,
   examples: ["images", "image ls -q debian", "images --filter dangling=true"],
   run: listImages,
 });

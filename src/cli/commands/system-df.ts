@@ -31,6 +31,7 @@ export const command: Command = defineCommand({
     format: text(formatHelp),
     verbose: bool("Show detailed information on space usage", { short: "v" }),
   },
+  onFullDisk: true,
   examples: ["system df", "system df -v"],
   run: async ({ values: { all, format = "table", verbose }, io, engine }: Call<DfValues>) => {
     if (all) {
