@@ -40,7 +40,9 @@ export const command: Command = defineCommand({
 async function listImages({ values, args: [pattern], io, engine }: Call<ImagesValues>): Promise<number> {
   if (values.tree) refuseBesideTree(values);
   const opened = await engine();
-  const given = pattern === undefined ? values.filter : [...values.filter, { name: "reference", value: pattern }];
+  // An empty pattern is none, as in Docker.
+  const given =
+    (pattern ?? "") === "" ? values.filter : [...values.filter, { name: "reference", value: pattern ?? "" }];
   const images = filterImages(opened.images, { given, all: values.all });
   if (values.tree) {
     io.stdout.write(await drawImageTree(opened, images));
