@@ -17,7 +17,7 @@ export type { ContainerSize } from "./container/size.ts";
 export type { StartOptions } from "./container/start.ts";
 export type { StoreCheckOptions, StoreProblem } from "./engine/check.ts";
 export type { BuildUsage, DiskUsage, ImageUsage, VolumeUsage } from "./engine/disk-usage.ts";
-export { type Engine, openEngine } from "./engine/engine.ts";
+export { type Engine, type EngineUse, openEngine } from "./engine/engine.ts";
 export type { Images, ImportOptions } from "./engine/images.ts";
 export type { OwnerKind, OwnerUsage } from "./engine/owners.ts";
 export type { Finding } from "./host/doctor.ts";

@@ -1,4 +1,4 @@
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, EngineUse } from "../engine/engine.ts";
 import { CliError } from "./cli-error.ts";
 import type { Arity, Command } from "./command.ts";
 import type { Flags, Values } from "./flags/flag.ts";
@@ -21,7 +21,12 @@ const globalFlags = {
 };
 
 /** Opens the engine; given to {@link runCommandLine}, so that `--version` and `--help` never load it. */
-export type OpenEngine = (places: { readonly root?: string; readonly runRoot?: string }) => Promise<Engine>;
+export type OpenEngine = (
+  places: { readonly root?: string; readonly runRoot?: string },
+  use: EngineUse,
+) => Promise<Engine>;
+
+type LazyEngine = (use: EngineUse) => Promise<Engine>;
 
 /** Run one command line, without the program's name in front. @returns the exit code */
 export async function runCommandLine(argv: readonly string[], io: Terminal, openEngine: OpenEngine): Promise<number> {
@@ -57,7 +62,7 @@ async function dispatch({ values, words }: Globals, io: Terminal, openEngine: Op
     io.stdout.write(overview(globalFlags, columnsOf(io)));
     return 0;
   }
-  await using session = lazyEngine(() => openEngine(placesOf(values)));
+  await using session = lazyEngine((use) => openEngine(placesOf(values), use));
   if (group !== undefined) return await runInGroup({ name: first, group, rest }, io, session.engine);
   const entry = own(topLevel, first) ?? own(internalCommands, first);
   if (entry === undefined) throw unknownCommand(first);
@@ -75,11 +80,7 @@ interface GroupCall {
   readonly rest: readonly string[];
 }
 
-async function runInGroup(
-  { name, group, rest }: GroupCall,
-  io: Terminal,
-  engine: () => Promise<Engine>,
-): Promise<number> {
+async function runInGroup({ name, group, rest }: GroupCall, io: Terminal, engine: LazyEngine): Promise<number> {
   const usage = `Usage:  berth ${name}`;
   const { values, positional } = parsedOrUsage({ help: globalFlags.help }, rest, {
     interspersed: false,
@@ -103,11 +104,7 @@ interface EntryCall {
   readonly argv: readonly string[];
 }
 
-async function runEntry(
-  { entry, path, argv }: EntryCall,
-  io: Terminal,
-  engine: () => Promise<Engine>,
-): Promise<number> {
+async function runEntry({ entry, path, argv }: EntryCall, io: Terminal, engine: LazyEngine): Promise<number> {
   const { command } = await entry.load();
   const flags = withHelp(command.flags);
   const usage = usageLine({ path, synopsis: command.synopsis });
@@ -117,7 +114,13 @@ async function runEntry(
     return 0;
   }
   checkArity(command.arity, positional.length, { path, usage });
-  return await command.run({ values, given, args: positional, io, engine });
+  return await command.run({
+    values,
+    given,
+    args: positional,
+    io,
+    engine: () => engine({ onFullDisk: command.onFullDisk ?? false }),
+  });
 }
 
 /** `--help` everywhere; `-h` too, where it isn't the command's own, and then `--help` is listed. */
@@ -203,11 +206,11 @@ function own<T>(table: Readonly<Record<string, T>>, key: string): T | undefined 
 }
 
 /** An engine that is opened at the first call and closed at the end, if it was opened. */
-function lazyEngine(open: () => Promise<Engine>): AsyncDisposable & { readonly engine: () => Promise<Engine> } {
+function lazyEngine(open: LazyEngine): AsyncDisposable & { readonly engine: LazyEngine } {
   let opened: Promise<Engine> | undefined;
   return {
-    engine: () => {
-      opened ??= open();
+    engine: (use) => {
+      opened ??= open(use);
       return opened;
     },
     [Symbol.asyncDispose]: async () => {

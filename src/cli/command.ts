@@ -29,6 +29,8 @@ export interface Definition<F extends Flags> {
   /** False where flags after the first word belong to somebody else. Flags may stand anywhere when absent. */
   readonly interspersed?: boolean;
   readonly flags: F;
+  /** It deletes or reads alone, and has to work when the disk is full. False when absent. */
+  readonly onFullDisk?: boolean;
   /** Command lines to imitate, without the leading `berth`. At least one. */
   readonly examples: readonly [string, ...string[]];
   /** @returns the exit code. @throws what is then printed, with its exit code */

@@ -17,9 +17,9 @@ for (const output of [process.stdout, process.stderr]) {
   });
 }
 
-void runCommandLine(process.argv.slice(2), processTerminal(), async (places) => {
+void runCommandLine(process.argv.slice(2), processTerminal(), async (places, use) => {
   const { openEngine } = await import("../engine/engine.ts");
-  return await openEngine(places);
+  return await openEngine(places, use);
 }).then((code) => {
   process.exitCode = code;
   // At once, unless something is still to be written to a slow reader.

@@ -12,11 +12,16 @@ import type { RunConfig } from "../oci/image-config.ts";
  * @throws {BerthError} invalid-argument, in Docker's words, for one that can't stand there
  */
 export function parseChanges(texts: readonly string[]): (config: RunConfig) => RunConfig {
+  // Before it is parsed: Docker says the same of what is an instruction elsewhere, and of what is none at all.
+  for (const keyword of texts.flatMap((text) => /^\s*([a-z]+)/i.exec(text)?.[1] ?? [])) refuseUnlessChange(keyword);
   const instructions = texts.flatMap((text) => parseInstructions(text));
-  for (const { kind, keyword } of instructions) {
-    if (!changeKinds.has(kind)) throw new BerthError("invalid-argument", `${keyword} is not a valid change command`);
-  }
+  for (const { keyword } of instructions) refuseUnlessChange(keyword);
   return (config) => instructions.reduce(applyChange, commandOutlives(instructions) ? config : withoutCommand(config));
+}
+
+function refuseUnlessChange(keyword: string): void {
+  if (changeKinds.has(keyword.toUpperCase())) return;
+  throw new BerthError("invalid-argument", `${keyword} is not a valid change command`);
 }
 
 /** A new ENTRYPOINT drops a CMD that isn't among the changes: it was meant for another program. */

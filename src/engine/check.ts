@@ -6,6 +6,7 @@ import { checkContainers } from "../container/check-containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { lock } from "../host/lock.ts";
 import { checkImages } from "../image/check-images.ts";
+import { checkBallast } from "../metadata/ballast.ts";
 import { checkDatabase } from "../metadata/check.ts";
 import { findGarbage } from "./garbage.ts";
 import { usersOf } from "./users.ts";
@@ -61,6 +62,7 @@ async function* problems(deps: ContainerDeps, options: CheckOptions): AsyncGener
   yield* checkDatabase(deps.db, "metadata.db");
   yield* checkDatabase(deps.state, "state.db");
   options.looked("databases", 2);
+  yield* checkBallast(deps.host);
   // Layers after images: what is garbage has been dealt with by then, and needs no check.
   yield* await lastingGarbage(deps);
   yield* checkImages(deps, options);

@@ -12,7 +12,7 @@ import type { Volume } from "../volume/volumes.ts";
 
 /** What takes space in a store. Sizes are bytes of files. */
 export interface DiskUsage {
-  /** All layers of images, each once. */
+  /** All layers of images and containers, each once. */
   readonly layersSize: number;
   readonly images: readonly ImageUsage[];
   readonly containers: readonly { readonly container: Container; readonly size: number }[];
@@ -60,16 +60,15 @@ export async function diskUsage(deps: ContainerDeps, containers: Containers): Pr
   const list = await containers.list();
   const sized: { container: Container; size: number }[] = [];
   for (const container of list) sized.push({ container, size: (await containers.size(container.id)).rw });
-  const chains = new Set(owned.map(({ chain }) => chain));
+  const below = belowOf(deps);
+  // A container keeps the layers of an image that was removed by force.
+  const chains = new Set([...owned.map(({ chain }) => chain), ...below(list.map(({ chainID }) => chainID ?? ""))]);
   return {
     layersSize: [...chains].reduce((sum, chain) => sum + (layers.get(chain) ?? 0), 0),
     images: imageUsages(deps, { owned, layers, list }),
     containers: sized,
     volumes: await volumeUsages(deps, list),
-    builds: [
-      ...buildUsages(deps, layers, new Set([...chains, ...list.map(({ chainID }) => String(chainID))])),
-      ...(await cacheUsages(deps)),
-    ],
+    builds: [...buildUsages(deps, { layers, below, shared: chains }), ...(await cacheUsages(deps))],
   };
 }
 
@@ -105,25 +104,58 @@ async function volumeUsages({ volumes }: ContainerDeps, list: readonly Container
   return usages;
 }
 
-function buildUsages(
-  { db }: ContainerDeps,
-  layers: ReadonlyMap<string, number>,
-  shared: ReadonlySet<string>,
-): readonly BuildUsage[] {
+/** Layers with all that lie below them. */
+type Below = (chains: Iterable<string>) => ReadonlySet<string>;
+
+function belowOf({ snapshotter }: ContainerDeps): Below {
+  const parents = new Map<string, string | undefined>(
+    snapshotter.layers().map(({ chainID, parent }) => [chainID, parent]),
+  );
+  return (chains) => {
+    const found = new Set<string>();
+    for (const chain of chains) {
+      let next: string | undefined = chain;
+      for (; next !== undefined && parents.has(next) && !found.has(next); next = parents.get(next)) found.add(next);
+    }
+    return found;
+  };
+}
+
+interface BuiltLayers {
+  /** Sizes by chain. */
+  readonly layers: ReadonlyMap<string, number>;
+  readonly below: Below;
+  /** Layers that something else has as well. */
+  readonly shared: ReadonlySet<string>;
+}
+
+/** What builds keep: a record's layer, and the layers below it that nothing else keeps any more. Each layer is told once as the cache's own. */
+function buildUsages({ db }: ContainerDeps, { layers, below, shared }: BuiltLayers): readonly BuildUsage[] {
   const rows = db.read((sql) =>
     sql.all<{ key: string; chain: string; created: string; used: string; detail: string }>(
       "SELECT key, chain_id AS chain, created, used, detail FROM build_record WHERE chain_id IS NOT NULL ORDER BY used, key",
     ),
   );
-  return rows.map(({ key, chain, created, used, detail }) => ({
-    id: key,
-    type: "regular",
-    description: (JSON.parse(detail) as { readonly name?: string }).name ?? "",
-    size: layers.get(chain) ?? 0,
-    created,
-    used,
-    shared: shared.has(chain),
-  }));
+  const told = new Set(shared);
+  const usageOf = (chain: string, rest: Pick<BuildUsage, "id" | "description" | "created" | "used">): BuildUsage => {
+    const isShared = told.has(chain);
+    told.add(chain);
+    return { ...rest, type: "regular", size: layers.get(chain) ?? 0, shared: isShared };
+  };
+  const steps = rows.map(({ key, chain, created, used, detail }) => {
+    const description = (JSON.parse(detail) as { readonly name?: string }).name ?? "";
+    return usageOf(chain, { id: key, description, created, used });
+  });
+  const bases = rows.flatMap(({ chain, created, used }) =>
+    [...below([chain])]
+      .filter((each) => !told.has(each))
+      .map((each) => usageOf(each, { id: hexOf(each), description: "layer of a base image", created, used })),
+  );
+  return [...bases, ...steps].toSorted((a, b) => (a.used < b.used ? -1 : a.used > b.used ? 1 : a.id < b.id ? -1 : 1));
+}
+
+function hexOf(chain: string): string {
+  return chain.slice(chain.indexOf(":") + 1);
 }
 
 async function cacheUsages({ host }: ContainerDeps): Promise<readonly BuildUsage[]> {

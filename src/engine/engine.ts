@@ -8,6 +8,7 @@ import { attendancePath } from "../container/deps.ts";
 import { openContent } from "../content/content.ts";
 import type { Finding } from "../host/doctor.ts";
 import { type Host, openHost, type Places } from "../host/host.ts";
+import { openBallast } from "../metadata/ballast.ts";
 import { openDatabase, openState } from "../metadata/open.ts";
 import { type Networks, openNetworks } from "../network/networks.ts";
 import { openRuntime } from "../runtime/runtime.ts";
@@ -41,14 +42,22 @@ export interface Engine extends AsyncDisposable {
   doctor(): Promise<readonly Finding[]>;
 }
 
+/** What an engine is opened for. */
+export interface EngineUse {
+  /** It deletes or reads alone, and is to work when the disk is full. False when absent. */
+  readonly onFullDisk?: boolean;
+}
+
 /**
  * Open an engine. The places are made when they aren't there.
  *
  * @throws {BerthError} failed-precondition, when a newer berth wrote the store
  */
-export async function openEngine(places: Places = {}): Promise<Engine> {
+export async function openEngine(places: Places = {}, { onFullDisk = false }: EngineUse = {}): Promise<Engine> {
   const host = openHost(places);
   await using stack = new AsyncDisposableStack();
+  // Closed last: while a database is open, its log takes space.
+  stack.use(await openBallast(host, { giveUp: onFullDisk }));
   const [db, state] = await Promise.all([openDatabase(host), openState(host)]);
   stack.use(db);
   stack.use(state);

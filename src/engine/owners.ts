@@ -3,6 +3,7 @@ import { bytesOf, textOf } from "../archive/byte-string.ts";
 import { walk } from "../archive/walk.ts";
 import type { Operation } from "../base/operation.ts";
 import type { ContainerDeps } from "../container/deps.ts";
+import { ballastName } from "../metadata/ballast.ts";
 import type { Sql } from "../metadata/database.ts";
 
 /** What owns a file below the root. */
@@ -15,6 +16,7 @@ export type OwnerKind =
   | "temporary"
   | "lease"
   | "database"
+  | "ballast"
   | "nobody";
 
 /** What one owner has. */
@@ -48,7 +50,18 @@ export function storeOwners(
 }
 
 const order: readonly OwnerKind[] = [
-  ...(["image", "layer", "container", "volume", "build cache", "temporary", "lease", "database", "nobody"] as const),
+  ...([
+    "image",
+    "layer",
+    "container",
+    "volume",
+    "build cache",
+    "temporary",
+    "lease",
+    "database",
+    "ballast",
+    "nobody",
+  ] as const),
 ];
 
 interface Owners {
@@ -90,6 +103,8 @@ function ownerOf(owners: Owners, path: string): readonly [OwnerKind, string] {
       return ["temporary", ""];
     case "leases":
       return ["lease", ""];
+    case ballastName:
+      return ["ballast", ""];
     default:
       return place.startsWith("metadata.db") ? ["database", ""] : ["nobody", path];
   }

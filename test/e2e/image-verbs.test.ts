@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+import { type Berth, openBerth, openBerthWithBusybox } from "../support/berth.ts";
+import { runProgram } from "../support/program.ts";
 import { berthOnTerminal } from "../support/pseudo-terminal.ts";
 
 let berth: Berth;
@@ -142,6 +143,40 @@ test("system df -v names what takes space", async () => {
   ]);
   await berth.out(["rmi", "built"]);
   expect(await berth.out(["system", "df", "--format", "{{.Type}} {{.Reclaimable}}"])).toContain("Build Cache 6B");
+});
+
+test("the lines of system df are together what the layers take, whoever keeps them", async () => {
+  await using other = openBerth();
+  const layersOf = async (): Promise<number> =>
+    (await other.out(["system", "df", "--all"]))
+      .split("\n")
+      .filter((line) => line.startsWith("layer"))
+      .reduce((sum, line) => sum + Number(line.split(/ +/).at(-1)), 0);
+  const told = async (): Promise<number> => {
+    const sections = ["Images", "Containers", "Build Cache"];
+    const rows = (await other.out(["system", "df", "--format", "{{.Type}}|{{.Size}}"])).split("\n");
+    const sizes = rows.map((row) => row.split("|")).filter(([type = ""]) => sections.includes(type));
+    return sizes.reduce((sum, [, size = ""]) => sum + Number.parseFloat(size), 0);
+  };
+  const megabytes = async (): Promise<number> => Math.round((await layersOf()) / 1e6);
+  // Two steps with the same outcome are two records of one layer.
+  const Dockerfile =
+    "FROM base\nCOPY a /a\nFROM base\nCOPY b /a\nFROM base\nCOPY --from=0 /a /x\nCOPY --from=1 /a /y\n";
+  const big = "x".repeat(3_000_000);
+  const context = await other.files("context", { Dockerfile, a: big, b: big, "root/f": big });
+  await runProgram("tar", ["-C", `${context}/root`, "-cf", `${context}/base.tar`, "f"]);
+  await other.out(["import", `${context}/base.tar`, "base"]);
+  await other.out(["build", "-q", "-t", "app", context]);
+  expect(Math.round(await told())).toBe(await megabytes());
+  await other.out(["create", "--name", "keeper", "base", "true"]);
+  await other.out(["rmi", "-f", "base"]);
+  await other.out(["rmi", "app"]);
+  expect(Math.round(await told())).toBe(await megabytes());
+  await other.out(["rm", "keeper"]);
+  expect(Math.round(await told())).toBe(await megabytes());
+  expect(await other.out(["system", "df", "-v"])).toContain(`Build cache usage: ${await megabytes()}MB`);
+  expect(await other.out(["builder", "prune", "-f"])).toMatch(/space: \d+MB$/);
+  expect([await told(), await layersOf()]).toEqual([0, 0]);
 });
 
 test("prune asks on a terminal, and takes nothing but yes for one", async () => {

@@ -52,13 +52,13 @@ test("every byte has an owner, and pruning everything leaves a new store", async
   expect(sumOf((kind) => kind !== "all" && kind !== "database")).toBe([...sizes.values()].reduce((a, b) => a + b));
   expect(sumOf((kind) => kind === "database")).toBeGreaterThanOrEqual(database.size);
   expect(sumOf((kind) => kind === "all")).toBe(sumOf((kind) => kind !== "all"));
-  const kinds = ["image", "layer", "container", "volume", "build cache", "database", "all"];
+  const kinds = ["image", "layer", "container", "volume", "build cache", "database", "ballast", "all"];
   expect([...new Set(rows.map(({ kind }) => kind))]).toEqual(kinds);
 
   const pruned = await berth.out(["system", "prune", "-a", "-f", "--volumes"]);
   expect(pruned).toMatch(/Deleted Containers:\n[\s\S]*Deleted Volumes:\n[\s\S]*Deleted Images:\n/);
   await berth.out(["builder", "prune", "-a", "-f"]);
-  expect(filesIn(root)).toEqual(["metadata.db"]);
+  expect(filesIn(root)).toEqual(["ballast", "metadata.db"]);
   using records = new DatabaseSync(join(root, "metadata.db"));
   const tables = records.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
   const counts = tables.map(({ name }) => [name, records.prepare(`SELECT count(*) AS n FROM "${name}"`).get()?.["n"]]);

@@ -37,7 +37,7 @@ export async function openTarget(): Promise<Target> {
 export function storeOf({ deps }: Target): unknown {
   const top = (name: string): boolean => name.split("/").length < 3;
   const walked = walk(bytesOf(deps.host.root), ({ name }) => top(name));
-  const files = Array.from(walked, ({ name }) => name).filter((name) => !name.startsWith("metadata.db"));
+  const files = Array.from(walked, ({ name }) => name).filter((name) => !/^(metadata\.db|ballast$)/.test(name));
   const tables = ["layer", "image", "image_layer", "image_reference"];
   const rows = tables.map((table) => deps.db.read((sql) => sql.all(`SELECT * FROM ${table}`).length));
   return { files: files.sort(), rows };

@@ -51,6 +51,7 @@ const ofMessages: readonly Rewrite[] = [
   { old: "Conflicting options: -a and -d", today: "conflicting options: cannot specify both --attach and --detach" },
   { old: '"-t, --time" flag', today: '"-t, --timeout" flag' },
   { old: "run is not a valid change command", today: "RUN is not a valid change command" },
+  { old: "foo is not a valid change command", today: "FOO is not a valid change command" },
   { old: /^unable to prepare context/, today: "ERROR: unable to prepare context" },
   // Arguments that are missing.
   { old: /^"(docker \w+)" requires (?:exactly )?(.*)$/, today: "'$1' requires $2" },

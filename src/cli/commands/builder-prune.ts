@@ -13,6 +13,7 @@ export const command: Command = defineCommand({
     all: bool("Remove all unused build cache, not just dangling ones", { short: "a" }),
     force: bool("Do not prompt for confirmation", { short: "f" }),
   },
+  onFullDisk: true,
   examples: ["builder prune -f"],
   run: async ({ values: { force }, io, engine }) => {
     if (!force && !(await agreed(io, "This will remove all build cache."))) return 0;

@@ -11,6 +11,7 @@ export const command: Command = defineCommand({
     format: text(inspectFormatHelp, { short: "f" }),
     size: bool("Display total file sizes", { short: "s" }),
   },
+  onFullDisk: true,
   examples: ["container inspect -f '{{.State.Pid}}' web"],
   run: async ({ values: { format, size }, args, io, engine }) =>
     inspectObjects({ engine, io }, args, { find: size ? findSizedContainer : findContainer, format }),

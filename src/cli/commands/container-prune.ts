@@ -11,6 +11,7 @@ export const command: Command = defineCommand({
     filter: filters('Provide filter values (e.g. "until=<timestamp>")'),
     force: bool("Do not prompt for confirmation", { short: "f" }),
   },
+  onFullDisk: true,
   examples: ["container prune -f"],
   run: async ({ values: { filter, force }, io, engine }) => {
     if (!force && !(await agreed(io, "This will remove all stopped containers."))) return 0;

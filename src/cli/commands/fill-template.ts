@@ -43,6 +43,12 @@ const zeros: Readonly<Record<string, unknown>> = {
   Volumes: map,
 };
 
+/** Fields that are maps in Go. `Config` and others that are so only in places are not among them. */
+const maps: ReadonlySet<string> = new Set([
+  ...Object.keys(zeros).filter((name) => zeros[name] === map),
+  ...["Networks", "Options", "Ports"],
+]);
+
 /**
  * How things are shown one by one, by a template: each with a line feed at its end.
  *
@@ -54,7 +60,7 @@ export function compileTemplate(format: string): (data: object) => string {
   const zero = (field: string): unknown => (Object.hasOwn(zeros, field) ? zeros[field] : undefined);
   return (data) => {
     try {
-      return `${evaluate(template, data, { missing, zero })}\n`;
+      return `${evaluate(template, data, { missing, zero, isMap: (field) => maps.has(field) })}\n`;
     } catch {
       // Docker then tries what the daemon's JSON has, without Go's types, and it is that error that it tells.
       return `${telling(() => evaluate(template, data, { missing }), 1)}\n`;

@@ -19,6 +19,7 @@ export const command: Command = defineCommand({
     quiet: bool("Only show image IDs", { short: "q" }),
     waste: bool("Show the bytes of each row that later layers replace or delete, and their sum"),
   },
+  onFullDisk: true,
   examples: ["history debian", "history --no-trunc --format '{{.CreatedBy}}' debian", "history --waste app"],
   run: async ({ values, args: [name = ""], io, engine }) => {
     const opened = await engine();

@@ -13,6 +13,7 @@ export const command: Command = defineCommand({
     format: text(inspectFormatHelp, { short: "f" }),
     platform: value("Inspect a specific platform of the image: os[/arch[/variant]]", parsePlatform),
   },
+  onFullDisk: true,
   examples: ["image inspect -f '{{json .Config.Env}}' debian"],
   run: async ({ values: { format, platform }, args, io, engine }) =>
     inspectObjects({ engine, io }, args, {

@@ -12,6 +12,7 @@ export const command: Command = defineCommand({
     filter: filters('Provide filter values (e.g. "until=<timestamp>")'),
     force: bool("Do not prompt for confirmation", { short: "f" }),
   },
+  onFullDisk: true,
   examples: ["image prune -f", "image prune -a"],
   run: async ({ values: { all, filter, force }, io, engine }) => {
     const what = all ? "all images without at least one container associated to them" : "all dangling images";

@@ -32,6 +32,7 @@ export const command: Command = defineCommand({
     quiet: bool("Only show image IDs", { short: "q" }),
     tree: bool("List multi-platform images as a tree"),
   },
+  onFullDisk: true,
   examples: ["images", "image ls -q debian", "images --filter dangling=true"],
   run: listImages,
 });
@@ -39,7 +40,9 @@ export const command: Command = defineCommand({
 async function listImages({ values, args: [pattern], io, engine }: Call<ImagesValues>): Promise<number> {
   if (values.tree) refuseBesideTree(values);
   const opened = await engine();
-  const given = pattern === undefined ? values.filter : [...values.filter, { name: "reference", value: pattern }];
+  // An empty pattern is none, as in Docker.
+  const given =
+    (pattern ?? "") === "" ? values.filter : [...values.filter, { name: "reference", value: pattern ?? "" }];
   const images = filterImages(opened.images, { given, all: values.all });
   if (values.tree) {
     io.stdout.write(await drawImageTree(opened, images));

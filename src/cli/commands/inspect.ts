@@ -27,6 +27,7 @@ export const command: Command = defineCommand({
     size: bool("Display total file sizes if the type is container", { short: "s" }),
     type: text("Only inspect objects of the given type"),
   },
+  onFullDisk: true,
   examples: ["inspect web", "inspect -f '{{.State.ExitCode}}' web", "inspect --type image debian"],
   run: async ({ values: { format, size, type }, given, args, io, engine }) => {
     const list = types.map((name) => JSON.stringify(name)).join(", ");

@@ -7,6 +7,7 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS] CONTAINER [CONTAINER...]",
   arity: { min: 1 },
   flags: { signal: text("Signal to send to the container", { short: "s" }) },
+  onFullDisk: true,
   examples: ["kill web", "kill -s HUP web"],
   run: async ({ values: { signal }, args, io, engine }) => {
     const { containers } = await engine();

@@ -78,7 +78,8 @@ export async function pruneImages(
 ): Promise<{ readonly lines: readonly string[]; readonly bytes: number }> {
   const fits = pruneFilter(given.filter(({ name }) => name !== "dangling"));
   const pruned = await images.prune({
-    all: !switchOf(given, "dangling", !all),
+    // As Docker's client does, which sends its own value besides those that are given.
+    all: !switchOf([...given, { name: "dangling", value: String(!all) }], "dangling", !all),
     ...(fits === undefined ? {} : { fits: ({ created, config }) => fits({ created, labels: config.config?.Labels }) }),
   });
   const lines = pruned.lines.map((line) =>

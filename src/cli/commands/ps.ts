@@ -34,6 +34,7 @@ export const command: Command = defineCommand({
     quiet: bool("Only display container IDs", { short: "q" }),
     size: bool("Display total file sizes", { short: "s" }),
   },
+  onFullDisk: true,
   examples: ["ps", "ps -aq", "ps -a --filter status=exited --format '{{.Names}}'"],
   run: listContainers,
 });

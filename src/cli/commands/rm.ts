@@ -14,6 +14,7 @@ export const command: Command = defineCommand({
     force: bool("Force the removal of a running container (uses SIGKILL)", { short: "f" }),
     volumes: bool("Remove anonymous volumes associated with the container", { short: "v" }),
   },
+  onFullDisk: true,
   examples: ["rm web", "rm -fv web db"],
   run: async ({ values: { force, volumes }, args, io, engine }) => {
     const { containers } = await engine();

@@ -14,6 +14,7 @@ export const command: Command = defineCommand({
     force: bool("Force removal of the image", { short: "f" }),
     "no-prune": bool("Do not delete untagged parents"),
   },
+  onFullDisk: true,
   examples: ["rmi my-image", "image rm -f 3494d8f51ded"],
   run: async ({ values: { force, "no-prune": keep }, args, io, engine }) => {
     const { images } = await engine();

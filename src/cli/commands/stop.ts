@@ -7,6 +7,7 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS] CONTAINER [CONTAINER...]",
   arity: { min: 1 },
   flags: stopFlags,
+  onFullDisk: true,
   examples: ["stop web", "stop -t 1 web db"],
   run: async ({ values, args, io, engine }) => {
     const { containers } = await engine();

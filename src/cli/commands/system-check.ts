@@ -15,6 +15,7 @@ export const command: Command = defineCommand({
     quick: bool("Look at names, sizes and attributes, and read no content"),
     repair: bool("Mend what can be mended; nothing else is touched"),
   },
+  onFullDisk: true,
   examples: ["system check", "system check --repair"],
   run: async ({ values: { format, quick, repair }, io, engine }) => {
     if (format !== undefined && format !== "json") throw new CliError(`unsupported format: ${format}`);

@@ -2,7 +2,7 @@ import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { formatHelp } from "../format/format-help.ts";
 import { humanSize } from "../format/human-size.ts";
-import { contextOf, formatRows, type Listing, textsOf } from "../format/listing.ts";
+import { contextOf, formatOnce, formatRows, type Listing, textsOf } from "../format/listing.ts";
 import { type ContainerRow, containerListing } from "../list/container-row.ts";
 import { type ImageRow, imageListing, imageRows } from "../list/image-row.ts";
 import { ownersTable } from "../list/owners-table.ts";
@@ -14,7 +14,6 @@ import {
   usageRows,
   volumeListing,
 } from "../list/usage-rows.ts";
-import { fillTemplate } from "./fill-template.ts";
 
 interface DfValues {
   readonly all: boolean;
@@ -31,6 +30,7 @@ export const command: Command = defineCommand({
     format: text(formatHelp),
     verbose: bool("Show detailed information on space usage", { short: "v" }),
   },
+  onFullDisk: true,
   examples: ["system df", "system df -v"],
   run: async ({ values: { all, format = "table", verbose }, io, engine }: Call<DfValues>) => {
     if (all) {
@@ -58,7 +58,7 @@ function detailsOf(usage: DiskUsage, whole: boolean): Details {
   return {
     images: usage.images.flatMap(({ image, shared, containers }) => {
       const [first] = imageRows(image, { whole, now });
-      return first === undefined ? [] : [{ ...first, usage: { shared, containers } }];
+      return first === undefined ? [] : [{ ...first, digest: "", usage: { shared, containers } }];
     }),
     containers: usage.containers.map(({ container, size }) => ({
       container,
@@ -88,6 +88,7 @@ function sections({ images, containers, volumes, builds }: Details): string {
 /** Everything at once by one template. */
 function filled(format: string, { images, containers, volumes, builds }: Details): string {
   const isJSON = format === "json" || /^\{\{ *json +\. *\}\}$/.test(format);
+  const source = isJSON ? "{{json .}}" : format === "raw" ? rawSections() : format;
   const all = <Row>(listing: Listing<Row>, rows: readonly Row[]): readonly object[] =>
     rows.map((row) => (isJSON ? textsOf(listing, row) : contextOf(listing, row)));
   const data = {
@@ -96,5 +97,19 @@ function filled(format: string, { images, containers, volumes, builds }: Details
     Volumes: all(volumeListing, volumes),
     BuildCache: all(buildListing, builds),
   };
-  return fillTemplate(isJSON ? "json" : format, data);
+  return formatOnce(source, { type: "*formatter.diskUsageContext", data });
+}
+
+/** The template that `--format raw` stands for. */
+function rawSections(): string {
+  const section = (name: string, type: string, raw: string = ""): string =>
+    `{{range .${name}}}type: ${type}\n${raw}\n{{end -}}\n`;
+  return [
+    section("Images", "Image", imageListing.raw?.replace("tag: {{.Tag}}\n", "$&digest: {{.Digest}}\n")),
+    section("Containers", "Container", `${containerListing.raw}size: {{.Size}}\n`),
+    section("Volumes", "Volume", "name: {{.Name}}\ndriver: {{.Driver}}\n"),
+    section("BuildCache", "Build Cache", buildListing.raw),
+  ]
+    .join("")
+    .trimEnd();
 }

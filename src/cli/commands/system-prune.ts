@@ -13,6 +13,7 @@ export const command: Command = defineCommand({
     force: bool("Do not prompt for confirmation", { short: "f" }),
     volumes: bool("Prune anonymous volumes"),
   },
+  onFullDisk: true,
   examples: ["system prune -f"],
   run: async ({ values: { all, filter, force, volumes }, io, engine }) => {
     const images = all ? "all images without at least one container associated to them" : "all dangling images";

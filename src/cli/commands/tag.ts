@@ -1,3 +1,4 @@
+import type { Reference } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { parseName } from "../request/name.ts";
@@ -10,12 +11,22 @@ export const command: Command = defineCommand({
   flags: {},
   examples: ["tag debian:bookworm-slim debian:latest"],
   run: async ({ args: [source = "", target = ""], engine }) => {
-    const { digest } = parseName(
-      target,
-      (reason) => `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${reason}`,
-    );
+    if (!isWholeID(source)) parsedName(source);
+    const { digest } = parsedName(target);
     if (digest !== undefined) throw new CliError("refusing to create a tag with a digest reference");
     await (await engine()).images.tag(source, target);
     return 0;
   },
 });
+
+function parsedName(name: string): Reference {
+  return parseName(
+    name,
+    (reason) => `Error parsing reference: ${JSON.stringify(name)} is not a valid repository/tag: ${reason}`,
+  );
+}
+
+/** What Docker takes for a source beside a name. */
+function isWholeID(source: string): boolean {
+  return /^(?:sha256:)?[a-f0-9]{64}$/.test(source);
+}

@@ -12,7 +12,9 @@ export interface Filter {
 
 /** A `--filter` flag. */
 export function filters(description: string, options: FlagOptions = {}): Flag<readonly Filter[]> {
-  return list(description, { valueName: "filter", read: parseFilter, ...options });
+  const { read, ...flag } = list(description, { valueName: "filter", read: parseFilter, ...options });
+  // An empty one is none, as in Docker.
+  return { ...flag, read: (given, before) => (given === "" ? before : read(given, before)) };
 }
 
 function parseFilter(text: string): Filter {

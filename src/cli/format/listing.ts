@@ -44,6 +44,22 @@ export function formatRows<Row>(listing: Listing<Row>, rows: readonly Row[], for
   return formatLines(listing, rows, format);
 }
 
+/**
+ * One thing by a template, without a line feed at its end. @param what its Go type, for error messages, and its fields
+ *
+ * @throws {CliError} with Docker's text, when the template is wrong
+ */
+export function formatOnce(format: string, what: { readonly type: string; readonly data: object }): string {
+  const source = format.startsWith(tablePrefix) ? format.slice(tablePrefix.length) : format;
+  const template = telling("template parsing error", () => parseTemplate(withTabs(source.replace(/^ +| +$/g, ""))));
+  try {
+    return evaluate(template, what.data, { missing: missingIn(what) });
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new CliError(messageOf(error), { cause: error });
+  }
+}
+
 function defaultTemplate<Row>({ table }: Listing<Row>): string {
   return table.map((name) => `{{.${name}}}`).join("\t");
 }
@@ -95,7 +111,7 @@ function failing<Row>({ isChecked = false }: Listing<Row>): string {
   return isChecked ? "failed to execute template" : "template parsing error";
 }
 
-function missingIn<Row>({ type }: Listing<Row>): (name: string) => string {
+function missingIn({ type }: { readonly type: string }): (name: string) => string {
   return (name) => `can't evaluate field ${name} in type ${type}`;
 }
 

@@ -109,6 +109,18 @@ export interface BuildRow {
 /** The build cache in `system df -v`. How often a record was used is not counted. */
 export const buildListing: Listing<BuildRow> = {
   type: "*formatter.buildCacheContext",
+  raw: `build_cache_id: {{.ID}}
+parent_id: {{.Parent}}
+build_cache_type: {{.CacheType}}
+description: {{.Description}}
+created_at: {{.CreatedAt}}
+created_since: {{.CreatedSince}}
+last_used_at: {{.LastUsedAt}}
+last_used_since: {{.LastUsedSince}}
+usage_count: {{.UsageCount}}
+in_use: {{.InUse}}
+shared: {{.Shared}}
+`,
   table: ["ID", "CacheType", "Size", "CreatedSince", "LastUsedSince", "UsageCount", "Shared"],
   columns: {
     ID: { heading: "CACHE ID", text: ({ build, whole }) => (whole ? build.id : shortID(build.id)) },

@@ -19,6 +19,8 @@ export interface EvaluateOptions {
   readonly missing: (field: string) => string;
   /** What Go's type has in a field that is null or left out: undefined where that may not be left out. Without it null is no value. */
   readonly zero?: (field: string) => unknown;
+  /** Whether the field of that name is a map in Go, where a key that isn't there is no error but no value. */
+  readonly isMap?: (field: string) => boolean;
   /** Functions that take the place of those that all templates have. */
   readonly functions?: ReadonlyMap<string, TemplateFunction>;
 }
@@ -26,7 +28,7 @@ export interface EvaluateOptions {
 /** Fill a template with data: objects, lists, texts, numbers; a function is a method with arguments. @throws {TemplateError} with Go's text */
 export function evaluate(template: Template, data: unknown, options: EvaluateOptions): string {
   const out: string[] = [];
-  const shared: Shared = { template, options, out, depth: 0 };
+  const shared: Shared = { template, options, out, maps: new WeakSet(), depth: 0 };
   renderAll(template.nodes, { dot: data, frame: frameOf(undefined, [["$", data]]), shared });
   return out.join("");
 }
@@ -35,6 +37,8 @@ interface Shared {
   readonly template: Template;
   readonly options: EvaluateOptions;
   readonly out: string[];
+  /** What was found in fields that are maps. */
+  readonly maps: WeakSet<object>;
   /** How many `{{template}}` lie in each other. */
   depth: number;
 }
@@ -222,24 +226,28 @@ interface LookUp {
 }
 
 function lookUp(value: unknown, field: string, { operand, given, scope }: LookUp): unknown {
-  const { options } = scope.shared;
+  const { options, maps } = scope.shared;
   if (value instanceof Nil || value === null || value === undefined) {
     throw failureAt(operand.at, `nil pointer evaluating interface {}.${field}`);
   }
   if (typeof value !== "object" || Array.isArray(value)) {
     throw failureAt(operand.at, `can't evaluate field ${field} in type ${typeName(value)}`);
   }
-  if (!Object.hasOwn(value, field)) {
-    const zero = options.zero?.(field);
-    if (zero === undefined) throw failureAt(operand.at, options.missing(field));
-    return zero;
-  }
+  if (!Object.hasOwn(value, field)) return maps.has(value) ? undefined : zeroOf(field, { operand, options });
   const inner = (value as Readonly<Record<string, unknown>>)[field];
   if (typeof inner === "function")
     return called(() => inner(...given), { field, operand, wanted: inner.length, given });
   if (given.length > 0) throw failureAt(operand.at, `wrong number of args for ${field}: want 0 got ${given.length}`);
+  if (typeof inner === "object" && inner !== null && options.isMap?.(field) === true) maps.add(inner);
   if ((inner ?? null) !== null || options.zero === undefined) return inner;
   return options.zero(field) ?? new Nil("[]");
+}
+
+/** What a field that was left out has. */
+function zeroOf(field: string, { operand, options }: Pick<LookUp, "operand"> & Pick<Shared, "options">): unknown {
+  const zero = options.zero?.(field);
+  if (zero === undefined) throw failureAt(operand.at, options.missing(field));
+  return zero;
 }
 
 interface MethodCall {

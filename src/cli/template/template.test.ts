@@ -17,6 +17,7 @@ const fill = (template: string): string =>
   evaluate(parseTemplate(template), data, {
     missing: (field) => `map has no entry for key "${field}"`,
     zero: (field) => zeros[field],
+    isMap: (field) => field === "Labels",
   });
 
 test.each([
@@ -27,6 +28,8 @@ test.each([
   ["{{.Big}}", "67108864"],
   ["{{.Config.Env}}", "[A=1 B=2]"],
   ["{{.Config.Labels}}", "map[a:1 b:2]"],
+  ["{{.Config.Labels.zz}}{{with .Config.Labels}}|{{.a}}|{{.zz}}{{end}}", "<no value>|1|<no value>"],
+  ["{{if .Config.Labels.zz}}yes{{else}}no{{end}}", "no"],
   ["{{.Config.Cmd}} {{.Config.Volumes}}", "[] map[]"],
   ["{{json .Config.Cmd}} {{json .Config.Env}}", 'null ["A=1","B=2"]'],
   ["{{.Config.Labels | json}}", '{"b":"2","a":"1"}'],

@@ -33,7 +33,7 @@ export async function emptyStore(root: string): Promise<void> {
   const left = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
-  const leaked = left.filter((path) => !path.startsWith("metadata.db"));
+  const leaked = left.filter((path) => !path.startsWith("metadata.db") && path !== "ballast");
   const directories = ["layers", "active", "tmp", "leases"]
     .filter((name) => existsSync(join(root, name)))
     .flatMap((name) => readdirSync(join(root, name)).map((entry) => join(name, entry)));
