@@ -8,7 +8,9 @@ const grownBy = (layers: number): string =>
 
 const layersOf = ["inspect", "--format", "{{.Id}} {{len .RootFS.Layers}}"];
 
-test("an image of 200 layers runs, is compared, committed, built on, saved and loaded", { timeout: 60_000 }, async () => {
+test("an image of 200 layers runs, is compared, committed, built on, saved and loaded", {
+  timeout: 60_000,
+}, async () => {
   await using berth = await openBerthWithBusybox();
   const context = await berth.files("context", {
     Dockerfile: grownBy(199),
@@ -30,4 +32,20 @@ test("an image of 200 layers runs, is compared, committed, built on, saved and l
   expect(await other.out([...layersOf, "above"])).toMatch(/ 202$/);
   const look = "ls / | grep -c '^f[0-9]'; cat /built";
   expect(await other.out(["run", "--rm", "above", "sh", "-c", look])).toBe("197\nnew");
+});
+
+test("the 500th layer is refused, and 499 of them run", { timeout: 60_000 }, async () => {
+  await using berth = await openBerthWithBusybox();
+  const context = await berth.files("context", { Dockerfile: grownBy(498), f: "content\n" });
+  await berth.out(["build", "-q", "-t", "deepest", context]);
+  const look = "ls / | grep -c '^f[0-9]'; echo new >/new";
+  expect(await berth.out(["run", "--name", "one", "deepest", "sh", "-c", look])).toBe("498");
+  const refused = await berth.run(["commit", "one", "deeper"]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/max depth exceeded: 500 layers, at most 499/);
+  await berth.files("context", { Dockerfile: "FROM deepest\nCOPY f /more\n" });
+  const built = await berth.run(["build", "-q", context]);
+  expect(built.code).toBe(1);
+  expect(built.stderr).toMatch(/max depth exceeded: 500 layers, at most 499/);
+  expect(await berth.out(["images", "-q", "deeper"])).toBe("");
 });
