@@ -100,6 +100,18 @@ const archiveErrors = new Set([
   "EMLINK",
 ]);
 
+const zeroes = Buffer.alloc(65536);
+
+/** Zeroes that are left out of a file: it is as long without them, and takes less of the disk. */
+function isHole(chunk: Buffer): boolean {
+  if (chunk.length < 4096 || chunk[0] !== 0 || chunk.at(-1) !== 0) return false;
+  for (let at = 0; at < chunk.length; at += zeroes.length) {
+    const part = chunk.subarray(at, at + zeroes.length);
+    if (!part.equals(zeroes.subarray(0, part.length))) return false;
+  }
+  return true;
+}
+
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 class Extractor implements TarVisitor, Disposable {
@@ -152,10 +164,15 @@ class Extractor implements TarVisitor, Disposable {
 
   data(chunk: Buffer, offset: number): void {
     if (this.#file === undefined) return;
+    const { path } = this.#file;
+    if (!isHole(chunk)) this.#write(this.#file.fd, chunk, offset);
+    this.#options.onContent?.(path.slice(this.#root.length + 1), chunk, offset);
+  }
+
+  #write(fd: number, chunk: Buffer, offset: number): void {
     for (let done = 0; done < chunk.length; ) {
-      done += writeSync(this.#file.fd, chunk, done, chunk.length - done, offset + done);
+      done += writeSync(fd, chunk, done, chunk.length - done, offset + done);
     }
-    this.#options.onContent?.(this.#file.path.slice(this.#root.length + 1), chunk, offset);
     this.#written = offset + chunk.length;
   }
 
