@@ -3,7 +3,6 @@ import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string
 import { type FileKind, kindOf } from "../archive/file-kind.ts";
 import { childOf, type WalkedFile } from "../archive/walk.ts";
 import { BerthError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { LayerStack } from "./layer-stack.ts";
 import { resolve, resolveParents } from "./resolve-path.ts";
