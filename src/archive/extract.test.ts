@@ -266,6 +266,20 @@ describe("a hostile archive is refused, and nothing outside changes", () => {
   });
 });
 
+test.each([
+  ["in the middle", (zeroes: string) => `begin${zeroes}end`],
+  ["at the end", (zeroes: string) => `begin${zeroes}`],
+  ["alone", (zeroes: string) => zeroes],
+])("zeroes %s take no disk, and are read as they were", async (_, contentOf) => {
+  const content = contentOf("\0".repeat(4 << 20));
+  const archive = archiveOf(["f", "file", content]);
+  await applyLayer(streamOf(archive, 65536), root, { syscalls: linux, whiteouts: "plain" });
+  const { size, blocks } = lstatSync(join(root, "f"));
+  expect(size).toBe(content.length);
+  expect(blocks * 512).toBeLessThan(300_000);
+  expect(readFileSync(join(root, "f")).equals(Buffer.from(content))).toBe(true);
+});
+
 describe("attributes", () => {
   test("modes, times and sizes are the archive's", async () => {
     const { size } = await apply([

@@ -39,13 +39,18 @@ export interface ApplyOptions extends Operation {
   readonly whiteouts: "overlay" | "plain" | "literal";
   /** Owner of everything, whatever the archive says. */
   readonly owner?: { readonly uid: number; readonly gid: number };
-  /**
-   * Asked for the target of a hard link that the archive doesn't have, by its path inside the root: makes it below the
-   * root, out of a lower layer. False when there is none.
-   */
-  readonly bringUp?: (path: ByteString) => boolean;
+  /** Asked for the target of a hard link that the archive doesn't have, by its clean name: a file of a lower layer. */
+  readonly findBelow?: (name: ByteString) => FileBelow | undefined;
   /** Told what went into which file, relative to the root, and where. */
   readonly onContent?: (path: ByteString, chunk: Buffer, offset: number) => void;
+}
+
+/** A file of a lower layer that a hard link leads to. */
+export interface FileBelow {
+  /** Its path inside the root, links on the way resolved in all layers. */
+  readonly path: ByteString;
+  /** Make it at that path below the root; its directory is there by then. */
+  readonly bringUp: () => void;
 }
 
 /** What {@link applyLayer} did. */
@@ -94,6 +99,18 @@ const archiveErrors = new Set([
   "EPERM",
   "EMLINK",
 ]);
+
+const zeroes = Buffer.alloc(65536);
+
+/** Zeroes that are left out of a file: it is as long without them, and takes less of the disk. */
+function isHole(chunk: Buffer): boolean {
+  if (chunk.length < 4096 || chunk[0] !== 0 || chunk.at(-1) !== 0) return false;
+  for (let at = 0; at < chunk.length; at += zeroes.length) {
+    const part = chunk.subarray(at, at + zeroes.length);
+    if (!part.equals(zeroes.subarray(0, part.length))) return false;
+  }
+  return true;
+}
 
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -147,10 +164,15 @@ class Extractor implements TarVisitor, Disposable {
 
   data(chunk: Buffer, offset: number): void {
     if (this.#file === undefined) return;
+    const { path } = this.#file;
+    if (!isHole(chunk)) this.#write(this.#file.fd, chunk, offset);
+    this.#options.onContent?.(path.slice(this.#root.length + 1), chunk, offset);
+  }
+
+  #write(fd: number, chunk: Buffer, offset: number): void {
     for (let done = 0; done < chunk.length; ) {
-      done += writeSync(this.#file.fd, chunk, done, chunk.length - done, offset + done);
+      done += writeSync(fd, chunk, done, chunk.length - done, offset + done);
     }
-    this.#options.onContent?.(this.#file.path.slice(this.#root.length + 1), chunk, offset);
     this.#written = offset + chunk.length;
   }
 
@@ -271,10 +293,11 @@ class Extractor implements TarVisitor, Disposable {
     if (last === "") throw missingTarget(header);
     const found = this.#findTarget(parent, last);
     if (found !== undefined) return found;
-    if (this.#options.bringUp === undefined) throw missingTarget(header);
-    const directory = this.#directories.make(parent);
-    const target = `${directory}/${last}`;
-    if (!this.#options.bringUp(target.slice(this.#root.length + 1))) throw missingTarget(header);
+    const below = this.#options.findBelow?.(name);
+    if (below === undefined) throw missingTarget(header);
+    const [directory, file] = splitName(below.path);
+    const target = `${this.#directories.make(directory)}/${file}`;
+    below.bringUp();
     return target;
   }
 

@@ -36,8 +36,8 @@ export const limits: Readonly<Record<Limit, number>> = {
   imageFiles: 100_000,
   /** Links that the name of a file of such an archive may lead through. Docker's older archives have one, for a layer that comes twice. */
   imageLinks: 16,
-  /** Layers of an image: what overlayfs takes. */
-  layers: 500,
+  /** Layers of an image: overlayfs takes 500 directories below the upper one, and a container's mount points are one of them. */
+  layers: 499,
   /** Bytes of a config, manifest or index: containerd's limit. They are in memory as a whole. */
   json: 8 << 20,
   /** Indexes in each other. Two is what people have: a layout's, and that of an image for several platforms. */

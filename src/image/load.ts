@@ -8,6 +8,7 @@ import { type ChainID, childChain, type DiffID, type Digest } from "../oci/diges
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import { hostPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
 import { familiar, parseReference, type Reference } from "../oci/reference.ts";
+import { tooDeep } from "../snapshot/overlay-mount.ts";
 import { type ArchiveFiles, type ArchiveSource, openArchiveFiles } from "./archive-files.ts";
 import { readBlob, sizeOf, wrongDigest } from "./archive-json.ts";
 import { type ArchivedImage, type Blob, dockerImages, manifestName } from "./archived-image.ts";
@@ -103,12 +104,7 @@ class ImageLoader {
       const message = `invalid manifest, layers length mismatch: expected ${image.layers.length}, got ${diff_ids.length}`;
       throw new BerthError("invalid-argument", message);
     }
-    if (diff_ids.length > limits.layers) {
-      throw new BerthError(
-        "invalid-argument",
-        `max depth exceeded: ${diff_ids.length} layers, at most ${limits.layers}`,
-      );
-    }
+    if (diff_ids.length > limits.layers) throw tooDeep(diff_ids.length);
     let parent: ChainID | undefined;
     for (const [index, blob] of image.layers.entries()) {
       const diffID = diff_ids[index];

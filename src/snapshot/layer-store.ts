@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
+import { limits } from "../base/limits.ts";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
@@ -20,6 +21,7 @@ import {
   recipePath,
 } from "./layer-records.ts";
 import { heldNames, type Lease, openLease } from "./lease.ts";
+import { tooDeep } from "./overlay-mount.ts";
 import { type StorePaths, storePaths } from "./store-paths.ts";
 
 /** A layer whose directory is in place and that has no record yet. */
@@ -117,9 +119,13 @@ export class LayerStore implements AsyncDisposable {
   /**
    * Make a layer of a directory, which is moved to its place, and of what is told of it. An equal layer that
    * exists already wins, and they stay where they are.
+   *
+   * @throws {BerthError} failed-precondition, above as many layers as can be mounted
    */
   async add({ directory, manifest, recipe }: LayerParts, layer: Omit<LayerRecord, "path">): Promise<LayerRecord> {
     const { chainID, parent } = layer;
+    const depth = this.directories(parent).length + 1;
+    if (depth > limits.layers) throw tooDeep(depth);
     await this.hold(leaseNames.chain(chainID));
     const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
     if (this.#fresh.has(chainID)) await this.release(leaseNames.chain(chainID));

@@ -1,11 +1,11 @@
-import { closeSync, constants, lstatSync, openSync, readlinkSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
 import { type FileKind, kindOf } from "../archive/file-kind.ts";
 import { childOf, type WalkedFile } from "../archive/walk.ts";
 import { BerthError } from "../base/errors.ts";
-import { limits } from "../base/limits.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { LayerStack } from "./layer-stack.ts";
+import { resolve, resolveParents } from "./resolve-path.ts";
 
 /** What kind of file an entry is. */
 export type EntryKind = FileKind;
@@ -60,7 +60,7 @@ export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): M
     ...(upper === undefined ? {} : { upper: bytesOf(upper) }),
   });
   return {
-    lstat: (path) => entryAt(stack, resolveParents(stack, path)),
+    lstat: (path) => entryAt(stack, resolveParents(stack, bytesOf(path))),
     stat: (path) => entryAt(stack, resolve(stack, bytesOf(path))),
     resolve: (path) => `/${textOf(resolve(stack, bytesOf(path)))}`,
     readdir: (path) => stack.names(resolve(stack, bytesOf(path))).map(textOf),
@@ -75,42 +75,6 @@ function entryAt(stack: LayerStack, path: ByteString): TreeEntry | undefined {
   const stats = lstatSync(pathOf(file.source), { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
   return { path: `/${textOf(path)}`, source: textOf(file.source), kind: kindOf(stats), stats };
-}
-
-/** All but the last component; `..` in the last place is a way, not a name. */
-function resolveParents(stack: LayerStack, path: string): ByteString {
-  const components = bytesOf(path)
-    .split("/")
-    .filter((component) => component !== "" && component !== ".");
-  const last = components.at(-1);
-  if (last === undefined || last === "..") return resolve(stack, components.join("/"));
-  return childOf(resolve(stack, components.slice(0, -1).join("/")), last);
-}
-
-/** As if the root were `/`: `..` in it stays there. */
-function resolve(stack: LayerStack, path: ByteString): ByteString {
-  let at: ByteString = "";
-  const rest = path.split("/").reverse();
-  for (let links = 0; rest.length > 0; ) {
-    const component = rest.pop() ?? "";
-    if (component === "" || component === ".") continue;
-    if (component === "..") {
-      at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
-      continue;
-    }
-    const next = childOf(at, component);
-    const file = stack.find(next);
-    if (file?.stats.isSymbolicLink() !== true) {
-      at = next;
-      continue;
-    }
-    if (++links > limits.links)
-      throw new BerthError("invalid-argument", `too many links in /${textOf(path).replace(/^\/+/, "")}`);
-    const target = readlinkSync(pathOf(file.source), "latin1");
-    if (target.startsWith("/")) at = "";
-    rest.push(...target.split("/").reverse());
-  }
-  return at;
 }
 
 function* walkStack(stack: LayerStack): Generator<WalkedFile> {

@@ -1,9 +1,17 @@
 import { relative } from "node:path";
 import { BerthError } from "../base/errors.ts";
+import { limits } from "../base/limits.ts";
 import type { Mount } from "../host/mount.ts";
 
 /** What mount(2) takes: a page, less the final NUL. */
 const optionsLimit = 4095;
+
+/** The error of a layer above as many as can be mounted. */
+export function tooDeep(layers: number): BerthError {
+  return new BerthError("failed-precondition", `max depth exceeded: ${layers} layers, at most ${limits.layers}`, {
+    hint: "Join RUN and COPY instructions, or export a container's file system and import that: it has one layer.",
+  });
+}
 
 /** Where the parts of one overlay lie, absolute. */
 export interface OverlayParts {
@@ -34,7 +42,7 @@ export function overlayMount({ directory, lower, upper, work }: OverlayParts): M
     "redirect_dir=off",
     "index=off",
   ];
-  if (options.join(",").length > optionsLimit) {
+  if (lower.length > limits.layers + 1 || options.join(",").length > optionsLimit) {
     throw new BerthError("failed-precondition", "max depth exceeded", {
       hint: `${lower.length} layers don't fit one mount: squash the image, or join RUN instructions.`,
     });

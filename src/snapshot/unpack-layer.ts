@@ -1,6 +1,6 @@
 import { type ByteString, bytesOf } from "../archive/byte-string.ts";
 import { Copier } from "../archive/copy-tree.ts";
-import { applyLayer } from "../archive/extract.ts";
+import { applyLayer, type FileBelow } from "../archive/extract.ts";
 import { ContentSums, ManifestRecorder, type ObserveOptions, observe } from "../archive/manifest.ts";
 import { RecipeRecorder, type RecordedArchive } from "../archive/recipe.ts";
 import { BerthError } from "../base/errors.ts";
@@ -9,6 +9,7 @@ import type { Syscalls } from "../host/syscalls.ts";
 import type { DiffID } from "../oci/digest.ts";
 import { adoptAttributes } from "./adopt.ts";
 import { LayerStack } from "./layer-stack.ts";
+import { resolveParents } from "./resolve-path.ts";
 
 /** A layer's archive, as another program wrote it. */
 export interface LayerArchive {
@@ -55,7 +56,7 @@ export async function unpackLayer(
   const { size, implied, intact } = await applyLayer(recorder.through(archive.open()), places.upper, {
     syscalls,
     whiteouts: "overlay",
-    bringUp: (path) => bringUp(syscalls, places, path),
+    findBelow: (name) => findBelow(syscalls, places, name),
     onContent: (path, chunk, offset) => {
       recorder.content(path, chunk, offset);
       sums.add(path, chunk, offset);
@@ -91,13 +92,16 @@ function verified({ name, diffID }: LayerArchive, recorded: RecordedArchive): Re
   );
 }
 
-/** Copy a file of a lower layer up, as overlayfs does when it gets another name. */
-function bringUp(syscalls: Syscalls, { upper, lower }: UnpackPlaces, path: ByteString): boolean {
+/** A file of a lower layer, to be copied up as overlayfs does when it gets another name. */
+function findBelow(syscalls: Syscalls, { upper, lower }: UnpackPlaces, name: ByteString): FileBelow | undefined {
   const stack = new LayerStack(syscalls, { layers: lower.map(bytesOf), upper: bytesOf(upper) });
+  const path = resolveParents(stack, name);
   const file = stack.find(path);
-  if (file === undefined || file.stats.isDirectory()) return false;
-  new Copier({ syscalls }).copy(file.source, `${bytesOf(upper)}/${path}`, file.stats);
-  return true;
+  if (file === undefined || file.stats.isDirectory()) return undefined;
+  return {
+    path,
+    bringUp: () => new Copier({ syscalls }).copy(file.source, `${bytesOf(upper)}/${path}`, file.stats),
+  };
 }
 
 function adoptImplied(syscalls: Syscalls, { upper, lower }: UnpackPlaces, implied: readonly string[]): void {

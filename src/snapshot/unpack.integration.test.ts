@@ -135,7 +135,43 @@ describe("a layer and what is below it:", () => {
     );
   });
 
+  test.each(["way/a", "absolute/a", "chain/a", "deep/up/a"])(
+    "a hard link to %s leads through links of lower layers",
+    async (target) => {
+      const first = await store.commit([
+        ["real", "dir", "", { mode: 0o710 }],
+        ["real/a", "file", "content"],
+        ["way", "symlink", "real"],
+        ["absolute", "symlink", "/real"],
+      ]);
+      const below = await store.commit(
+        [
+          ["chain", "symlink", "way"],
+          ["deep", "dir"],
+          ["deep/up", "symlink", "../../chain"],
+        ],
+        first,
+      );
+      const archive = foreign(["b", "link", target]);
+      const [layer] = await unpacked(archive, below);
+      expect((await archived(layer)).equals(archive)).toBe(true);
+      await using active = await store.snapshotter.prepare("x", layer.chainID);
+      const [mount] = active.mounts();
+      if (mount === undefined) throw new Error("no mount");
+      expect(inMount(mount, `stat -c '%n %h' b real/a; stat -c '%F %a' way real; cat b real/a`)).toBe(
+        "b 2\nreal/a 2\nsymbolic link 777\ndirectory 710\ncontentcontent",
+      );
+    },
+  );
+
+  test("a hard link to a link of a lower layer is that link", async () => {
+    const below = await store.commit([["way", "symlink", "real"]]);
+    const [layer] = await unpacked(foreign(["b", "link", "way"]), below);
+    expect(store.snapshotter.view(layer.chainID).lstat("/b")?.kind).toBe("symlink");
+  });
+
   test.each<readonly [string, readonly Entry[]]>([
+    ["nothing behind a link", [["b", "link", "way/none"]]],
     ["nothing", [["b", "link", "d/none"]]],
     ["a directory", [["b", "link", "d"]]],
     [
