@@ -19,7 +19,7 @@ export async function heldDir(syscalls: Syscalls, parent: string, prefix: string
   return {
     path,
     [Symbol.asyncDispose]: async () => {
-      await rm(path, { recursive: true, force: true });
+      await removeHeld(path);
       held[Symbol.dispose]();
     },
   };
@@ -39,7 +39,12 @@ function isHeld(syscalls: Syscalls, path: string): boolean {
 /** Delete a directory of {@link heldDir}, unless its process lives. */
 export async function removeAbandoned(syscalls: Syscalls, path: string): Promise<void> {
   using taken = tryLock(syscalls, join(path, lockName), { create: "file" });
-  if (taken !== undefined) await rm(path, { recursive: true, force: true });
+  if (taken !== undefined) await removeHeld(path);
+}
+
+/** Delete a directory that holds a lock. Whoever looks at that moment whether it is in use makes the lock in it anew: then again. */
+export async function removeHeld(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 1 });
 }
 
 /** Names in a directory; none where there is no such directory. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { removeHeld } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
 import { lock } from "../host/lock.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
@@ -75,7 +76,7 @@ export async function execProcess(
   } finally {
     await rm(log, { force: true });
     // Of one that runs, conmon's exit command does it.
-    if (!running) await rm(directory, { recursive: true, force: true });
+    if (!running) await removeHeld(directory);
   }
 }
 
