@@ -128,11 +128,23 @@ await besideDocker("as Docker does:", (twins) => {
     });
 
     test("wait blocks to the end, and stop and restart give the code", async () => {
-      await make("stopped", "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done");
+      await make("stopped", "sh", "-c", "trap 'exit 4' TERM; echo ready; while :; do sleep 0.05; done");
+      // A signal before the trap would end it otherwise.
+      const isReady = (times: number): Promise<true> =>
+        eventually(async () => {
+          const { berth, docker } = await ok(["logs", "stopped"]);
+          return [berth, docker].every((text) => text.trim() === "ready\n".repeat(times).trim()) ? true : undefined;
+        });
       await ok(["start", "stopped"]);
+      await isReady(1);
+      // Not beside a restart: Docker's wait may then tell the code of the new start, 0.
       const waited = same(0, ["wait", "stopped"]);
-      await same(0, ["restart", "stopped"]);
+      await same(0, ["stop", "stopped"]);
       await waited;
+      await ok(["start", "stopped"]);
+      await isReady(2);
+      await same(0, ["restart", "stopped"]);
+      await isReady(3);
       await same(0, ["stop", "stopped"]);
       await same(0, ["inspect", "--format", "{{.State.ExitCode}} {{.State.Status}}", "stopped"]);
     });

@@ -13,7 +13,7 @@ const changes: Readonly<Record<string, string>> = {
   "changed content": "echo x >> /data/passwd",
   "changed mode": "chmod 600 /data/passwd",
   "changed owner": "chown 1:1 /data/passwd",
-  "changed time": "touch -d 2001-01-01 /data/passwd",
+  "changed time": "touch -d '2001-01-01 00:00:00' /data/passwd",
   "a directory's mode": "chmod 700 /var/spool",
   "a deleted file": "rm /data/group",
   "a deleted directory": "rm -r /var/spool",
