@@ -9,7 +9,7 @@ import { type LogLine, readLogs } from "../runtime/logs.ts";
 import { ulimitWarnings } from "../runtime/ulimits.ts";
 import { resize, type WindowSize } from "../runtime/window-size.ts";
 import type { Change } from "../snapshot/changes.ts";
-import type { LayerPaths } from "../snapshot/snapshotter.ts";
+import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 import { type CommitOptions, commitContainer } from "./commit.ts";
 import type { Container } from "./container.ts";
 import { createContainer } from "./create.ts";
@@ -31,7 +31,7 @@ export interface Containers {
   /** How much its files take; all of them are looked at. @throws {BerthError} not-found */
   size(nameOrID: string): Promise<ContainerSize>;
   /** Where its layers lie. @throws {BerthError} not-found */
-  layerPaths(nameOrID: string): Promise<LayerPaths>;
+  layerPaths(nameOrID: string): Promise<OverlayPaths>;
   /** Make a container; nothing runs yet. @throws {BerthError} not-found, conflict, invalid-argument */
   create(request: ContainerRequest): Promise<Container>;
   /** What a container that is made as asked will have otherwise, a sentence each: a resource limit that can't be raised. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Container, ContainerEndpoint, ContainerMount, ContainerState } from "../container/container.ts";
-import type { LayerPaths } from "../snapshot/snapshotter.ts";
+import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 import { type ConfigJSON, toConfigJSON } from "./config-json.ts";
 import { type GraphDriverJSON, toGraphDriverJSON } from "./graph-driver-json.ts";
 import { type HostConfigJSON, toHostConfigJSON } from "./host-config-json.ts";
@@ -64,7 +64,7 @@ export interface ContainerJSON {
 
 /** What a container alone doesn't tell. */
 export interface ContainerDetails {
-  readonly layers: LayerPaths;
+  readonly layers: OverlayPaths;
   /** Bytes of its own layer, and of that and its image together. */
   readonly size?: { readonly rw: number; readonly rootFs: number };
 }

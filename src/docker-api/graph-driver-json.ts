@@ -1,4 +1,4 @@
-import type { LayerPaths } from "../snapshot/snapshotter.ts";
+import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 
 /** `GraphDriver`: where the layers of an image or a container lie. */
 export interface GraphDriverJSON {
@@ -7,7 +7,7 @@ export interface GraphDriverJSON {
 }
 
 /** Layers as Docker's overlay2 driver tells of them. @param merged where all of it is seen: only a running container has that */
-export function toGraphDriverJSON({ lower, upper, work }: LayerPaths, merged?: string): GraphDriverJSON {
+export function toGraphDriverJSON({ lower, upper, work }: OverlayPaths, merged?: string): GraphDriverJSON {
   const data = {
     ...(lower.length === 0 ? {} : { LowerDir: lower.join(":") }),
     ...(merged === undefined ? {} : { MergedDir: merged }),

@@ -1,5 +1,5 @@
 import type { Image } from "../image/images.ts";
-import type { LayerPaths } from "../snapshot/snapshotter.ts";
+import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 import { type ConfigJSON, toConfigJSON } from "./config-json.ts";
 import { type GraphDriverJSON, toGraphDriverJSON } from "./graph-driver-json.ts";
 
@@ -27,7 +27,7 @@ export interface ImageJSON {
 export const zeroTime: string = "0001-01-01T00:00:00Z";
 
 /** An image as the Engine API shows it. */
-export function toImageJSON(image: Image, layerPaths: LayerPaths): ImageJSON {
+export function toImageJSON(image: Image, layerPaths: OverlayPaths): ImageJSON {
   const { config, references } = image;
   const layers = config.rootfs.diff_ids;
   return {

@@ -8,6 +8,8 @@ import type { Container } from "../container/container.ts";
 import type { Containers } from "../container/containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { type ImageSummary, listImages } from "../image/images.ts";
+import { type ChainID, hexOf } from "../oci/digest.ts";
+import type { Layer } from "../snapshot/snapshotter.ts";
 import type { Volume } from "../volume/volumes.ts";
 
 /** What takes space in a store. Sizes are bytes of files. */
@@ -105,17 +107,16 @@ async function volumeUsages({ volumes }: ContainerDeps, list: readonly Container
 }
 
 /** Layers with all that lie below them. */
-type Below = (chains: Iterable<string>) => ReadonlySet<string>;
+type Below = (chains: Iterable<string>) => ReadonlySet<ChainID>;
 
 function belowOf({ snapshotter }: ContainerDeps): Below {
-  const parents = new Map<string, string | undefined>(
-    snapshotter.layers().map(({ chainID, parent }) => [chainID, parent]),
-  );
+  const layers = new Map<string, Layer>(snapshotter.layers().map((layer) => [layer.chainID, layer]));
   return (chains) => {
-    const found = new Set<string>();
+    const found = new Set<ChainID>();
     for (const chain of chains) {
-      let next: string | undefined = chain;
-      for (; next !== undefined && parents.has(next) && !found.has(next); next = parents.get(next)) found.add(next);
+      let next = layers.get(chain);
+      for (; next !== undefined && !found.has(next.chainID); next = layers.get(next.parent ?? ""))
+        found.add(next.chainID);
     }
     return found;
   };
@@ -152,10 +153,6 @@ function buildUsages({ db }: ContainerDeps, { layers, below, shared }: BuiltLaye
       .map((each) => usageOf(each, { id: hexOf(each), description: "layer of a base image", created, used })),
   );
   return [...bases, ...steps].toSorted((a, b) => (a.used < b.used ? -1 : a.used > b.used ? 1 : a.id < b.id ? -1 : 1));
-}
-
-function hexOf(chain: string): string {
-  return chain.slice(chain.indexOf(":") + 1);
 }
 
 async function cacheUsages({ host }: ContainerDeps): Promise<readonly BuildUsage[]> {

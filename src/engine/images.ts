@@ -12,7 +12,7 @@ import { type PrunedImages, pruneImages } from "../image/prune.ts";
 import { type Removed, removeImage } from "../image/remove.ts";
 import type { SaveOptions } from "../image/save.ts";
 import { chainIDs, type Digest } from "../oci/digest.ts";
-import type { LayerPaths } from "../snapshot/snapshotter.ts";
+import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 
 /** What {@link Images.import} takes beside the archive. */
 export interface ImportOptions extends Operation {
@@ -30,8 +30,8 @@ export interface Images {
   get(nameOrID: string): Image;
   /** The ID that a name means. No config is read. @throws {BerthError} as {@link Images.get} */
   resolve(nameOrID: string): Digest;
-  /** Where its layers lie: the topmost as `upper`. */
-  layerPaths(nameOrID: string): LayerPaths;
+  /** Where the layers of an image lie: the topmost as `upper`. */
+  layerPaths(image: Image): OverlayPaths;
   /** Every image, newest first. */
   list(): readonly ImageSummary[];
   /** Point a name at an image. */
@@ -72,9 +72,8 @@ export function openImages(deps: ContainerDeps): Images {
   return {
     get: (nameOrID) => getImage(deps, nameOrID),
     resolve: (nameOrID) => findID(deps, nameOrID),
-    layerPaths: (nameOrID) => {
-      const chainID = chainIDs(getImage(deps, nameOrID).config.rootfs.diff_ids).at(-1);
-      const [upper, ...lower] = deps.snapshotter.directories(chainID);
+    layerPaths: ({ config }) => {
+      const [upper, ...lower] = deps.snapshotter.directories(chainIDs(config.rootfs.diff_ids).at(-1));
       return { lower, ...(upper === undefined ? {} : { upper }) };
     },
     list: () => listImages(deps),

@@ -13,14 +13,18 @@ export function tooDeep(layers: number): BerthError {
   });
 }
 
-/** Where the parts of one overlay lie, absolute. */
-export interface OverlayParts {
-  /** Directory that the layers are in. */
-  readonly directory: string;
+/** Where the directories of an overlay lie, absolute; one that is only read has no place to work. */
+export interface OverlayPaths {
   /** The topmost first. */
   readonly lower: readonly string[];
-  readonly upper: string;
-  readonly work: string;
+  readonly upper?: string;
+  readonly work?: string;
+}
+
+/** The directories of one overlay that can be written. */
+export interface OverlayParts extends Required<OverlayPaths> {
+  /** Directory that the layers are in. */
+  readonly directory: string;
 }
 
 /**

@@ -22,7 +22,7 @@ import type { Upper } from "./commit-layer.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import { type CollectOptions, LayerStore } from "./layer-store.ts";
 import { type MergedTree, mergedTree } from "./merged-tree.ts";
-import { overlayMount } from "./overlay-mount.ts";
+import { type OverlayPaths, overlayMount } from "./overlay-mount.ts";
 import type { LayerArchive } from "./unpack-layer.ts";
 
 /**
@@ -111,14 +111,6 @@ export interface CommitOptions extends Operation {
   readonly writer?: LayerWriter;
 }
 
-/** Where an overlay's directories lie, absolute. */
-export interface LayerPaths {
-  /** The topmost first. */
-  readonly lower: readonly string[];
-  readonly upper?: string;
-  readonly work?: string;
-}
-
 /** A writable snapshot. */
 export interface ActiveSnapshot extends AsyncDisposable {
   readonly key: string;
@@ -126,7 +118,7 @@ export interface ActiveSnapshot extends AsyncDisposable {
   /** Absolute path of the upper directory. */
   readonly upper: string;
   /** What {@link ActiveSnapshot.mounts} puts together. */
-  directories(): Required<LayerPaths>;
+  directories(): Required<OverlayPaths>;
   /** The one overlay mount that shows it; give it to one mount namespace at a time. */
   mounts(): readonly Mount[];
   /** The file system as it is now, read without a mount. */
@@ -253,7 +245,7 @@ class ActiveOverlay implements ActiveSnapshot {
     return [overlayMount({ directory: this.#store.paths.layers, ...this.directories() })];
   }
 
-  directories(): Required<LayerPaths> {
+  directories(): Required<OverlayPaths> {
     return { lower: this.#lower(), upper: this.upper, work: join(this.#directory, "work") };
   }
 

@@ -26,7 +26,8 @@ export const findSizedContainer: Finder = async (engine, name) => {
 /** An image by name. */
 export const findImage: Finder = async (engine, name) => {
   const { toImageJSON } = await import("../../docker-api/image-json.ts");
-  return toImageJSON(engine.images.get(name), engine.images.layerPaths(name));
+  const image = engine.images.get(name);
+  return toImageJSON(image, engine.images.layerPaths(image));
 };
 
 /** A network by name. */
