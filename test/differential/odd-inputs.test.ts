@@ -61,7 +61,7 @@ const commands: readonly (readonly string[])[] = [
   ["images", "-f", "label="],
   ["images", "-f", "label=a="],
   ["images", "-f", "before="],
-  ["images", "-f", "since=made", "-f", "since=busybox", "-q"],
+  ["images", "-f", "since=busybox", "-f", "since=busybox", "-q"],
   ["images", "-f", "reference="],
   ["images", "-f", "DANGLING=true"],
   ["images", "-f", "label!=a"],

@@ -61,6 +61,8 @@ test.each<[readonly string[], readonly string[]]>([
   [["before=child"], ["lost", "base"]],
   [["since=base"], ["child", "lost"]],
   [["since=base", "before=child"], ["lost"]],
+  [["since=base", "since=lost"], ["child"]],
+  [["since=lost", "since=base"], ["child"]],
   [["until=2026-11-18"], ["base"]],
   [["reference=base"], ["base"]],
   [["reference=*:2"], ["base"]],
