@@ -50,7 +50,7 @@ export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore
     strays: () =>
       namesIn(directory).filter((name) => !isDigest(`sha256:${name}`) && isStray(host.syscalls, join(directory, name))),
     deleteStray: (name) => {
-      using taken = tryLock(host.syscalls, join(directory, name), { create: "nothing" });
+      using taken = tryLock(host.syscalls, join(directory, name), { create: false });
       if (taken !== undefined) rmSync(taken.path, { force: true });
     },
     delete: (digest) => rmSync(pathOf(digest), { force: true }),
@@ -67,7 +67,7 @@ function verify(path: string, digest: Digest, length: number | undefined): "whol
 
 /** A file that is being written is locked. */
 function isStray(syscalls: Syscalls, path: string): boolean {
-  using taken = tryLock(syscalls, path, { create: "nothing" });
+  using taken = tryLock(syscalls, path, { create: false });
   return taken !== undefined;
 }
 

@@ -1,28 +1,40 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TempDir } from "../base/disposal.ts";
 import { codeOf } from "../base/errors.ts";
-import { lock, tryLock } from "./lock.ts";
+import { type Lock, tryLock } from "./lock.ts";
 import type { Syscalls } from "./syscalls.ts";
-
-const lockName = "lock";
 
 /**
  * Make a directory named `prefix` and random characters below `parent` that is gone when its scope ends, and that others
- * know to be in use until this process ends, however it ends. It holds a file named `lock`.
+ * know to be in use until this process ends, however it ends.
  */
 export async function heldDir(syscalls: Syscalls, parent: string, prefix: string): Promise<TempDir> {
   const path = join(parent, prefix + randomBytes(6).toString("hex"));
-  const held = await lock(syscalls, join(path, lockName));
+  const held = await holdDir(syscalls, path);
   return {
     path,
     [Symbol.asyncDispose]: async () => {
-      await removeHeld(path);
+      await rm(path, { recursive: true, force: true });
       held[Symbol.dispose]();
     },
   };
+}
+
+/**
+ * Make a directory, and lock it itself: a lock in it could be made anew by who looks, while it is deleted. Who finds it
+ * before it is locked may take it for abandoned: then again.
+ */
+export async function holdDir(syscalls: Syscalls, path: string): Promise<Lock> {
+  for (;;) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const held = tryLock(syscalls, path, { create: false });
+    if (held !== undefined) return held;
+    await sleep(1);
+  }
 }
 
 /** Names of the directories in `parent` whose process is gone. */
@@ -30,21 +42,16 @@ export function abandonedDirs(syscalls: Syscalls, parent: string, prefix: string
   return namesIn(parent).filter((name) => name.startsWith(prefix) && !isHeld(syscalls, join(parent, name)));
 }
 
-/** True while the process that made a {@link heldDir} lives. */
-function isHeld(syscalls: Syscalls, path: string): boolean {
-  using taken = tryLock(syscalls, join(path, lockName), { create: "file" });
+/** True while the process lives that holds it, and where there is no such directory: nothing is left there. */
+export function isHeld(syscalls: Syscalls, path: string): boolean {
+  using taken = tryLock(syscalls, path, { create: false });
   return taken === undefined;
 }
 
 /** Delete a directory of {@link heldDir}, unless its process lives. */
 export async function removeAbandoned(syscalls: Syscalls, path: string): Promise<void> {
-  using taken = tryLock(syscalls, join(path, lockName), { create: "file" });
-  if (taken !== undefined) await removeHeld(path);
-}
-
-/** Delete a directory that holds a lock. Whoever looks at that moment whether it is in use makes the lock in it anew: then again. */
-export async function removeHeld(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 1 });
+  using taken = tryLock(syscalls, path, { create: false });
+  if (taken !== undefined) await rm(path, { recursive: true, force: true });
 }
 
 /** Names in a directory; none where there is no such directory. */

@@ -6,7 +6,7 @@ import type { Operation } from "../base/operation.ts";
 import type { Host } from "./host.ts";
 import type { Syscalls } from "./syscalls.ts";
 
-/** A lock on a file, held until it is disposed or the process ends. */
+/** A lock on a file or a directory, held until it is disposed or the process ends. */
 export interface Lock extends Disposable {
   readonly path: string;
 }
@@ -20,8 +20,8 @@ export function lockPath({ runRoot }: Pick<Host, "runRoot">, id: string): string
 export interface LockOptions {
   /** `exclusive` when absent. */
   readonly kind?: "exclusive" | "shared";
-  /** What is made when it is missing: the file with its directory, when absent; a lock that can't be made isn't taken. */
-  readonly create?: "directory" | "file" | "nothing";
+  /** False: only what is there is locked. Otherwise the file is made, with its directory. */
+  readonly create?: boolean;
 }
 
 /** Take a lock if nobody holds it. Another process's death frees its locks. */
@@ -41,10 +41,10 @@ export function tryLock(syscalls: Syscalls, path: string, options: LockOptions =
 }
 
 /** @returns undefined where the file, or its directory, is missing or is just being deleted */
-function openLock(path: string, { create = "directory" }: LockOptions): number | undefined {
+function openLock(path: string, { create = true }: LockOptions): number | undefined {
   try {
-    if (create === "directory") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    return openSync(path, constants.O_RDWR | (create === "nothing" ? 0 : constants.O_CREAT), 0o600);
+    if (create) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return openSync(path, constants.O_RDONLY | (create ? constants.O_CREAT : 0), 0o600);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw error;

@@ -2,13 +2,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
 import type { Garbage } from "../base/problem.ts";
-import { namesIn } from "../host/held-dir.ts";
+import { isHeld, namesIn } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
-import { tryLock } from "../host/lock.ts";
 import { conmonPidPath } from "./conmon.ts";
-
-/** Name of the lock in the directory of a process that is being started. */
-export const lockName = "lock";
 
 /** Directories of processes of `exec` whose conmon is gone. */
 export function execGarbage(host: Pick<Host, "runRoot" | "syscalls">): readonly Garbage[] {
@@ -26,10 +22,8 @@ export function execGarbage(host: Pick<Host, "runRoot" | "syscalls">): readonly 
 }
 
 function isAbandoned({ syscalls }: Pick<Host, "syscalls">, directory: string): boolean {
-  if (isWatched(directory)) return false;
-  using free = tryLock(syscalls, join(directory, lockName), { create: "file" });
-  // It may have come meanwhile.
-  return free !== undefined && !isWatched(directory);
+  // Its starter lets go of it when its conmon is there.
+  return !isHeld(syscalls, directory) && !isWatched(directory);
 }
 
 /** True while the conmon that was given the directory runs: a number alone may be another process's by now. */

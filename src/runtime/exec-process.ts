@@ -2,14 +2,12 @@ import { randomUUID } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
-import { removeHeld } from "../host/held-dir.ts";
+import { holdDir } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
-import { lock } from "../host/lock.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
 import { type AttachIO, type Attachment, type Connection, connect } from "./attach.ts";
 import { type Conmon, conmonPidPath, runtimeWords, startConmon } from "./conmon.ts";
 import { consoleSizeOf } from "./console-size.ts";
-import { lockName } from "./exec-garbage.ts";
 import { startError } from "./runtime-error.ts";
 
 /** The exit code of a process whose monitor was killed. */
@@ -46,7 +44,7 @@ export async function execProcess(
 ): Promise<ExecProcess | undefined> {
   const directory = join(deps.host.runRoot, "exec", randomUUID());
   // Held until its conmon is there.
-  using _held = await lock(deps.host.syscalls, join(directory, lockName));
+  using _held = await holdDir(deps.host.syscalls, directory);
   const log = `${directory}.log`;
   let running = false;
   try {
@@ -76,7 +74,7 @@ export async function execProcess(
   } finally {
     await rm(log, { force: true });
     // Of one that runs, conmon's exit command does it.
-    if (!running) await removeHeld(directory);
+    if (!running) await rm(directory, { recursive: true, force: true });
   }
 }
 

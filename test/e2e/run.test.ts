@@ -183,9 +183,10 @@ describe("the network", () => {
 });
 
 test("isolation: no other processes, masked /proc files, Docker's capabilities, seccomp on", async () => {
-  const script = "ps | wc -l; cat /proc/kcore | head -c 1 | wc -c; grep -E '^(CapEff|Seccomp):' /proc/self/status";
+  const script =
+    "ps >/tmp/ps; wc -l </tmp/ps; cat /proc/kcore | head -c 1 | wc -c; grep -E '^(CapEff|Seccomp):' /proc/self/status";
   const { stdout } = await offline("busybox", "sh", "-c", script);
-  expect(stdout.replace(/[ \t]+/g, " ")).toBe("4\n0\nCapEff: 00000000a80425fb\nSeccomp: 2\n");
+  expect(stdout.replace(/[ \t]+/g, " ")).toBe("3\n0\nCapEff: 00000000a80425fb\nSeccomp: 2\n");
 });
 
 test("the first containers of an engine may start all at once, each with the seccomp filter that they make for those to come", async () => {
