@@ -44,7 +44,8 @@ async function survives(
   scenario: Scenario,
   fault: { readonly point: Point; readonly effect: Effect },
 ): Promise<boolean> {
-  const { code, hit, stderr } = await runWithFault(berth, scenario.args, fault);
+  const { code, hit, hung, stderr } = await runWithFault(berth, scenario.args, fault);
+  if (hit && hung) throw new Error("it hangs");
   if (fault.effect !== "SIGKILL" && hit && code !== 0 && /\n\s+at /.test(stderr)) throw new Error(`a bug: ${stderr}`);
   const check = await berth.run(["system", "check"]);
   if (check.code !== 0) throw new Error(`system check: ${check.stdout}${check.stderr}`);

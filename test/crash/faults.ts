@@ -25,9 +25,14 @@ export type Effect = "SIGKILL" | "ENOSPC" | "EIO" | "EDQUOT";
 
 /** What a command did that a fault was put into. */
 export interface Faulted extends Outcome {
-  /** The point was reached. */
+  /** The fault met a call on the store's files. */
   readonly hit: boolean;
+  /** It didn't end by itself. */
+  readonly hung: boolean;
 }
+
+/** Seconds after which a command doesn't end any more: some hundred times what each of them takes. */
+const patience = 120;
 
 /** Every point of a command that writes. Threads take turns as they like, so that another run may not reach each. */
 export async function pointsOf(berth: Berth, args: readonly string[]): Promise<readonly Point[]> {
@@ -61,7 +66,23 @@ export async function runWithFault(
       ? [`--inject=${call}:signal=SIGKILL:${when}`]
       : [filtered, `--inject=${call}:error=${effect}:${when}`];
   const { trace, ...outcome } = await traced(berth, args, options);
-  return { ...outcome, hit: effect === "SIGKILL" ? outcome.code === 137 : trace.includes("(INJECTED)") };
+  if (effect === "SIGKILL") return { ...outcome, hit: outcome.code === 137, hung: false };
+  return {
+    ...outcome,
+    hit: failedCalls(trace).some((call) => call.includes(berth.directory)),
+    hung: outcome.code === 137,
+  };
+}
+
+/** The calls that were made to fail. Another run's threads may have met a pipe, on which no disk's error ever happens. */
+function failedCalls(trace: string): readonly string[] {
+  const lines = trace.split("\n");
+  return lines.flatMap((line, index) => {
+    if (!line.includes("(INJECTED)")) return [];
+    const thread = /^\d+ +/.exec(line)?.[0] ?? "";
+    if (!line.startsWith(`${thread}<...`)) return [line];
+    return [lines.slice(0, index).findLast((earlier) => earlier.startsWith(thread)) ?? line];
+  });
 }
 
 async function traced(
@@ -72,7 +93,8 @@ async function traced(
   const path = join(berth.directory, "trace");
   const flags = ["--follow-forks", "--decode-fds=path", "--string-limit=256", "--quiet=all", `--output=${path}`];
   const calls = `--trace=${writingCalls.join(",")}`;
-  const outcome = await runProgram("strace", [...flags, calls, ...options, "--", berthCommand, ...args], {
+  const strace = ["strace", ...flags, calls, ...options, "--", berthCommand, ...args];
+  const outcome = await runProgram("timeout", ["--signal=KILL", String(patience), ...strace], {
     cwd: berth.directory,
     env: berth.env,
   });
