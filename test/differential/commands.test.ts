@@ -69,14 +69,14 @@ await besideDocker("as Docker does:", (twins) => {
     ])("$name", ({ args, code = 0 }) => same(code, args));
 
     test.each([
-      { signal: "KILL", command: ["sleep", "1000"], code: 137 },
-      { signal: "TERM", command: ["sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done"], code: 5 },
-      // The first process of a container has no handler for a signal, unless it is told to.
-      { signal: "9", command: ["sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done"], code: 137 },
-    ])("killed with $signal while it runs `$command`", async ({ signal, command, code }) => {
-      const run = same(code, [...offline, "--name", "victim", "busybox", ...command]);
+      { signal: "KILL", script: "touch /ready; sleep 1000", code: 137 },
+      { signal: "TERM", script: "trap 'exit 5' TERM; touch /ready; while :; do sleep 0.05; done", code: 5 },
+      { signal: "9", script: "trap 'exit 5' TERM; touch /ready; while :; do sleep 0.05; done", code: 137 },
+    ])("killed with $signal while it runs `$script`", async ({ signal, script, code }) => {
+      const run = same(code, [...offline, "--name", "victim", "busybox", "sh", "-c", script]);
       await eventually(async () => {
-        const { berth, docker } = await both(["exec", "victim", "true"]);
+        // The first process of a container has no handler for a signal, unless it is told to.
+        const { berth, docker } = await both(["exec", "victim", "test", "-e", "/ready"]);
         return berth.code === 0 && docker.code === 0 ? true : undefined;
       });
       await same(0, ["kill", "-s", signal, "victim"]);

@@ -17,7 +17,7 @@ beforeAll(async () => {
     ["commit", "child-maker", "child"],
     ["commit", "maker"],
     ["create", ...offline, "--name", "waiting", "-l", "role=waiter", "child"],
-    ["run", "-d", ...offline, "--name", "runs", "-v", "data:/data", "-v", "/tmp:/t", "made", "sleep", "99"],
+    ["run", "-d", ...offline, "--name", "runs", "-v", "data:/data", "-v", "/tmp:/t", "made", "sleep", "1000"],
   ];
   for (const step of steps) {
     const outcome = await twins?.both(step);

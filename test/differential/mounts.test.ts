@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { comparable, openTwins } from "../support/twins.ts";
 
 const twins = await openTwins();
@@ -30,8 +31,12 @@ describe.skipIf(twins === undefined)("inspect shows where layers lie, as Docker 
       "busybox",
       "sh",
       "-c",
-      "touch /made; sleep 99",
+      "touch /made; sleep 1000",
     ]);
+    await eventually(async () => {
+      const made = await twins?.both(["exec", "layered", "test", "-e", "/made"]);
+      return made?.berth.code === 0 && made.docker.code === 0 ? true : undefined;
+    });
     for (const key of ["UpperDir", "MergedDir"]) {
       expect(await seen("berth", "layered", key)).toEqual(await seen("docker", "layered", key));
     }

@@ -111,7 +111,7 @@ describe.skipIf(twins === undefined)("rmi does what Docker does:", () => {
   test("a running container is stronger than force", () =>
     compared([
       ...fresh("busy"),
-      ["run", "-d", "--network", "none", "--name", "runner", "busy", "sleep", "99"],
+      ["run", "-d", "--network", "none", "--name", "runner", "busy", "sleep", "1000"],
       ["rmi", "busy"],
       ["rmi", "-f", "busy"],
       ["image", ...names],

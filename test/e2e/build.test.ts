@@ -42,7 +42,7 @@ CMD ["echo $GREETING from $PWD; ls"]
 `;
     const files = { Dockerfile, "file.txt": "a file\n", "dir/inner": "", "left.out": "", ".dockerignore": "*.out\n" };
     const { code, stderr } = await build(files, "-t", "all", "--build-arg", "who=world", "--progress", "plain");
-    expect(stderr).toMatch(/\d\.\d+ made\n#\d+ \d\.\d+ a file\n#\d+ \d\.\d+ mail\n/);
+    expect(stderr).toMatch(/[\d.]+ made\n#\d+ [\d.]+ a file\n#\d+ [\d.]+ mail\n/);
     expect(code).toBe(0);
     expect(await printed("all")).toBe("hello world from /srv/sub\nfile.txt\ninner\nmade");
     expect(JSON.parse(await berth.out(["inspect", "--format", "{{json .Config}}", "all"]))).toMatchObject({
@@ -119,7 +119,9 @@ describe("a build that fails", () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Dockerfile:3$/m);
     expect(stderr).toMatch(/^ {3}3 \| >>> RUN for i/m);
-    expect(stderr).toMatch(/ > \[3\/3\] RUN for i[^\n]*\n(?:(?:\d\.\d+ )?line \d\n){3}(?:\d\.\d+ )?sorry\n/);
+    const last = / > \[3\/3\] RUN for i[^\n]*\n((?:[^\n]+\n){4})/.exec(stderr)?.[1]?.trimEnd().split("\n");
+    // The two streams are two pipes: what comes out of one comes before or after what comes out of the other.
+    expect(last?.map((line) => line.replace(/^[\d.]+ /, "")).sort()).toEqual(["line 1", "line 2", "line 3", "sorry"]);
     expect(stderr).toMatch(/did not complete successfully: exit code: 7$/m);
     expect(await images()).toBe(before);
     expect(await berth.out(["ps", "-aq"])).toBe("");
@@ -152,7 +154,11 @@ describe("a build that fails", () => {
       files: { Dockerfile: "FROM Upper\n" },
       message: /repository name \(library\/Upper\) must be lowercase/,
     },
-    { name: "for an unknown stage", files: { Dockerfile: "FROM busybox\nCOPY --from=9 /a /b\n" }, message: /9/ },
+    {
+      name: "for an unknown stage",
+      files: { Dockerfile: "FROM busybox\nCOPY --from=9 /a /b\n" },
+      message: /invalid (stage index|from flag value) 9/,
+    },
     { name: "before FROM", files: { Dockerfile: "RUN true\n" }, message: /no build stage in current context/ },
     {
       name: "for a directive without arguments",

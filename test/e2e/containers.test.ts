@@ -11,6 +11,9 @@ afterAll(() => berth[Symbol.asyncDispose]());
 
 const detached = (name: string, script: string) =>
   berth.out(["run", "-d", "--network", "none", "--name", name, "busybox", "sh", "-c", script]);
+/** What a container's script waits by, until `go` is called. */
+const untilGo = "until test -e /go; do sleep 0.05; done";
+const go = (name: string) => berth.out(["exec", name, "touch", "/go"]);
 
 test("ps shows Docker's columns, running containers only, and -a all of them", async () => {
   const id = await detached("up", "sleep 1000");
@@ -28,16 +31,25 @@ test("ps shows Docker's columns, running containers only, and -a all of them", a
 });
 
 test("logs prints both streams, the last lines with --tail, and follows with -f until the end", async () => {
-  const script = "echo one; echo two >&2; echo three; sleep 0.5; echo four";
-  await detached("talker", script);
-  expect(await berth.run(["logs", "-f", "talker"])).toEqual({ code: 0, stdout: "one\nthree\nfour\n", stderr: "two\n" });
+  await detached("talker", `echo one; echo two >&2; echo three; ${untilGo}; echo four`);
+  const following = berth.run(["logs", "-f", "talker"]);
+  await eventually(async () => {
+    const { stdout, stderr } = await berth.run(["logs", "talker"]);
+    return stdout === "one\nthree\n" && stderr === "two\n" ? true : undefined;
+  });
+  await go("talker");
+  expect(await following).toEqual({ code: 0, stdout: "one\nthree\nfour\n", stderr: "two\n" });
   expect(await berth.run(["logs", "--tail", "1", "talker"])).toEqual({ code: 0, stdout: "four\n", stderr: "" });
   expect(await berth.out(["logs", "-t", "--tail", "1", "talker"])).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z four$/);
   await berth.out(["rm", "talker"]);
 });
 
 describe("exec", () => {
-  beforeAll(() => detached("box", "echo ready; sleep 1000"));
+  beforeAll(async () => {
+    // With a command after it the shell stays, and sleep is its child.
+    await detached("box", "echo ready; sleep 1000; exit");
+    await eventually(async () => ((await berth.out(["logs", "box"])) === "ready" ? true : undefined));
+  });
   afterAll(() => berth.out(["rm", "-f", "box"]));
 
   test.each([
@@ -45,7 +57,7 @@ describe("exec", () => {
       name: "sees the container's files and processes",
       args: ["box", "cat", "/proc/1/comm"],
       code: 0,
-      stdout: "sleep\n",
+      stdout: "sh\n",
     },
     { name: "ends with the command's code", args: ["box", "sh", "-c", "exit 6"], code: 6, stdout: "" },
     {
@@ -98,8 +110,10 @@ test("kill sends the signal that it is told", async () => {
 });
 
 test("wait blocks until the container ends", async () => {
-  await detached("slow", "sleep 0.7; exit 8");
-  expect(await berth.out(["wait", "slow"])).toBe("8");
+  await detached("slow", `${untilGo}; exit 8`);
+  const waiting = berth.out(["wait", "slow"]);
+  await go("slow");
+  expect(await waiting).toBe("8");
   await berth.out(["rm", "slow"]);
 });
 
@@ -170,20 +184,28 @@ test("names are unique, and two containers may start at once", async () => {
 });
 
 test("attach shows what a running container prints from now on and ends with its code", async () => {
-  await detached("stage", "sleep 4; echo late; exit 12");
+  await detached("stage", "echo early; until test -e /go; do echo now; sleep 0.05; done; echo late; exit 12");
+  await eventually(async () => ((await berth.out(["logs", "stage"])).startsWith("early\n") ? true : undefined));
   const child = berth.start(["attach", "stage"]);
+  const closed = once(child, "close");
   let output = "";
   child.stdout?.on("data", (data: Buffer) => {
     output += data.toString();
   });
-  await once(child, "close");
-  expect({ code: child.exitCode, output }).toEqual({ code: 12, output: "late\n" });
+  await eventually(async () => (output.includes("now\n") ? true : undefined));
+  await go("stage");
+  await closed;
+  expect({ code: child.exitCode, output }).toEqual({
+    code: 12,
+    output: expect.stringMatching(/^(now\n)+late\n$/),
+  });
   await berth.out(["rm", "stage"]);
 });
 
 test("a container that was started again is stopped like any other", async () => {
   await berth.out(["run", "-d", "--name", "again", "--network", "none", "busybox", "sleep", "60"]);
   await berth.out(["kill", "again"]);
+  expect(await berth.out(["wait", "again"])).toBe("137");
   await berth.out(["start", "again"]);
   await berth.out(["stop", "-t", "1", "again"]);
   expect(await berth.out(["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "again"])).toBe("exited 137");

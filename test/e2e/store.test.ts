@@ -71,9 +71,11 @@ test("a start that was killed half way is no hindrance", async () => {
   const id = await berth.out(["create", "busybox", "echo", "works"]);
   const bundle = join(runRootOf(berth), "containers", id);
   const start = berth.start(["start", id]);
-  while (!existsSync(join(bundle, "config.json"))) await sleep(1);
+  const closed = once(start, "close");
+  // A start that is quicker than a look ends by itself.
+  while (!existsSync(join(bundle, "config.json")) && start.exitCode === null) await sleep(1);
   start.kill("SIGKILL");
-  await once(start, "close");
+  await closed;
   const { found } = await checked(berth);
   expect(["C5 left", undefined]).toContain(found[0]);
   expect(await berth.out(["start", "-a", id])).toBe("works");

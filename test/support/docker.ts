@@ -26,7 +26,7 @@ export interface NoDocker {
 
 /**
  * Start Debian's Docker with the image `busybox:latest`. Call `enterPrivateNetwork` before: a Docker rewrites the firewall.
- * A machine that has none, or where it doesn't start within half a minute, gives the reason.
+ * A machine that has none, or where it doesn't start within two minutes, gives the reason.
  */
 export async function openDocker(): Promise<Docker | NoDocker> {
   if (!existsSync(client) || !existsSync(daemon))
@@ -60,7 +60,7 @@ export async function openDocker(): Promise<Docker | NoDocker> {
     rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
 
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 120_000;
   while ((await run(["version"])).code !== 0) {
     if (server.exitCode !== null || Date.now() > end) {
       const reason = `dockerd doesn't start: ${readFileSync(log, "utf8").trimEnd().split("\n").at(-1)}`;

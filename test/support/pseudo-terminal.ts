@@ -63,7 +63,7 @@ export function berthOnTerminal(args: readonly string[], start: Start = {}): Pse
   };
   return {
     type: (text) => child.stdin?.write(text),
-    shows: (pattern, seconds = 20) =>
+    shows: (pattern, seconds = 60) =>
       eventually(async () => {
         const match = pattern.exec(screen);
         if (match !== null) return shown(match.index + match[0].length);
