@@ -74,7 +74,7 @@ export interface BuildResult {
  *   the last lines of output; the reason of `signal`, when that aborts
  */
 export async function build(deps: BuildDeps, options: BuildOptions): Promise<BuildResult> {
-  const references = (options.tags ?? []).map(parseTag);
+  const references = (options.tags ?? []).map((tag) => parseTag(tag, "build tag cannot contain a digest"));
   const network = networkMode(options.network);
   refuseForeignPlatform(options.platform);
   const buildArgs = new Map(Object.entries(options.buildArgs ?? {}));

@@ -1,15 +1,15 @@
 import { readdir } from "node:fs/promises";
 import { creationTime } from "../image/creation-time.ts";
-import { createImage, getImage, type Image } from "../image/images.ts";
+import { createImage, getImage, type Image, parseTag } from "../image/images.ts";
 import type { RunConfig } from "../oci/image-config.ts";
-import type { Reference } from "../oci/reference.ts";
 import type { Container, ContainerConfig } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { findContainer } from "./records.ts";
 
 /** What `commit` adds to a container's file system. */
 export interface CommitOptions {
-  readonly reference?: Reference;
+  /** The name that the image gets; none when absent. */
+  readonly name?: string;
   readonly author?: string;
   readonly message?: string;
   /** Changes the config that the container was made with; see `-c`. */
@@ -18,8 +18,13 @@ export interface CommitOptions {
   readonly pause: boolean;
 }
 
-/** Make an image of a container: its base's layers, which are shared, and its own changes as one more. @throws {BerthError} not-found */
+/**
+ * Make an image of a container: its base's layers, which are shared, and its own changes as one more.
+ *
+ * @throws {BerthError} not-found; invalid-argument, for a name that an image can't get
+ */
 export async function commitContainer(deps: ContainerDeps, id: string, options: CommitOptions): Promise<Image> {
+  const references = options.name === undefined ? [] : [parseTag(options.name)];
   const container = findContainer(deps, id);
   const snapshot = await deps.snapshotter.open(container.id, container.chainID);
   await using _pause = await paused(deps, container, options.pause);
@@ -56,7 +61,7 @@ export async function commitContainer(deps: ContainerDeps, id: string, options: 
         diff_ids: [...base.config.rootfs.diff_ids, ...(layer === undefined ? [] : [layer.diffID])],
       },
     },
-    { parent: base.id, ...(options.reference === undefined ? {} : { references: [options.reference] }) },
+    { parent: base.id, references },
   );
 }
 

@@ -107,7 +107,7 @@ export function openImages(deps: ContainerDeps): Images {
       return await importImage(deps, archive, {
         ...options,
         config: parseChanges(changes)({}),
-        ...(name === undefined ? {} : { reference: parseTag(name) }),
+        ...(name === undefined ? {} : { reference: parseTag(name, "cannot import digest reference") }),
       });
     },
     save: async function* (names, options) {

@@ -4,7 +4,7 @@ import type { ContentStore } from "../content/content.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { recordEvent } from "../metadata/events.ts";
-import { type ChainID, chainIDs, type Digest, digestOf } from "../oci/digest.ts";
+import { type ChainID, chainIDs, type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import {
   familiar,
@@ -166,12 +166,15 @@ export async function tagImage(deps: ImageDeps, source: string, name: string): P
   });
 }
 
-/** Read a name that an image is to get: `:latest` where no tag is given. @throws {BerthError} invalid-argument */
-export function parseTag(name: string): Reference {
+/**
+ * Read a name that an image is to get: `:latest` where no tag is given.
+ *
+ * @param noDigest what is said of a name with a digest: Docker's verbs have words of their own
+ * @throws {BerthError} invalid-argument
+ */
+export function parseTag(name: string, noDigest = "refusing to create a tag with a digest reference"): Reference {
   const reference = withDefaultTag(parseReference(name));
-  if (reference.digest !== undefined) {
-    throw new BerthError("invalid-argument", "refusing to create a tag with a digest reference");
-  }
+  if (reference.digest !== undefined) throw new BerthError("invalid-argument", noDigest);
   if (familiarRepository(reference) === "sha256") {
     const message = "refusing to create an ambiguous tag using digest algorithm as name";
     throw new BerthError("invalid-argument", message);
@@ -187,6 +190,7 @@ export function noSuchImage(nameOrID: string): BerthError {
 }
 
 function shownName(nameOrID: string): string {
+  if (isDigest(`sha256:${nameOrID}`)) return `sha256:${nameOrID}`;
   try {
     return familiar(withDefaultTag(parseReference(nameOrID)));
   } catch (error) {

@@ -21,9 +21,11 @@ test.each([
   ["A:5000/b", "A:5000/b:latest", "A:5000/b:latest"],
   ["127.0.0.1/a/b/c", "127.0.0.1/a/b/c:latest", "127.0.0.1/a/b/c:latest"],
   ["a:V_1.0-x", "docker.io/library/a:V_1.0-x", "a:V_1.0-x"],
+  ["ho_st.d/a", "ho_st.d/a:latest", "ho_st.d/a:latest"],
   ["0".repeat(63), `docker.io/library/${"0".repeat(63)}:latest`, `${"0".repeat(63)}:latest`],
   ["a__b/c-d.e--f", "docker.io/a__b/c-d.e--f:latest", "a__b/c-d.e--f:latest"],
   [`a@sha256:${"0".repeat(64)}`, `docker.io/library/a@sha256:${"0".repeat(64)}`, `a@sha256:${"0".repeat(64)}`],
+  [`a@sha512:${"0".repeat(128)}`, `docker.io/library/a@sha512:${"0".repeat(128)}`, `a@sha512:${"0".repeat(128)}`],
   [`a:t@sha256:${"0".repeat(64)}`, `docker.io/library/a:t@sha256:${"0".repeat(64)}`, `a:t@sha256:${"0".repeat(64)}`],
 ])("%s means %s and is shown as %s", (text, full, shown) => {
   const reference = withDefaultTag(parseReference(text));
@@ -47,6 +49,7 @@ test.each([
   ["a@", "invalid reference format"],
   [`a@sha256:${"0".repeat(32)}`, "invalid checksum digest length"],
   [`a@sha256:${"A".repeat(64)}`, "invalid checksum digest format"],
+  [`a@sha512:${"0".repeat(64)}`, "invalid checksum digest length"],
   [`a@md5:${"0".repeat(32)}`, "unsupported digest algorithm"],
   ["a b", "invalid reference format"],
   ["a\n", "invalid reference format"],
@@ -57,7 +60,6 @@ test.each([
   ["a___b", "invalid reference format"],
   ["a.-b", "invalid reference format"],
   ["http://a/b", "invalid reference format"],
-  ["h_x.y/a", "invalid reference format"],
   ["[fe80::1%25eth0]/a", "invalid reference format"],
   ["h:5000/A:B", "invalid reference format: repository name (A) must be lowercase"],
   ["h:x/a", "invalid reference format"],

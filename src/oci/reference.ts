@@ -1,14 +1,14 @@
 import { BerthError } from "../base/errors.ts";
-import { type Digest, isDigest } from "./digest.ts";
 
 /** A normalised image name: `ubuntu` is `docker.io/library/ubuntu:latest`. @see distribution/reference grammar */
 export interface Reference {
-  /** Registry host, with its port where one is given. */
+  /** Registry host, with its port where one is given; empty where what stands in its place is none, as in `my_host.org/app`. */
   readonly domain: string;
   /** Repository within the registry, as `library/ubuntu`. */
   readonly path: string;
   readonly tag?: string;
-  readonly digest?: Digest;
+  /** Of any algorithm that Docker knows, though what the store holds is named by sha256 alone. */
+  readonly digest?: string;
 }
 
 const defaultDomain = "docker.io";
@@ -23,7 +23,7 @@ const domain = `(?:${domainLabel}(?:\\.${domainLabel})*|\\[[a-fA-F0-9:]+\\])(?::
 const tag = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
 const digest = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}";
 const wholeReference = new RegExp(
-  `^(?<domain>${domain})/(?<path>${path})(?::(?<tag>${tag}))?(?:@(?<digest>${digest}))?$`,
+  `^(?:(?<domain>${domain})/)?(?<path>${path})(?::(?<tag>${tag}))?(?:@(?<digest>${digest}))?$`,
 );
 const bareID = /^[a-f0-9]{64}$/;
 
@@ -69,12 +69,21 @@ function splitHost(name: string): { readonly host: string; readonly rest: string
   return { host, rest: host === defaultDomain && !rest.includes("/") ? `${officialPrefix}${rest}` : rest };
 }
 
+/** Hex digits of a digest, by its algorithm. */
+const digestLengths: ReadonlyMap<string, number> = new Map([
+  ["sha256", 64],
+  ["sha384", 96],
+  ["sha512", 128],
+]);
+
 /** @throws {BerthError} invalid-argument, in the words of Docker's digest library */
-function referredDigest(text: string): Digest {
-  if (isDigest(text)) return text;
-  const [algorithm, hex = ""] = text.split(":");
-  if (algorithm !== "sha256") throw invalid("unsupported digest algorithm");
-  throw invalid(`invalid checksum digest ${hex.length === 64 ? "format" : "length"}`);
+function referredDigest(text: string): string {
+  const [algorithm = "", hex = ""] = text.split(":");
+  const length = digestLengths.get(algorithm);
+  if (length === undefined) throw invalid("unsupported digest algorithm");
+  if (hex.length !== length) throw invalid("invalid checksum digest length");
+  if (!/^[a-f0-9]+$/.test(hex)) throw invalid("invalid checksum digest format");
+  return text;
 }
 
 /** The same reference with `:latest` where it has neither tag nor digest. */
@@ -84,7 +93,8 @@ export function withDefaultTag(reference: Reference): Reference {
 
 /** The whole name: `docker.io/library/ubuntu:latest`. */
 export function fullName(reference: Reference): string {
-  return `${reference.domain}/${reference.path}${suffix(reference)}`;
+  const { domain, path } = reference;
+  return `${domain === "" ? "" : `${domain}/`}${path}${suffix(reference)}`;
 }
 
 /** The name as Docker shows it: `docker.io/library/ubuntu:24.04` is `ubuntu:24.04`. */
@@ -95,6 +105,7 @@ export function familiar(reference: Reference): string {
 /** The repository as Docker shows it, without tag and digest. */
 export function familiarRepository(reference: Reference): string {
   const { domain, path } = reference;
+  if (domain === "") return path;
   if (domain !== defaultDomain) return `${domain}/${path}`;
   const short = path.slice(officialPrefix.length);
   return path.startsWith(officialPrefix) && !short.includes("/") ? short : path;

@@ -1,3 +1,4 @@
+import { CliError } from "../cli-error.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { bool, list, text } from "../flags/kinds.ts";
 import { parseName } from "../request/name.ts";
@@ -6,6 +7,7 @@ import { parseName } from "../request/name.ts";
 export const command: Command = defineCommand({
   synopsis: "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
   arity: { min: 1, max: 2 },
+  interspersed: false,
   flags: {
     author: text('Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")', { short: "a" }),
     change: list("Apply Dockerfile instruction to the created image", { short: "c" }),
@@ -13,14 +15,16 @@ export const command: Command = defineCommand({
     pause: bool("Pause container during commit", { short: "p", on: true }),
   },
   examples: [`commit -m "install curl" web my-web`, `commit -c 'CMD ["curl"]' web my-web:2`],
-  run: async ({ values, args: [container = "", name], io, engine }) => {
-    const reference = name === undefined ? undefined : parseName(name);
+  run: async ({ values, args: [container = "", name = ""], io, engine }) => {
+    if (name !== "" && parseName(name).digest !== undefined) {
+      throw new CliError("refusing to create a tag with a digest reference");
+    }
     const { containers } = await engine();
     const { parseChanges } = await import("../../engine/changes.ts");
     const { author, message, pause } = values;
     const image = await containers.commit(container, {
       pause,
-      ...(reference === undefined ? {} : { reference }),
+      ...(name === "" ? {} : { name }),
       ...(author === undefined ? {} : { author }),
       ...(message === undefined ? {} : { message }),
       ...(values.change.length === 0 ? {} : { change: parseChanges(values.change) }),

@@ -3,6 +3,7 @@ import { isKind, messageOf } from "../../base/errors.ts";
 import type { Container } from "../../container/container.ts";
 import type { ContainerRequest } from "../../container/request.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { isDigest } from "../../oci/digest.ts";
 import { familiar, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -19,7 +20,10 @@ export async function createNamed(
   try {
     deps.engine.images.get(request.image);
   } catch (error) {
-    if (isKind(error, "not-found")) deps.io.stderr.write(`Unable to find image '${shown(request.image)}' locally\n`);
+    // Docker looks nowhere else for an ID.
+    if (isKind(error, "not-found") && !isID(request.image)) {
+      deps.io.stderr.write(`Unable to find image '${shown(request.image)}' locally\n`);
+    }
     // A malformed name is refused by Docker's client itself.
     if (isKind(error, "invalid-argument")) throw new CliError(messageOf(error), { cause: error });
     throw error;
@@ -29,6 +33,10 @@ export async function createNamed(
   for (const warning of containers.warnings(request)) deps.io.stderr.write(`WARNING: ${warning}\n`);
   if (cidfile !== undefined) writeFileSync(cidfile, container.id);
   return container;
+}
+
+function isID(image: string): boolean {
+  return isDigest(image) || isDigest(`sha256:${image}`);
 }
 
 function shown(image: string): string {

@@ -19,8 +19,8 @@ export const command: Command = defineCommand({
     message: text("Set commit message for imported image", { short: "m" }),
   },
   examples: ["import rootfs.tar.xz debian:mine", `import -c 'CMD ["bash"]' - debian:mine < rootfs.tar`],
-  run: async ({ values, args: [source = "", name], io, engine }) => {
-    if (name !== undefined) parseName(name);
+  run: async ({ values, args: [source = "", name = ""], io, engine }) => {
+    if (name !== "") parseName(name);
     using interrupt = interruptible(io);
     const archive = await openArchive(source, io, interrupt.signal);
     const image = await (await engine()).images.import(archive, {
@@ -28,7 +28,7 @@ export const command: Command = defineCommand({
       // As in Docker, the history names a URL, but no file of this machine.
       source: isURL(source) ? source : "-",
       changes: values.change,
-      ...(name === undefined ? {} : { name }),
+      ...(name === "" ? {} : { name }),
       ...(values.message === undefined ? {} : { message: values.message }),
     });
     io.stdout.write(`${image.id}\n`);

@@ -1,4 +1,4 @@
-import { isKind } from "../../base/errors.ts";
+import { isKind, messageOf } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { CliError } from "../cli-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -56,7 +56,7 @@ export function firstOf(finders: readonly Finder[]): Finder {
       try {
         return await find(engine, name);
       } catch (error) {
-        if (!isKind(error, "not-found") && !isKind(error, "invalid-argument")) throw error;
+        if (!isKind(error, "not-found") && !isMalformedName(error)) throw error;
       }
     }
     throw new CliError(`Error: No such object: ${name}`);
@@ -94,4 +94,9 @@ export async function inspectObjects(
   io.stdout.write(isJSON ? `${JSON.stringify(found, null, format === "" ? 4 : 0)}\n` : texts.join("") || "\n");
   if (failures.length > 0) throw new AggregateError(failures);
   return 0;
+}
+
+/** What is no name of an image may be one of something else; other faults of a name are told. */
+function isMalformedName(error: unknown): boolean {
+  return isKind(error, "invalid-argument") && messageOf(error).includes("invalid reference format");
 }

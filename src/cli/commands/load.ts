@@ -1,6 +1,6 @@
 import { fstatSync, readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { codeOf } from "../../base/errors.ts";
+import { BerthError, codeOf, isKind } from "../../base/errors.ts";
 import type { ArchiveSource } from "../../image/archive-files.ts";
 import type { LoadedImage } from "../../image/load.ts";
 import { CliError } from "../cli-error.ts";
@@ -30,13 +30,23 @@ export const command: Command = defineCommand({
     const { images } = await engine();
     using progress = loadProgress(io.stdout, { quiet });
     const options = { signal: interrupt.signal, platforms, report: progress.report };
-    for await (const image of images.load(source, options)) {
-      progress.end();
-      io.stdout.write(linesOf(image));
+    try {
+      for await (const image of images.load(source, options)) {
+        progress.end();
+        io.stdout.write(linesOf(image));
+      }
+    } catch (error) {
+      throw asStreamed(error);
     }
     return 0;
   },
 });
+
+/** Docker's daemon tells in the stream of progress what is wrong with an archive, without the words before its other errors. */
+function asStreamed(error: unknown): unknown {
+  if (!(error instanceof BerthError) || isKind(error, "canceled")) return error;
+  return new CliError(error.message, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
+}
 
 function linesOf({ id, references, moved }: LoadedImage): string {
   if (references.length === 0) return `Loaded image ID: ${id}\n`;

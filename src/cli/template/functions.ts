@@ -136,7 +136,9 @@ function elementOf(value: string | readonly unknown[], key: unknown): unknown {
 }
 
 function outOfRange(value: unknown, key: number): string {
-  return typeof value === "string" || key < 0 ? `index out of range: ${key}` : "reflect: slice index out of range";
+  // Go's own check passes over the first one after the last.
+  if (key !== lengthOf(value)) return `index out of range: ${key}`;
+  return `reflect: ${typeof value === "string" ? "string" : "slice"} index out of range`;
 }
 
 function sliceOf(value: unknown, ...bounds: readonly number[]): unknown {
