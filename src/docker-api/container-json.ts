@@ -3,7 +3,7 @@ import type { Container, ContainerEndpoint, ContainerMount, ContainerState } fro
 import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 import { type ConfigJSON, toConfigJSON } from "./config-json.ts";
 import { type GraphDriverJSON, toGraphDriverJSON } from "./graph-driver-json.ts";
-import { type HostConfigJSON, toHostConfigJSON } from "./host-config-json.ts";
+import { type CgroupNamespace, type HostConfigJSON, toHostConfigJSON } from "./host-config-json.ts";
 import { zeroTime } from "./image-json.ts";
 
 /** `State` of a container. @see Docker Engine API, ContainerState */
@@ -65,6 +65,7 @@ export interface ContainerJSON {
 /** What a container alone doesn't tell. */
 export interface ContainerDetails {
   readonly layers: OverlayPaths;
+  readonly cgroups: CgroupNamespace;
   /** Bytes of its own layer, and of that and its image together. */
   readonly size?: { readonly rw: number; readonly rootFs: number };
 }
@@ -92,7 +93,7 @@ export function toContainerJSON(container: Container, details: ContainerDetails)
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: null,
-    HostConfig: toHostConfigJSON(container.request),
+    HostConfig: toHostConfigJSON(container.request, details.cgroups),
     GraphDriver: toGraphDriverJSON(details.layers, rootOf(container.state)),
     ...(details.size === undefined ? {} : { SizeRw: details.size.rw, SizeRootFs: details.size.rootFs }),
     Mounts: config.mounts.map(toMountJSON),

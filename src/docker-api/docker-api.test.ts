@@ -107,11 +107,11 @@ test.each<[ContainerState, object]>([
   ],
   [{ status: "exited", code: 127, oomKilled: false, startedAt, finishedAt, error: "no" }, { Error: "no" }],
 ])("state %j", (state, expected) => {
-  expect(toContainerJSON(container(state), { layers }).State).toMatchObject(expected);
+  expect(toContainerJSON(container(state), { layers, cgroups: "private" }).State).toMatchObject(expected);
 });
 
 test("a container shows its request in HostConfig, its mounts and its address", () => {
-  const json = toContainerJSON(container({ status: "created" }), { layers });
+  const json = toContainerJSON(container({ status: "created" }), { layers, cgroups: "private" });
   expect(json).toMatchObject({
     Name: "/web",
     GraphDriver: {
@@ -142,6 +142,9 @@ test("a container shows its request in HostConfig, its mounts and its address", 
 
 test("a privileged container has no masked paths", () => {
   const plain = container({ status: "created" });
-  const { HostConfig } = toContainerJSON({ ...plain, request: { ...plain.request, privileged: true } }, { layers });
+  const { HostConfig } = toContainerJSON(
+    { ...plain, request: { ...plain.request, privileged: true } },
+    { layers, cgroups: "private" },
+  );
   expect(HostConfig).toMatchObject({ Privileged: true, MaskedPaths: null, ReadonlyPaths: null });
 });

@@ -6,8 +6,11 @@ import { entered, filled } from "./config-json.ts";
 /** `HostConfig`: what a container was asked to have of its host. @see Docker Engine API, HostConfig */
 export type HostConfigJSON = Readonly<Record<string, unknown>>;
 
+/** Whose cgroups a container sees: where cgroups are v2 its own, else the host's. */
+export type CgroupNamespace = "host" | "private";
+
 /** A request in the fields of Docker's `HostConfig`, those that it can't ask for with Docker's own defaults. */
-export function toHostConfigJSON(request: ContainerRequest): HostConfigJSON {
+export function toHostConfigJSON(request: ContainerRequest, cgroups: CgroupNamespace): HostConfigJSON {
   const { privileged } = request;
   return {
     Binds: filled(
@@ -24,7 +27,7 @@ export function toHostConfigJSON(request: ContainerRequest): HostConfigJSON {
     ConsoleSize: [0, 0],
     CapAdd: filled(request.capAdd),
     CapDrop: filled(request.capDrop),
-    CgroupnsMode: "private",
+    CgroupnsMode: cgroups,
     Dns: request.dns,
     DnsOptions: [],
     DnsSearch: [],

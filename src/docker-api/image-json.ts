@@ -26,8 +26,8 @@ export interface ImageJSON {
 /** Go's zero time, which Docker shows for "never". */
 export const zeroTime: string = "0001-01-01T00:00:00Z";
 
-/** An image as the Engine API shows it. */
-export function toImageJSON(image: Image, layerPaths: OverlayPaths): ImageJSON {
+/** An image as the Engine API shows it. @param lastTagged when it got the last of its names, RFC 3339; undefined without one */
+export function toImageJSON(image: Image, layerPaths: OverlayPaths, lastTagged?: string): ImageJSON {
   const { config, references } = image;
   const layers = config.rootfs.diff_ids;
   return {
@@ -46,6 +46,6 @@ export function toImageJSON(image: Image, layerPaths: OverlayPaths): ImageJSON {
     Size: image.size,
     GraphDriver: toGraphDriverJSON(layerPaths),
     RootFS: { Type: "layers", ...(layers.length === 0 ? {} : { Layers: layers }) },
-    Metadata: { LastTagTime: zeroTime },
+    Metadata: { LastTagTime: lastTagged ?? zeroTime },
   };
 }

@@ -22,6 +22,8 @@ import type { OwnerUsage } from "./owners.ts";
 /** The front door: one object per process, closed with `await using`. */
 export interface Engine extends AsyncDisposable {
   readonly places: Required<Places>;
+  /** Whose cgroups a container sees on this machine: where they are v2 its own. */
+  readonly cgroups: "host" | "private";
   readonly images: Images;
   readonly containers: Containers;
   readonly networks: Networks;
@@ -81,6 +83,7 @@ export async function openEngine(places: Places = {}, { onFullDisk = false }: En
   const owned = stack.move();
   return {
     places: { root: host.root, runRoot: host.runRoot },
+    cgroups: host.cgroup.version === 2 ? "private" : "host",
     images: openImages(deps),
     containers,
     networks,

@@ -5,7 +5,16 @@ import type { ArchiveSource } from "../image/archive-files.ts";
 import type { ImageDifference } from "../image/diff.ts";
 import type { ExploredImage } from "../image/explore.ts";
 import { type HistoryLine, imageHistory } from "../image/history.ts";
-import { findID, getImage, type Image, type ImageSummary, listImages, parseTag, tagImage } from "../image/images.ts";
+import {
+  findID,
+  getImage,
+  type Image,
+  type ImageSummary,
+  lastTagged,
+  listImages,
+  parseTag,
+  tagImage,
+} from "../image/images.ts";
 import type { LayerTree } from "../image/layer-tree.ts";
 import type { LoadedImage, LoadOptions } from "../image/load.ts";
 import { type PrunedImages, pruneImages } from "../image/prune.ts";
@@ -43,6 +52,8 @@ export interface Images {
   ): Promise<readonly Removed[]>;
   /** Remove what nothing uses; with `all`, named images too. `fits` says which. */
   prune(options?: { readonly all?: boolean; readonly fits?: (image: Image) => boolean }): Promise<PrunedImages>;
+  /** When an image got the last of the names that it has, RFC 3339; undefined without a name. */
+  lastTagged(id: Digest): string | undefined;
   /** The steps that an image was made by, newest first. */
   history(nameOrID: string): readonly HistoryLine[];
   /** The same, each line with the bytes of its layer that later layers replace or delete. */
@@ -77,6 +88,7 @@ export function openImages(deps: ContainerDeps): Images {
       return { lower, ...(upper === undefined ? {} : { upper }) };
     },
     list: () => listImages(deps),
+    lastTagged: (id) => lastTagged(deps, id),
     tag: (source, name) => tagImage(deps, source, name),
     remove: (nameOrID, { force = false, prune = true } = {}) =>
       removeImage(deps, nameOrID, { force, prune, isRunning: (id) => runOf(deps, id) !== undefined }),

@@ -182,6 +182,12 @@ export function parseTag(name: string, noDigest = "refusing to create a tag with
   return reference;
 }
 
+/** When an image got the last of the names that it has, RFC 3339; undefined without a name. */
+export function lastTagged({ db }: Pick<ImageDeps, "db">, id: Digest): string | undefined {
+  const newest = "SELECT max(tagged_at) AS time FROM image_reference WHERE image_id = ?";
+  return db.read((sql) => sql.get<{ time: string | null }>(newest, id))?.time ?? undefined;
+}
+
 /** The error for a name that no image has. */
 export function noSuchImage(nameOrID: string): BerthError {
   return new BerthError("not-found", `No such image: ${shownName(nameOrID)}`, {

@@ -192,7 +192,7 @@ await besideDocker("beside Docker,", (twins) => {
       ...["{{json .Config.Env}}", "{{json .Config.Cmd}} {{json .Config.Entrypoint}}", "{{json .Config.Labels}}"],
       ...["{{.Config.User}} {{.Config.WorkingDir}} {{.Config.Image}}", "{{.HostConfig.NetworkMode}}"],
       ...["{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}"],
-      ...["{{json .HostConfig.ReadonlyPaths}}"],
+      ...["{{json .HostConfig.ReadonlyPaths}}", "{{.HostConfig.CgroupnsMode}}"],
     ])("%s", async (format) => {
       const seen = await ok(["inspect", "--format", format, "seen"]);
       expect(seen.berth).toBe(seen.docker);

@@ -191,6 +191,8 @@ describe.skipIf(twins === undefined)("what things are, as Docker says it:", () =
       ["inspect", "--type", "volume", "nosuch"],
       ["inspect", "--type", "network", "nosuch"],
       ["image", "inspect", "maker"],
+      ["image", "inspect", "-f", "{{index .RepoTags 9}}", "busybox"],
+      ["image", "inspect", "-f", "{{index .Config.Cmd 1}}", "busybox"],
       ["image", "inspect", "-f", "{{.Architecture}}", "made", "child"],
       ["container", "inspect", "made"],
       ["system", "df"],

@@ -91,6 +91,18 @@ describe("an ambiguous prefix is an error that lists what it may mean:", () => {
   });
 });
 
+test("inspect tells when an image got its last name, and of one without a name never", async () => {
+  const id = await berth.out(["import", "-m", "late", "-"], { input: Buffer.alloc(1024) });
+  const time = () => berth.out(["image", "inspect", "-f", "{{.Metadata.LastTagTime}}", id]);
+  expect(await time()).toBe("0001-01-01T00:00:00Z");
+  await berth.out(["tag", id, "late:1"]);
+  const first = await time();
+  await berth.out(["tag", id, "late:2"]);
+  expect(Date.parse(first)).toBeGreaterThan(Date.parse("2020-01-01T00:00:00Z"));
+  expect(Date.parse(await time())).toBeGreaterThan(Date.parse(first));
+  await berth.out(["rmi", "late:1", "late:2"]);
+});
+
 test("images --tree shows each image's names and its platform", async () => {
   await berth.out(["tag", "other", "team/other:1"]);
   const lines = (await berth.out(["images", "--tree"])).split("\n");

@@ -11,7 +11,8 @@ export type Finder = (engine: Engine, name: string) => Promise<object>;
 export const findContainer: Finder = async (engine, name) => {
   const { toContainerJSON } = await import("../../docker-api/container-json.ts");
   const container = await engine.containers.get(name);
-  return toContainerJSON(container, { layers: await engine.containers.layerPaths(container.id) });
+  const layers = await engine.containers.layerPaths(container.id);
+  return toContainerJSON(container, { layers, cgroups: engine.cgroups });
 };
 
 /** A container by name, with the size of its files. */
@@ -20,14 +21,15 @@ export const findSizedContainer: Finder = async (engine, name) => {
   const container = await engine.containers.get(name);
   const { containers } = engine;
   const [layers, size] = await Promise.all([containers.layerPaths(container.id), containers.size(container.id)]);
-  return toContainerJSON(container, { layers, size });
+  return toContainerJSON(container, { layers, cgroups: engine.cgroups, size });
 };
 
 /** An image by name. */
 export const findImage: Finder = async (engine, name) => {
   const { toImageJSON } = await import("../../docker-api/image-json.ts");
   const image = engine.images.get(name);
-  return toImageJSON(image, engine.images.layerPaths(image));
+  const { images } = engine;
+  return toImageJSON(image, images.layerPaths(image), images.lastTagged(image.id));
 };
 
 /** A network by name. */
