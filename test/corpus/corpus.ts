@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { tempDir } from "../../src/base/disposal.ts";
 import { berthCommand } from "../support/berth.ts";
 import { baseArchives } from "../support/images.ts";
 import { type Outcome, runProgram, startProgram } from "../support/program.ts";
@@ -48,7 +48,7 @@ export function missingCorpus(directory: string): string | undefined {
  * @throws when the driver itself fails
  */
 export async function runCorpus(options: CorpusOptions): Promise<CorpusRun> {
-  await using scratch = await tempDir(tmpdir(), "berth-corpus-");
+  await using scratch = await mkdtempDisposable(join(tmpdir(), "berth-corpus-"));
   const place = new CorpusPlace(scratch.path, options);
   await place.prepare();
   return await place.run();

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+import { eventually } from "../support/eventually.ts";
 
 let berth: Berth;
 beforeAll(async () => {
@@ -99,6 +101,36 @@ CMD ["echo $GREETING from $PWD; ls"]
     expect(await printed("other")).toBe("other");
     await berth.out(["build", "-t", "piped", "-"], { input: "FROM busybox\nCMD echo piped\n" });
     expect(await printed("piped")).toBe("piped");
+  });
+
+  test("of a Dockerfile on stdin leaves nothing where no collector looks, though it is killed", async () => {
+    const elsewhere = join(berth.directory, "elsewhere");
+    mkdirSync(elsewhere);
+    const child = berth.start(["build", "--network", "none", "--progress", "plain", "-"], {
+      env: { TMPDIR: elsewhere },
+    });
+    child.stdin?.end("FROM busybox\nRUN echo started; sleep 1000\n");
+    let seen = "";
+    child.stderr?.on("data", (data: Buffer) => {
+      seen += data.toString();
+    });
+    await eventually(async () => (/^#\d+ [\d.]+ started/m.test(seen) ? true : undefined));
+    child.kill("SIGKILL");
+    await once(child, "close");
+    expect(readdirSync(elsewhere)).toEqual([]);
+    const scratch = join(berth.directory, "root", "tmp");
+    expect(readdirSync(scratch)).toHaveLength(1);
+    await berth.out(["container", "prune", "-f"]);
+    expect(readdirSync(scratch)).toEqual([]);
+  });
+
+  test.each([
+    ["-", "can't use stdin for both build context and dockerfile"],
+    ["other", "both stdin and flag correspond to Dockerfiles"],
+  ])("reads stdin once: -f %s - is refused", async (file, message) => {
+    const { code, stderr } = await berth.run(["build", "-f", file, "-"], { input: "FROM busybox\n" });
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
   });
 
   test("keeps what a step deletes out of the image", async () => {

@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { tempDir } from "../../base/disposal.ts";
 import { BerthError, isKind } from "../../base/errors.ts";
 import type { BuildOptions, BuildResult } from "../../build/build.ts";
 import { BuildError } from "../../build/build-error.ts";
@@ -31,9 +30,9 @@ export const command: Command = defineCommand({
 
 async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildValues>): Promise<number> {
   using interrupt = interruptible(io);
-  await using place = await placeOf(path, values.file, io);
+  const place = await placeOf(path, values.file, io);
   const opened = await engine();
-  const options = { ...buildOptions(values, io.env), ...place.options, signal: interrupt.signal };
+  const options = { ...buildOptions(values, io.env), ...place, signal: interrupt.signal };
   const quiet = values.quiet || values.progress === "quiet";
   const result = await shown(io, quiet ? undefined : (values.progress ?? "auto"), (report) =>
     opened.build({ ...options, ...report }),
@@ -45,29 +44,30 @@ async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildV
   return 0;
 }
 
-interface Place extends AsyncDisposable {
-  readonly options: Pick<BuildOptions, "context" | "dockerfile" | "dockerfileText">;
-}
+type Place = Pick<BuildOptions, "context" | "dockerfile" | "dockerfileText">;
 
 /** Where a build reads: `-` is a Dockerfile on standard input without a context, `-f -` one with a context. */
 async function placeOf(path: string, file: string | undefined, { stdin }: Terminal): Promise<Place> {
-  const nothing = { [Symbol.asyncDispose]: async () => undefined };
   if (/^(https?:\/\/|git@|git:\/\/|github\.com\/)/.test(path)) {
     throw new CliError(`ERROR: berth can't build from ${path} yet`, { hint: "Download it, and give the directory." });
   }
   if (path === "-") {
-    const empty = await tempDir(tmpdir(), "berth-context-");
-    const options = { context: empty.path, dockerfileText: await readDockerfile(stdin) };
-    return { options, [Symbol.asyncDispose]: () => empty[Symbol.asyncDispose]() };
+    if (file === "-") {
+      throw new CliError("ERROR: invalid argument: can't use stdin for both build context and dockerfile");
+    }
+    if (file !== undefined) {
+      throw new CliError("ERROR: ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles");
+    }
+    return { context: Readable.from([await readDockerfile(stdin)]) };
   }
-  if (file === "-") return { ...nothing, options: { context: path, dockerfileText: await readDockerfile(stdin) } };
-  return { ...nothing, options: { context: path, ...(file === undefined ? {} : { dockerfile: file }) } };
+  if (file === "-") return { context: path, dockerfileText: (await readDockerfile(stdin)).toString() };
+  return { context: path, ...(file === undefined ? {} : { dockerfile: file }) };
 }
 
 /** First bytes of what is no Dockerfile: gzip, xz, zstd, bzip2. */
 const compressed = ["1f8b", "fd37", "28b5", "425a"];
 
-async function readDockerfile(stdin: Terminal["stdin"]): Promise<string> {
+async function readDockerfile(stdin: Terminal["stdin"]): Promise<Buffer> {
   const bytes = await buffer(stdin);
   const archive = bytes.toString("latin1", 257, 262) === "ustar" || compressed.includes(bytes.toString("hex", 0, 2));
   if (archive) {
@@ -75,7 +75,7 @@ async function readDockerfile(stdin: Terminal["stdin"]): Promise<string> {
       hint: "Unpack it, and give the directory.",
     });
   }
-  return bytes.toString();
+  return bytes;
 }
 
 type Reporting = Pick<BuildOptions, "report">;
