@@ -4,13 +4,15 @@
 //   npm run soak -- crash --most 30        faults only, thirty of each command
 //   npm run soak -- many --seconds 60      processes only
 //   npm run soak -- power --losses 10      power losses only
+//   npm run soak -- big --files 100000 --gib 9     one directory of that many files and one file of that size, only
 //   npm run soak -- hostile                every hostile archive, berth beside a real Docker, only
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openBerthWithBusybox } from "../support/berth.ts";
+import { openBerth, openBerthWithBusybox } from "../support/berth.ts";
 import { randomOf } from "../support/random.ts";
+import { bigFile, type Cost, manyFiles } from "./big.ts";
 import { crash } from "./crash.ts";
 import { many } from "./many.ts";
 import { openScenarios, scenarioNames } from "./scenarios.ts";
@@ -29,11 +31,13 @@ const { values, positionals } = parseArgs({
     processes: { type: "string", default: "50" },
     seconds: { type: "string", default: "300" },
     losses: { type: "string", default: "100" },
+    files: { type: "string", default: "100000" },
+    gib: { type: "string", default: "9" },
     seed: { type: "string", default: "soak" },
   },
 });
 const project = join(import.meta.dirname, "../..");
-const parts = { crash: crashes, many: processes, power: powerLosses, hostile: hostileArchives };
+const parts = { crash: crashes, many: processes, power: powerLosses, big: bigOnes, hostile: hostileArchives };
 const wanted = Object.entries(parts).filter(([name]) => positionals.length === 0 || positionals.includes(name));
 
 const results: Part[] = [];
@@ -78,6 +82,34 @@ async function powerLosses(): Promise<Part> {
   const last = stdout.trimEnd().split("\n").at(-1) ?? "";
   say(last);
   return { title: "Power losses", lines: [`${values.losses} losses: ${last}`], problems: status === 0 ? [] : [stdout] };
+}
+
+async function bigOnes(): Promise<Part> {
+  const [files, gib] = [Number(values.files), Number(values.gib)];
+  const tries = [
+    { title: `One directory of ${files} files:`, run: manyFiles, amount: files },
+    { title: `One file of ${gib} GiB, nearly all of it a hole:`, run: bigFile, amount: gib * 2 ** 30 },
+  ];
+  const lines: string[] = [];
+  const found: string[] = [];
+  for (const { title, run, amount } of tries) {
+    await using berth = await openBerthWithBusybox();
+    await using other = openBerth();
+    try {
+      lines.push(...(lines.length === 0 ? [] : [""]), title, "", ...costTable(await run(berth, other, amount)));
+    } catch (error) {
+      found.push(`${title} ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  say(lines.join("\n"));
+  return { title: "Big files and directories", lines, problems: found };
+}
+
+function costTable(costs: readonly Cost[]): readonly string[] {
+  const rows = costs.map(
+    ({ command, seconds, mebibytes }) => `| ${command} | ${seconds.toFixed(1)} | ${mebibytes ?? ""} |`,
+  );
+  return ["| command | seconds | MiB at most |", "|---|---:|---:|", ...rows];
 }
 
 async function hostileArchives(): Promise<Part> {
