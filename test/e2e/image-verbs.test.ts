@@ -63,10 +63,34 @@ describe("an ambiguous prefix is an error that lists what it may mean:", () => {
     );
     const ids = (await berth.out(["ps", "-aq"])).split("\n");
     const digit = shared(ids);
-    const { code, stderr } = await berth.run(["start", digit]);
-    expect(code).toBe(1);
-    expect(stderr).toContain(`multiple IDs found with provided prefix: ${digit}`);
-    expect(stderr).toMatch(new RegExp(`hint: It means one of ${digit}[0-9a-f]{11} \\(\\w+\\), ${digit}`));
+    const alone = [
+      "start",
+      "stop",
+      "restart",
+      "kill",
+      "rm",
+      "wait",
+      "logs",
+      "attach",
+      "inspect",
+      "diff",
+      "export",
+      "commit",
+    ];
+    for (const args of [
+      ...alone.map((verb) => [verb, digit]),
+      ["exec", digit, "true"],
+      ["start", "-a", digit],
+      ["ps", "-f", `since=${digit}`],
+      ["ps", "-f", `before=${digit}`],
+    ]) {
+      const { code, stderr } = await berth.run(args);
+      expect({ args, code }).toEqual({ args, code: 1 });
+      expect(stderr).toContain(`multiple IDs found with provided prefix: ${digit}`);
+      expect(stderr).toMatch(new RegExp(`hint: It means one of ${digit}[0-9a-f]{11} \\(\\w+\\), ${digit}`));
+    }
+    const oldest = ids.at(-2) ?? "";
+    expect((await berth.out(["ps", "-aq", "-f", `since=${oldest}`])).split("\n")).toEqual(ids.slice(0, -2));
     await berth.out(["container", "prune", "-f", "--filter", "label!=keep"]);
   });
 
@@ -77,9 +101,20 @@ describe("an ambiguous prefix is an error that lists what it may mean:", () => {
     }
     const ids = (await berth.out(["images", "-q"])).split("\n");
     const digit = shared(ids);
-    for (const prefix of [digit, `sha256:${digit}`]) {
-      const { code, stderr } = await berth.run(["image", "inspect", prefix]);
-      expect(code).toBe(1);
+    const verbs = [["inspect"], ["history"], ["rmi"], ["save", "-o", "x.tar"], ["create"], ["image", "explore"]];
+    const uses: readonly (readonly string[])[] = [
+      ...verbs.map((verb) => [...verb, digit]),
+      ["image", "inspect", digit],
+      ["image", "inspect", `sha256:${digit}`],
+      ["run", digit],
+      ["tag", digit, "new"],
+      ["image", "diff", "other", digit],
+      ["images", "-f", `since=${digit}`],
+      ["build", "-q", await berth.files("from", { Dockerfile: `FROM ${digit}\nENV A=b\n` })],
+    ];
+    for (const args of uses) {
+      const { code, stderr } = await berth.run(args);
+      expect({ args, code }).toEqual({ args, code: args[0] === "run" ? 125 : 1 });
       expect(stderr).toContain(`multiple IDs found with provided prefix: ${digit}`);
       expect(stderr).toMatch(new RegExp(`hint: It means one of ${digit}[0-9a-f]{11} \\(\\w+:latest\\), ${digit}`));
     }

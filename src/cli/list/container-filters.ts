@@ -1,3 +1,4 @@
+import { ambiguousPrefix } from "../../base/ambiguous.ts";
 import { BerthError, isKind } from "../../base/errors.ts";
 import type { Container } from "../../container/container.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -73,11 +74,17 @@ function between(containers: readonly Container[], given: readonly Filter[]): re
   return containers.slice(before === undefined ? 0 : before + 1, named("since") ?? containers.length);
 }
 
-/** @throws {BerthError} not-found */
+/** Docker knows no short ID here. @throws {BerthError} not-found; conflict, when a prefix is ambiguous */
 function meant(containers: readonly Container[], nameOrID: string): Container {
   const name = nameOrID.replace(/^\//, "");
-  const found = containers.find((container) => container.id === name || container.name === name);
+  const exact = containers.find((container) => container.id === name || container.name === name);
+  const candidates = name === "" ? [] : containers.filter(({ id }) => id.startsWith(name));
+  const found = exact ?? candidates[0];
   if (found === undefined) throw new BerthError("not-found", `No such container: ${nameOrID}`);
+  if (exact === undefined && candidates.length > 1) {
+    const message = `multiple IDs found with provided prefix: ${name}`;
+    throw ambiguousPrefix({ kind: "conflict", message, candidates });
+  }
   return found;
 }
 
