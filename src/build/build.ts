@@ -2,6 +2,7 @@ import type { Operation } from "../base/operation.ts";
 import type { Diagnostic } from "../dockerfile/ast.ts";
 import { lintStage, unskipped } from "../dockerfile/lint.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
+import { creationTime, latestTime, sourceDateEpoch } from "../image/creation-time.ts";
 import { createImage, type Image, type ImageDeps, parseTag } from "../image/images.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -90,9 +91,11 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
       ...(options.target === undefined ? {} : { target: options.target }),
     });
     const warnings = [...lowered.warnings, ...(options.pull === true ? [pullWarning] : [])];
-    const solved = await solveDurably(deps, lowered, { ...options, context: context.tree, proxy: proxyEnv(buildArgs) });
+    const epoch = sourceDateEpoch(buildArgs.get("SOURCE_DATE_EPOCH") ?? "");
+    const solving = { ...options, context: context.tree, proxy: proxyEnv(buildArgs), epoch };
+    const solved = await solveDurably(deps, lowered, solving);
     const image = await internalStep(options, "exporting to image", () =>
-      exportImage(deps, { lowered, solved }, { references, labels: options.labels ?? {}, epoch: epochOf(buildArgs) }),
+      exportImage(deps, { lowered, solved }, { references, labels: options.labels ?? {}, epoch }),
     );
     await deps.snapshotter.referred([...solved.values()].flatMap(({ chainID }) => chainID ?? []));
     const linted = lowered.stages.flatMap(lintStage);
@@ -102,7 +105,8 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
 
 const pullWarning = "--pull has no effect: registries are not supported yet, base images come from the store";
 
-type SolvingOptions = Omit<BuildOptions, "context"> & Parameters<typeof openOps>[1];
+type SolvingOptions = Omit<BuildOptions, "context"> &
+  Parameters<typeof openOps>[1] & { readonly epoch: number | undefined };
 
 /** Solve a graph; what it made is durable and in the cache when this returns, also when it throws. */
 async function solveDurably(
@@ -120,6 +124,7 @@ async function solveDurably(
   const ops = stack.use(openOps(deps, options));
   return await solve({ cache, plan: ops.plan }, graph, {
     ...operationOf(options),
+    ...(options.epoch === undefined ? {} : latestTime(options.epoch)),
     noCache: options.noCache === true,
     onRecord: (record) => records.push(record),
   });
@@ -131,7 +136,7 @@ async function exportImage(
   options: {
     readonly references: ReturnType<typeof parseTag>[];
     readonly labels: Readonly<Record<string, string>>;
-    readonly epoch: string | undefined;
+    readonly epoch: number | undefined;
   },
 ): Promise<Image> {
   const { references, labels, epoch } = options;
@@ -141,15 +146,9 @@ async function exportImage(
     createdAt: (vertex) => solved.get(vertex)?.created,
     labels,
     now: new Date().toISOString(),
-    ...(epoch === undefined ? {} : { epoch }),
+    ...(epoch === undefined ? {} : { epoch: creationTime(epoch) }),
   });
   return createImage(deps, config, { references });
-}
-
-/** SOURCE_DATE_EPOCH, seconds, as RFC 3339. */
-function epochOf(buildArgs: ReadonlyMap<string, string>): string | undefined {
-  const seconds = buildArgs.get("SOURCE_DATE_EPOCH") ?? "";
-  return /^\d{1,11}$/.test(seconds) ? new Date(Number(seconds) * 1000).toISOString() : undefined;
 }
 
 function operationOf({ signal, report }: Operation): Operation {

@@ -2,7 +2,6 @@ import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path/posix";
 import { messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
-import type { Operation } from "../base/operation.ts";
 import { heldDir } from "../host/held-dir.ts";
 import { networkFiles, readHostFiles } from "../network/network-files.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
@@ -21,7 +20,7 @@ import { makeMountPoints } from "./mount-points.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { OutputTail } from "./output-tail.ts";
 import { RootWriter } from "./root-writer.ts";
-import type { Solved, Work } from "./solve.ts";
+import type { Solved, StepOperation, Work } from "./solve.ts";
 import { mountKeys, prepareMounts } from "./step-mounts.ts";
 import type { StepNetwork, StepNetworks } from "./step-network.ts";
 
@@ -43,8 +42,6 @@ export interface ExecDeps extends OpDeps {
 
 /** A vertex that runs a command. */
 export type ExecVertex = Vertex & { readonly op: ExecOp };
-
-type StepOperation = Operation & { readonly signal: AbortSignal };
 
 /** A `RUN` step and what it reads. */
 export interface ExecInputs {

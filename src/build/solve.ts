@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { messageOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import type { ChainID, Digest } from "../oci/digest.ts";
+import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
 import { located } from "./build-error.ts";
 import type { BuildCache, BuildRecord } from "./cache.ts";
 import type { Graph, Vertex } from "./graph.ts";
@@ -23,7 +23,14 @@ export interface Work {
    * a result is recorded under all of them. A source has none.
    */
   readonly keys: readonly (() => Promise<string>)[];
-  run(op: Operation & { readonly signal: AbortSignal }): Promise<Solved>;
+  run(op: StepOperation): Promise<Solved>;
+}
+
+/** What a step runs under. */
+export interface StepOperation extends Operation {
+  readonly signal: AbortSignal;
+  /** As in {@link SolveOptions}. */
+  readonly latest?: bigint;
 }
 
 /** What the solver needs beside the graph. */
@@ -38,6 +45,8 @@ export interface SolveOptions extends Operation {
   readonly noCache?: boolean;
   /** Most steps that run at once; twice the processors when absent. */
   readonly parallelism?: number;
+  /** The latest time that a file of a layer may have, nanoseconds since the epoch: it is part of every key. Any when absent. */
+  readonly latest?: bigint;
   /** Told of every record that is new or was used. */
   readonly onRecord?: (record: BuildRecord) => void;
 }
@@ -100,7 +109,7 @@ class Solver {
       const work = this.#deps.plan(vertex, inputs);
       const keys: string[] = [];
       for (const makeKey of work.keys) {
-        const key = await makeKey();
+        const key = this.#timed(await makeKey());
         keys.push(key);
         const hit = this.#options.noCache === true ? undefined : this.#deps.cache.find(key);
         if (hit !== undefined) return this.#hit(step, hit, keys);
@@ -114,6 +123,12 @@ class Solver {
     });
   }
 
+  /** What was made under another limit of times is something else. */
+  #timed(key: string): string {
+    const { latest } = this.#options;
+    return latest === undefined ? key : digestOf(`${key} ${latest}`);
+  }
+
   #hit(step: Step, hit: BuildRecord, keys: readonly string[]): Solved {
     for (const key of keys) this.#options.onRecord?.({ ...hit, key });
     return step.cached({ chainID: hit.chainID, created: hit.created });
@@ -123,8 +138,12 @@ class Solver {
     using _slot = await this.#slots.take();
     this.#options.signal.throwIfAborted();
     step.started();
-    const { signal, report } = this.#options;
-    const solved = await work.run(report === undefined ? { signal } : { signal, report });
+    const { signal, report, latest } = this.#options;
+    const solved = await work.run({
+      signal,
+      ...(report === undefined ? {} : { report }),
+      ...(latest === undefined ? {} : { latest }),
+    });
     step.done();
     const { chainID } = solved;
     if (chainID === undefined || keys.length === 0) return solved;

@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { creationTime } from "../image/creation-time.ts";
+import { creationTime, latestTime } from "../image/creation-time.ts";
 import { createImage, getImage, type Image, parseTag } from "../image/images.ts";
 import type { RunConfig } from "../oci/image-config.ts";
 import type { Container, ContainerConfig } from "./container.ts";
@@ -30,7 +30,7 @@ export async function commitContainer(deps: ContainerDeps, id: string, options: 
   await using _pause = await paused(deps, container, options.pause);
   // A directory that only got a new time is no line of `diff`, and yet is part of the layer.
   const changed = (await readdir(snapshot.upper)).length > 0 || (await snapshot.changes()).length > 0;
-  const layer = changed ? await snapshot.commitCopy() : undefined;
+  const layer = changed ? await snapshot.commitCopy(latestTime()) : undefined;
   // What was copied is whole only if nobody removed the container meanwhile: its record goes first.
   findContainer(deps, container.id);
   const base = getImage(deps, container.imageID);

@@ -1,8 +1,11 @@
+import { bytesOf, pathOf } from "../archive/byte-string.ts";
 import { copyTree } from "../archive/copy-tree.ts";
 import { hashLayer, layerWriters } from "../archive/layer-tar.ts";
 import { ManifestRecorder } from "../archive/manifest.ts";
+import { walk } from "../archive/walk.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
+import type { Syscalls } from "../host/syscalls.ts";
 import { type ChainID, childChain } from "../oci/digest.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import type { LayerStore } from "./layer-store.ts";
@@ -31,8 +34,9 @@ const writebackDelay = 100;
 export async function commitUpper(
   { host, store }: CommitDeps,
   { directory, parent, manifest }: Upper,
-  { signal, writer = layerWriters.made }: CommitOptions,
+  { signal, writer = layerWriters.made, latest }: CommitOptions,
 ): Promise<LayerRecord> {
+  if (latest !== undefined) clampTimes(host.syscalls, directory, latest);
   const headStart = setTimeout(() => store.startWriteback(), writebackDelay);
   try {
     const recorder = new ManifestRecorder();
@@ -48,6 +52,13 @@ export async function commitUpper(
     return await store.add({ directory, manifest }, layer);
   } finally {
     clearTimeout(headStart);
+  }
+}
+
+/** Give files that are younger than `latest` that time. */
+function clampTimes(syscalls: Syscalls, directory: string, latest: bigint): void {
+  for (const { path, stats } of walk(bytesOf(directory))) {
+    if (stats.mtimeNs > latest) syscalls.lutimes(pathOf(path), latest, latest);
   }
 }
 

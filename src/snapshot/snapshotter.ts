@@ -109,6 +109,8 @@ export interface PrepareOptions {
 export interface CommitOptions extends Operation {
   /** Writes the layer's archive; `made` when absent, `taken` is for what was unpacked from an archive. */
   readonly writer?: LayerWriter;
+  /** The latest time that a file of the layer may have, nanoseconds since the epoch: younger ones get it. Any when absent. */
+  readonly latest?: bigint;
 }
 
 /** A writable snapshot. */
@@ -136,7 +138,7 @@ export interface ActiveSnapshot extends AsyncDisposable {
    */
   commit(op?: CommitOptions): Promise<Layer>;
   /** The same from a copy, leaving this one writable: what `berth commit` of a container does. */
-  commitCopy(op?: Operation): Promise<Layer>;
+  commitCopy(op?: CommitOptions): Promise<Layer>;
 }
 
 /** Open the snapshots of a store: overlayfs directories below `layers`, `active` and `leases`. */
@@ -288,13 +290,13 @@ class ActiveOverlay implements ActiveSnapshot {
     return committed;
   }
 
-  async commitCopy(operation: Operation = {}): Promise<Layer> {
+  async commitCopy(options: CommitOptions = {}): Promise<Layer> {
     const { copyUpper } = await import("./commit-layer.ts");
     const copy = new ActiveOverlay(this.#host, this.#store, `commit-${randomID()}`);
     await copy.make(this.parent, {});
     await using _removed = copy;
-    await copyUpper({ host: this.#host, store: this.#store }, { from: this.upper, to: copy.upper }, operation);
-    return await copy.commit(operation);
+    await copyUpper({ host: this.#host, store: this.#store }, { from: this.upper, to: copy.upper }, options);
+    return await copy.commit(options);
   }
 
   async remove(): Promise<void> {

@@ -156,9 +156,12 @@ export function buildOptions(values: BuildValues, user: Terminal["env"]): Omit<B
   };
 }
 
-/** A bare name takes its value from the user's environment, and is left out where it has none there. */
+/**
+ * A bare name takes its value from the user's environment, and is left out where it has none there. SOURCE_DATE_EPOCH comes
+ * from there unasked, as with buildx.
+ */
 function buildArgs(given: readonly string[], user: Terminal["env"]): Readonly<Record<string, string>> {
-  const entries = given.flatMap((line) => {
+  const entries = ["SOURCE_DATE_EPOCH", ...given].flatMap((line) => {
     const equals = line.indexOf("=");
     if (equals >= 0) return [[line.slice(0, equals), line.slice(equals + 1)] as const];
     const value = user[line];
