@@ -14,7 +14,7 @@ export interface BuildRecord {
 /** Keys to results. A key covers the step and the content that it reads, so a record never goes stale. */
 export interface BuildCache {
   find(key: string): BuildRecord | undefined;
-  /** Keep records, and note that they were used now. The layers that they name must be durable already. */
+  /** Keep records, and note that they were used now, once more. The layers that they name must be durable already. */
   save(records: readonly BuildRecord[]): Promise<void>;
 }
 
@@ -38,17 +38,19 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
       if (records.length === 0) return;
       const now = new Date().toISOString();
       await db.write((sql) => {
-        for (const { key, chainID, created, name } of records)
+        // Steps that turned out to be the same have one record, which this build used once.
+        for (const { key, chainID, created, name } of new Map(records.map((record) => [record.key, record])).values())
           sql.run(
             // A layer that was taken from an earlier build may have been pruned since.
             `INSERT INTO build_record (key, chain_id, created, used, detail)
              SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM layer WHERE chain_id = ?2)
-             ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id, created = excluded.created, used = excluded.used`,
+             ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id, created = excluded.created, used = excluded.used,
+               detail = json_set(detail, '$.uses', coalesce(json_extract(detail, '$.uses'), 1) + 1)`,
             key,
             chainID,
             created,
             now,
-            JSON.stringify({ name }),
+            JSON.stringify({ name, uses: 1 }),
           );
       });
     },

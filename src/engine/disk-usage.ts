@@ -49,6 +49,8 @@ export interface BuildUsage {
   /** RFC 3339. */
   readonly created: string;
   readonly used: string;
+  /** How many builds had it; undefined where nobody counts. */
+  readonly uses?: number;
   /** An image or a container has the same layer: removing the record frees nothing. */
   readonly shared: boolean;
 }
@@ -138,14 +140,17 @@ function buildUsages({ db }: ContainerDeps, { layers, below, shared }: BuiltLaye
     ),
   );
   const told = new Set(shared);
-  const usageOf = (chain: string, rest: Pick<BuildUsage, "id" | "description" | "created" | "used">): BuildUsage => {
+  const usageOf = (
+    chain: string,
+    rest: Pick<BuildUsage, "id" | "description" | "created" | "used" | "uses">,
+  ): BuildUsage => {
     const isShared = told.has(chain);
     told.add(chain);
     return { ...rest, type: "regular", size: layers.get(chain) ?? 0, shared: isShared };
   };
   const steps = rows.map(({ key, chain, created, used, detail }) => {
-    const description = (JSON.parse(detail) as { readonly name?: string }).name ?? "";
-    return usageOf(chain, { id: key, description, created, used });
+    const { name = "", uses } = JSON.parse(detail) as { readonly name?: string; readonly uses?: number };
+    return usageOf(chain, { id: key, description: name, created, used, ...(uses === undefined ? {} : { uses }) });
   });
   const bases = rows.flatMap(({ chain, created, used }) =>
     [...below([chain])]

@@ -188,6 +188,10 @@ test("system df -v names what takes space", async () => {
     ["Local Volumes", "10B"],
     ["Build Cache", "0B"],
   ]);
+  const uses = ["system", "df", "-v", "--format", "{{range .BuildCache}}{{.UsageCount}} {{end}}"];
+  expect(await berth.out(uses)).toBe("1 ");
+  await berth.out(["build", "-q", context]);
+  expect(await berth.out(uses)).toBe("2 ");
   await berth.out(["rmi", "built"]);
   expect(await berth.out(["system", "df", "--format", "{{.Type}} {{.Reclaimable}}"])).toContain("Build Cache 6B");
 });

@@ -132,7 +132,7 @@ shared: {{.Shared}}
     CreatedSince: { heading: "CREATED", text: ({ build, now }) => ago(build.created, now) },
     LastUsedAt: { heading: "LAST USED AT", text: ({ build }) => goTime(build.used) },
     LastUsedSince: { heading: "LAST USED", text: ({ build, now }) => ago(build.used, now) },
-    UsageCount: { heading: "USAGE", text: () => "N/A" },
+    UsageCount: { heading: "USAGE", text: ({ build }) => String(build.uses ?? "N/A") },
     InUse: { heading: "IN USE", text: () => "false" },
     Shared: { heading: "SHARED", text: ({ build }) => String(build.shared) },
   },
