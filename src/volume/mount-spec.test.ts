@@ -7,6 +7,8 @@ const volume = { type: "volume", readonly: false, copyUp: true, mode: "" };
 test.each([
   ["/data", { ...volume, source: undefined, target: "/data" }],
   ["/data//x/../y/", { ...volume, source: undefined, target: "/data/y" }],
+  ["data", { ...volume, source: undefined, target: "/data" }],
+  [":", { ...volume, source: undefined, target: "/:" }],
   ["cache:/data", { ...volume, source: "cache", target: "/data" }],
   ["cache:/data:ro", { ...volume, source: "cache", target: "/data", readonly: true, mode: "ro" }],
   ["cache:/data:nocopy,rw", { ...volume, source: "cache", target: "/data", copyUp: false, mode: "nocopy,rw" }],
@@ -39,7 +41,6 @@ test.each<readonly [string, string]>([
   ["/a:/b:ro,rw", "invalid mode: ro,rw"],
   ["/a:/b:z,Z", "invalid mode: z,Z"],
   ["/a:/b:ro,", "invalid mode: ro,"],
-  invalid("data", "volume", "invalid mount path: 'data' mount path must be absolute"),
   invalid("/a:b", "bind", "invalid mount path: 'b' mount path must be absolute"),
   invalid("/a:/", "bind", "invalid specification: destination can't be '/'"),
   invalid("cache:/..", "volume", "invalid specification: destination can't be '/'"),

@@ -40,16 +40,19 @@ const optionGroups: readonly ReadonlySet<string>[] = [
 ];
 
 /**
- * Read the grammar of `-v`: `/path`, `name:/path[:options]`, `/host:/path[:options]`.
+ * Read the grammar of `-v`: `/path`, `name:/path[:options]`, `/host:/path[:options]`. A path alone need not be absolute, and
+ * what has no more than two characters is a path.
  *
  * @param cwd where a source that starts with `.` is looked for: the user's directory, on the command line only
  * @throws {BerthError} invalid-argument, with Docker's text
  */
 export function parseVolume(text: string, cwd?: string): MountSpec {
-  const fields = text.split(":");
+  const fields = text.length <= 2 ? [text] : text.split(":");
   if (fields.includes("") || fields.length > 3) throw invalidSpec(text);
   const [source, target, mode] =
-    fields.length === 1 ? [undefined, text, ""] : [fields[0], fields[1] ?? "", fields[2] ?? ""];
+    fields.length === 1
+      ? [undefined, text === "" ? text : join("/", text), ""]
+      : [fields[0], fields[1] ?? "", fields[2] ?? ""];
   if (fields.length === 2 && isMode(target)) throw invalidSpec(text);
   if (!isMode(mode)) throw new BerthError("invalid-argument", `invalid mode: ${mode}`);
   const here = source !== undefined && cwd !== undefined && source.startsWith(".") ? resolve(cwd, source) : source;

@@ -47,6 +47,11 @@ await besideDocker("as Docker does:", (twins) => {
       { name: "numeric user", args: [...offline, "-u", "1234:5678", "busybox", "id"] },
       { name: "capabilities and seccomp", args: shell("grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status") },
       { name: "limits", args: shell("ulimit -a | grep -v processes") },
+      {
+        name: "a volume at a path that isn't absolute",
+        args: [...offline, "-v", "a/b", "busybox", "grep", "-c", " /a/b ", "/proc/mounts"],
+      },
+      { name: "a volume at a colon", args: [...offline, "-v", ":", "busybox", "grep", "-c", " /: ", "/proc/mounts"] },
       // crun links /dev/core as well.
       { name: "devices", args: shell("ls -l /dev | grep -v core | awk '{print $1, $3, $4, $NF}' | sort") },
       {
@@ -186,6 +191,9 @@ await besideDocker("as Docker does:", (twins) => {
       { name: "commit with a change that is none", args: ["commit", "-c", "RUN x", "seven"] },
       { name: "exec in an unknown container", args: ["exec", "nosuch", "true"] },
       { name: "create of an upper-case image", args: ["create", "Upper"] },
+      // Node has a flag of this name.
+      { name: "create with variables of no file", args: ["create", "--env-file", "/no/file", "busybox"], code: 125 },
+      { name: "run with variables of no file", args: ["run", "--env-file", "/no/file", "busybox"], code: 125 },
       { name: "build without a Dockerfile", args: ["build", "/nosuch"] },
       { name: "build with a bad name", args: ["build", "-t", "Upper", "."], code: 125 },
       { name: "run with an unknown flag", args: ["run", "--nosuch", "busybox"], code: 125 },

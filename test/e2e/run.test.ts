@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { readlink } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
@@ -81,6 +82,16 @@ describe("a flag reaches the container:", () => {
   ])("$flags", async ({ flags, script, stdout }) => {
     expect(await offline(...flags, "busybox", "sh", "-c", script)).toEqual({ code: 0, stdout, stderr: "" });
   });
+});
+
+test("--env-file is read, and told when it isn't there: Node has a flag of this name", async () => {
+  const file = join(await berth.files("env", { list: "A=from the file\n" }), "list");
+  expect(await offline("--env-file", file, "busybox", "sh", "-c", "echo $A")).toMatchObject({
+    stdout: "from the file\n",
+  });
+  const missing = await offline("--env-file", "/no/file", "busybox", "true");
+  expect(missing.code).toBe(125);
+  expect(missing.stderr).toMatch(/^berth: open \/no\/file: no such file or directory\n/);
 });
 
 test("--entrypoint takes the place of the image's command", async () => {

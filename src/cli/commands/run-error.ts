@@ -1,13 +1,13 @@
 import { CliError } from "../cli-error.ts";
 import { errorText, hintOf } from "../print-error.ts";
 
-/** What `run` says when it fails before the command runs: `berth: …`, where to read more, and Docker's exit code. */
-export function runError(error: unknown): CliError {
+/** What `run` says when it fails before the command runs, and `create` of wrong flags: `berth: …`, where to read more, and Docker's exit code. */
+export function runError(error: unknown, verb: "run" | "create" = "run"): CliError {
   if (error instanceof CliError && error.usage !== undefined) return error;
   const [hint] = hintOf(error);
   return new CliError(`berth: ${errorText(error)}`, {
     code: exitCodeOf(error) ?? 125,
-    usage: "Run 'berth run --help' for more information",
+    usage: `Run 'berth ${verb} --help' for more information`,
     cause: error,
     ...(hint === undefined ? {} : { hint }),
   });
