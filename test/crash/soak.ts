@@ -1,5 +1,6 @@
 // The long tier of the tests: faults at hundreds of system calls of each command, fifty processes at once, a hundred power
-// losses, a huge directory and a huge file, every hostile archive beside a real Docker. What it did and found goes into docs/soak.md, which is committed.
+// losses, a huge directory and a huge file, every hostile archive beside a real Docker. What it did and found goes into
+// docs/soak.md, which is committed.
 //   npm run soak                           all of it: hours
 //   npm run soak -- crash --most 30        faults only, thirty of each command
 //   npm run soak -- many --seconds 60      processes only

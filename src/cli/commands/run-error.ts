@@ -1,7 +1,10 @@
 import { CliError } from "../cli-error.ts";
 import { errorText, hintOf } from "../print-error.ts";
 
-/** What `run` says when it fails before the command runs, and `create` of wrong flags: `berth: …`, where to read more, and Docker's exit code. */
+/**
+ * What `run` says when it fails before the command runs, and `create` of wrong flags: `berth: …`, where to read more, and
+ * Docker's exit code.
+ */
 export function runError(error: unknown, verb: "run" | "create" = "run"): CliError {
   if (error instanceof CliError && error.usage !== undefined) return error;
   const [hint] = hintOf(error);
