@@ -5,7 +5,7 @@ export type { BuildOptions, BuildResult } from "./build/build.ts";
 export { BuildError } from "./build/build-error.ts";
 export type { CommitOptions } from "./container/commit.ts";
 export type { Container, ContainerConfig, ContainerExit, ContainerState } from "./container/container.ts";
-export type { Containers } from "./container/containers.ts";
+export type { ContainerLogOptions, Containers } from "./container/containers.ts";
 export type { ExecRequest } from "./container/exec.ts";
 export {
   type ContainerRequest,
@@ -38,7 +38,7 @@ export type { ImageConfig, RunConfig } from "./oci/image-config.ts";
 export type { Platform } from "./oci/platform.ts";
 export type { AttachIO, Attachment } from "./runtime/attach.ts";
 export type { ExecProcess } from "./runtime/exec-process.ts";
-export type { LogLine } from "./runtime/logs.ts";
+export type { LogOutput } from "./runtime/log-output.ts";
 export { StartError } from "./runtime/runtime-error.ts";
 export type { WindowSize } from "./runtime/window-size.ts";
 export type { Change } from "./snapshot/changes.ts";

@@ -29,6 +29,3 @@ export type ExecProcess = NonNullable<Awaited<ReturnType<Engine["containers"]["e
 
 /** Size of a terminal in characters. */
 export type WindowSize = NonNullable<AttachIO["windowSize"]>;
-
-/** One line of a container's output. */
-export type LogLine = ReturnType<Engine["containers"]["logs"]> extends AsyncIterable<infer Line> ? Line : never;

@@ -5,7 +5,8 @@ import { type Lock, tryLock } from "../host/lock.ts";
 import type { Image } from "../image/images.ts";
 import type { AttachIO, Attachment } from "../runtime/attach.ts";
 import type { ExecProcess } from "../runtime/exec-process.ts";
-import { type LogLine, readLogs } from "../runtime/logs.ts";
+import type { LogOutput } from "../runtime/log-output.ts";
+import { type LogOptions, readLogs } from "../runtime/logs.ts";
 import { ulimitWarnings } from "../runtime/ulimits.ts";
 import { resize, type WindowSize } from "../runtime/window-size.ts";
 import type { Change } from "../snapshot/changes.ts";
@@ -21,6 +22,11 @@ import type { ContainerRequest } from "./request.ts";
 import { signalNumber } from "./signals.ts";
 import { type ContainerSize, containerSize } from "./size.ts";
 import { attachTo, type StartOptions, startContainer } from "./start.ts";
+
+/** What of a container's log is told, and whether it is followed. */
+export interface ContainerLogOptions extends Omit<LogOptions, "follow"> {
+  readonly follow?: boolean;
+}
 
 /** The containers of an engine. Everything takes a name, an ID or a unique ID prefix. */
 export interface Containers {
@@ -60,8 +66,8 @@ export interface Containers {
   remove(nameOrID: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
   /** Run one more process; without `io` it has no streams, and nothing is returned. @throws {StartError} */
   exec(nameOrID: string, request: ExecRequest, io?: AttachIO): Promise<ExecProcess | undefined>;
-  /** What it has written, line by line; with `follow` until it ends. */
-  logs(nameOrID: string, options?: Operation & { readonly follow?: boolean }): AsyncIterable<LogLine>;
+  /** What it has written; with `follow` until it ends. */
+  logs(nameOrID: string, options?: ContainerLogOptions): AsyncIterable<LogOutput>;
   /** What its file system has changed since it was created. */
   diff(nameOrID: string): Promise<readonly Change[]>;
   /** Its file system as a tar archive. */
@@ -76,7 +82,7 @@ export function openContainers(deps: ContainerDeps): Containers {
     const found = findContainer(deps, nameOrID);
     // What ended unseen is settled before anything is told of it.
     await settleEnd(deps, found.id);
-    return found.state.status === "running" || found.state.status === "paused" ? found : findContainer(deps, found.id);
+    return isAlive(found) ? found : findContainer(deps, found.id);
   };
   const killable = async (nameOrID: string): Promise<Container> => {
     try {
@@ -131,11 +137,10 @@ export function openContainers(deps: ContainerDeps): Containers {
     remove: async (nameOrID, { force = false, volumes = false } = {}) =>
       removeContainer(deps, (await get(nameOrID)).id, { force, volumes }),
     exec: async (nameOrID, request, io) => execInContainer(deps, (await get(nameOrID)).id, { request, io }),
-    logs: (nameOrID, { follow = false, signal } = {}) => {
+    logs: (nameOrID, { follow = false, ...options } = {}) => {
       const { id, directory } = findContainer(deps, nameOrID);
-      const running = (): boolean => follow && findContainer(deps, id).state.status !== "exited";
-      const options = { follow: running, ...(signal === undefined ? {} : { signal }) };
-      return readLogs(join(directory, "container.log"), options);
+      const running = (): boolean => follow && isAlive(findContainer(deps, id));
+      return readLogs(join(directory, "container.log"), { ...options, follow: running });
     },
     diff: async (nameOrID) => {
       const { id, chainID } = findContainer(deps, nameOrID);
@@ -157,7 +162,11 @@ function requireRunning(container: Container): Container {
   throw new BerthError("conflict", `container ${container.id} is not running`);
 }
 
-/** Running, or paused. */
 function requireAlive(container: Container): Container {
-  return container.state.status === "paused" ? container : requireRunning(container);
+  return isAlive(container) ? container : requireRunning(container);
+}
+
+/** Running, or paused. */
+function isAlive({ state }: Container): boolean {
+  return state.status === "running" || state.status === "paused";
 }

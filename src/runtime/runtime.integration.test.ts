@@ -122,8 +122,8 @@ test("output is complete and the exit code is the command's own", async () => {
   await using container = await start(["sh", "-c", "echo out; echo err >&2; exit 42"]);
   expect((await container.output).split("\n").sort()).toEqual(["", "err", "out"]);
   expect(await container.ended).toEqual({ code: 42, oomKilled: false });
-  const lines = await Array.fromAsync(readLogs(container.log));
-  expect(lines.map(({ stream, data }) => `${stream} ${Buffer.from(data)}`).sort()).toEqual([
+  const outputs = await Array.fromAsync(readLogs(container.log));
+  expect(outputs.map(({ stream, data }) => `${stream} ${Buffer.from(data)}`).sort()).toEqual([
     "stderr err\n",
     "stdout out\n",
   ]);
