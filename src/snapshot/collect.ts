@@ -1,5 +1,4 @@
-import { readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
@@ -68,7 +67,8 @@ export async function collectGarbage(deps: CollectDeps, operation: Operation = {
   });
   for (const path of [...layers.flatMap((layer) => layerFiles(layer.path)), ...paths]) {
     operation.signal?.throwIfAborted();
-    await rm(path, { recursive: true, force: true });
+    // Node's other one keeps a promise for each file.
+    rmSync(path, { recursive: true, force: true });
   }
   return { layers: layers.map(({ chainID }) => chainID), bytes: layers.reduce((sum, { size }) => sum + size, 0) };
 }
