@@ -1,7 +1,10 @@
 import { BerthError } from "../base/errors.ts";
+import type { ProcessSpec } from "../oci/runtime-spec.ts";
 import type { AttachIO } from "../runtime/attach.ts";
 import { dockerCapabilities } from "../runtime/capabilities.ts";
 import type { ExecProcess } from "../runtime/exec-process.ts";
+import type { MergedTree } from "../snapshot/merged-tree.ts";
+import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { environmentOf, userIn } from "./process.ts";
 import { findContainer } from "./records.ts";
@@ -28,20 +31,25 @@ export async function execInContainer(
   { request, io }: { readonly request: ExecRequest; readonly io: AttachIO | undefined },
 ): Promise<ExecProcess | undefined> {
   const container = findContainer(deps, id);
-  const { config, state } = container;
+  const { state } = container;
   if (state.status === "paused") {
     throw new BerthError("conflict", `Container ${id} is paused, unpause the container before exec`);
   }
   if (state.status !== "running") throw new BerthError("conflict", `container ${container.id} is not running`);
   const snapshot = await deps.snapshotter.open(container.id, container.chainID);
-  const { user, home } = userIn(snapshot.view(), request.user ?? config.User ?? "", container.request.groupAdd);
+  const process = (): ProcessSpec => processSpec(container, snapshot.view(), request);
+  return await deps.runtime.exec({ id: container.id, terminal: request.terminal, process }, io);
+}
+
+function processSpec({ config, request: own }: Container, tree: MergedTree, request: ExecRequest): ProcessSpec {
+  const { user, home } = userIn(tree, request.user ?? config.User ?? "", own.groupAdd);
   const capabilities = dockerCapabilities({
-    add: container.request.capAdd,
-    drop: container.request.capDrop,
-    privileged: container.request.privileged,
+    add: own.capAdd,
+    drop: own.capDrop,
+    privileged: own.privileged,
     uid: user.uid,
   });
-  const process = {
+  return {
     terminal: request.terminal,
     user,
     args: request.args,
@@ -53,7 +61,6 @@ export async function execInContainer(
     }),
     cwd: request.workingDir ?? (config.WorkingDir || "/"),
     capabilities,
-    noNewPrivileges: container.request.securityOpt.includes("no-new-privileges"),
+    noNewPrivileges: own.securityOpt.includes("no-new-privileges"),
   };
-  return await deps.runtime.exec(container.id, process, io);
 }

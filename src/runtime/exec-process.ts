@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { holdDir } from "../host/held-dir.ts";
@@ -28,7 +29,9 @@ export interface ExecDeps {
 /** The process and where it runs. */
 export interface ExecSubject {
   readonly id: string;
-  readonly process: ProcessSpec;
+  readonly terminal: boolean;
+  /** Asked while its conmon starts. */
+  readonly process: () => ProcessSpec;
 }
 
 /**
@@ -48,12 +51,12 @@ export async function execProcess(
   const log = `${directory}.log`;
   let running = false;
   try {
-    const { process } = subject;
-    const sized = { ...process, ...(process.terminal ? consoleSizeOf(io?.windowSize) : {}) };
-    await writeFile(join(directory, "process.json"), JSON.stringify(sized), { mode: 0o600 });
     const args = execArguments(deps.runtime, { ...subject, directory, log }, io);
     using stack = new DisposableStack();
     const conmon = stack.use(await startConmon(deps.host, directory, args));
+    const process = specOf(conmon, subject);
+    const sized = { ...process, ...(process.terminal ? consoleSizeOf(io?.windowSize) : {}) };
+    writeFileSync(processPath(directory), JSON.stringify(sized), { mode: 0o600 });
     conmon.proceed();
     const connection = io && stack.use(await connected(deps, { conmon, directory }, io));
     const report = await conmon.report();
@@ -76,6 +79,20 @@ export async function execProcess(
     // Of one that runs, conmon's exit command does it.
     if (!running) await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Where a process can't be, its conmon ends unused. */
+function specOf(conmon: Conmon, { process }: ExecSubject): ProcessSpec {
+  try {
+    return process();
+  } catch (error) {
+    conmon.kill();
+    throw error;
+  }
+}
+
+function processPath(directory: string): string {
+  return join(directory, "process.json");
 }
 
 /** What the runtime said: conmon passes nothing on of what it says about a process with a terminal. */
@@ -101,17 +118,17 @@ async function connected(
 
 function execArguments(
   runtime: readonly string[],
-  { id, process, directory, log }: ExecSubject & { readonly directory: string; readonly log: string },
+  { id, terminal, directory, log }: ExecSubject & { readonly directory: string; readonly log: string },
   io: AttachIO | undefined,
 ): readonly string[] {
   return [
     ...["--api-version", "1", "--cid", id, "--cuuid", id, "--name", id, "--exec"],
-    ...["--exec-process-spec", join(directory, "process.json"), ...(io === undefined ? [] : ["--exec-attach"])],
+    ...["--exec-process-spec", processPath(directory), ...(io === undefined ? [] : ["--exec-attach"])],
     ...["--bundle", directory, "--full-attach", "--persist-dir", directory],
     ...["--container-pidfile", join(directory, "pid"), "--conmon-pidfile", conmonPidPath(directory)],
     ...["--log-path", "none", "--no-sync-log", "--log-level", "error"],
     // Whoever leaves a terminal closes it for nobody.
-    ...(process.terminal ? ["--terminal", "--leave-stdin-open"] : []),
+    ...(terminal ? ["--terminal", "--leave-stdin-open"] : []),
     ...(io?.stdin === undefined ? [] : ["--stdin"]),
     ...runtimeWords([...runtime, `--log=file:${log}`]),
     ...["--exit-command", "/bin/rm", "--exit-command-arg=-rf", `--exit-command-arg=${directory}`],

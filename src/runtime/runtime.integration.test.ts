@@ -221,10 +221,11 @@ test("a process that is run inside gives its output and exit code", async () => 
   const onOutput: AttachIO["onOutput"] = (_stream, data) => {
     output += Buffer.from(data);
   };
-  const process = await runtime.exec(container.id, spec, { stdin, onOutput });
+  const subjectOf = (process: typeof spec) => ({ id: container.id, terminal: false, process: () => process });
+  const process = await runtime.exec(subjectOf(spec), { stdin, onOutput });
   await process?.ended;
   expect({ code: await process?.exitCode, output }).toEqual({ code: 7, output: "in" });
-  await expect(runtime.exec(container.id, { ...spec, args: ["nosuch"] }, { onOutput })).rejects.toMatchObject({
+  await expect(runtime.exec(subjectOf({ ...spec, args: ["nosuch"] }), { onOutput })).rejects.toMatchObject({
     exitCode: 127,
   });
   expect(output).toBe("in");

@@ -1,9 +1,8 @@
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
-import type { ProcessSpec } from "../oci/runtime-spec.ts";
 import type { AttachIO } from "./attach.ts";
 import { type Bundle, runtimeState } from "./bundle.ts";
-import { type ExecProcess, execProcess } from "./exec-process.ts";
+import { type ExecProcess, type ExecSubject, execProcess } from "./exec-process.ts";
 import { type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
 import { type RunIO, runBundle } from "./run-bundle.ts";
 import { StartError } from "./runtime-error.ts";
@@ -15,7 +14,7 @@ export interface Runtime {
   /** Let the process of a created container go. @throws {StartError} */
   start(id: string): Promise<void>;
   /** Run one more process in a container; without `io` it has no streams, and nothing is returned. @throws {StartError} */
-  exec(id: string, process: ProcessSpec, io?: AttachIO): Promise<ExecProcess | undefined>;
+  exec(subject: ExecSubject, io?: AttachIO): Promise<ExecProcess | undefined>;
   /** Send a signal to the container's first process, or to all. A container that has ended is no error. */
   kill(id: string, signal: number, options?: { readonly all?: boolean }): Promise<void>;
   /** Forget a container and its cgroup; `force` kills it first. A container that isn't there is no error. */
@@ -33,7 +32,7 @@ export function openRuntime(host: Host): Runtime {
   return {
     monitor: (id, directory, options) => startMonitor({ host, runtime: base }, { id, directory }, options),
     start: (id) => call("start", id).then(() => undefined, asStartError),
-    exec: (id, process, io) => execProcess({ host, runtime: base }, { id, process }, io),
+    exec: (subject, io) => execProcess({ host, runtime: base }, subject, io),
     kill: (id, signal, { all = false } = {}) =>
       call("kill", ...(all ? ["--all"] : []), id, String(signal)).then(() => undefined, unlessGone),
     delete: (id, { force = false } = {}) =>
