@@ -69,3 +69,8 @@ export interface Container {
   /** Files of its own: /etc/hosts, /etc/hostname, /etc/resolv.conf, the log. Absolute. */
   readonly directory: string;
 }
+
+/** True for one that is running, or paused. */
+export function isActive({ state }: Pick<Container, "state">): boolean {
+  return state.status === "running" || state.status === "paused";
+}

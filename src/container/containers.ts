@@ -12,10 +12,19 @@ import { resize, type WindowSize } from "../runtime/window-size.ts";
 import type { Change } from "../snapshot/changes.ts";
 import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 import { type CommitOptions, commitContainer } from "./commit.ts";
-import type { Container } from "./container.ts";
+import { type Container, isActive } from "./container.ts";
 import { createContainer } from "./create.ts";
 import { attendancePath, bundlePath, type ContainerDeps } from "./deps.ts";
-import { killToEnd, removeContainer, settleAll, settleEnd, signalContainer, stopContainer, waitForEnd } from "./end.ts";
+import {
+  killToEnd,
+  removeContainer,
+  removeStopped,
+  settleAll,
+  settleEnd,
+  signalContainer,
+  stopContainer,
+  waitForEnd,
+} from "./end.ts";
 import { type ExecRequest, execInContainer } from "./exec.ts";
 import { allContainers, findContainer, recordPaused } from "./records.ts";
 import type { ContainerRequest } from "./request.ts";
@@ -64,6 +73,8 @@ export interface Containers {
   pause(nameOrID: string): Promise<void>;
   unpause(nameOrID: string): Promise<void>;
   remove(nameOrID: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+  /** Remove those of these that aren't running, but not their anonymous volumes; takes IDs. @returns the IDs of those that are gone */
+  removeStopped(ids: readonly string[]): Promise<readonly string[]>;
   /** Run one more process; without `io` it has no streams, and nothing is returned. @throws {StartError} */
   exec(nameOrID: string, request: ExecRequest, io?: AttachIO): Promise<ExecProcess | undefined>;
   /** What it has written; with `follow` until it ends. */
@@ -82,7 +93,7 @@ export function openContainers(deps: ContainerDeps): Containers {
     const found = findContainer(deps, nameOrID);
     // What ended unseen is settled before anything is told of it.
     await settleEnd(deps, found.id);
-    return isAlive(found) ? found : findContainer(deps, found.id);
+    return isActive(found) ? found : findContainer(deps, found.id);
   };
   const killable = async (nameOrID: string): Promise<Container> => {
     try {
@@ -136,10 +147,11 @@ export function openContainers(deps: ContainerDeps): Containers {
     },
     remove: async (nameOrID, { force = false, volumes = false } = {}) =>
       removeContainer(deps, (await get(nameOrID)).id, { force, volumes }),
+    removeStopped: (ids) => removeStopped(deps, ids),
     exec: async (nameOrID, request, io) => execInContainer(deps, (await get(nameOrID)).id, { request, io }),
     logs: (nameOrID, { follow = false, ...options } = {}) => {
       const { id, directory } = findContainer(deps, nameOrID);
-      const running = (): boolean => follow && isAlive(findContainer(deps, id));
+      const running = (): boolean => follow && isActive(findContainer(deps, id));
       return readLogs(join(directory, "container.log"), { ...options, follow: running });
     },
     diff: async (nameOrID) => {
@@ -163,10 +175,5 @@ function requireRunning(container: Container): Container {
 }
 
 function requireAlive(container: Container): Container {
-  return isAlive(container) ? container : requireRunning(container);
-}
-
-/** Running, or paused. */
-function isAlive({ state }: Container): boolean {
-  return state.status === "running" || state.status === "paused";
+  return isActive(container) ? container : requireRunning(container);
 }

@@ -5,13 +5,15 @@ import type { Operation } from "../base/operation.ts";
 import { lockPath } from "../host/lock.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
-import type { Container } from "./container.ts";
+import { type Container, isActive } from "./container.ts";
 import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
-import { deleteContainer, endedRuns, findContainer, type RunRow, recordEnd, runOf } from "./records.ts";
+import { deleteContainers, endedRuns, findContainer, type RunRow, recordEnd, runOf } from "./records.ts";
 
 const sigkill = 9;
 /** Milliseconds between SIGKILL and the end of a process that the kernel still holds on to. */
 const killPatience = 10_000;
+/** Containers that are deleted at once: each lock is an open file. */
+const groupSize = 100;
 
 /**
  * Settle a container whose process has ended: record how, free its address, its cgroup and its bundle, and remove it
@@ -104,8 +106,9 @@ export async function removeContainer(
   id: string,
   options: { readonly force: boolean; readonly volumes: boolean },
 ): Promise<void> {
-  const { state, name } = findContainer(deps, id);
-  if (state.status === "running" || state.status === "paused") {
+  const found = findContainer(deps, id);
+  const { state, name } = found;
+  if (isActive(found)) {
     if (!options.force) {
       const advice = state.status === "paused" ? "unpause and then stop" : "stop";
       throw new BerthError(
@@ -120,9 +123,42 @@ export async function removeContainer(
   if (container !== undefined) await erase(deps, container, options.volumes);
 }
 
+/**
+ * Delete those of these containers that don't run: their records in one transaction, as each waits for the disk. Their anonymous
+ * volumes stay.
+ *
+ * @returns the IDs of those that are gone
+ */
+export async function removeStopped(deps: ContainerDeps, ids: readonly string[]): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (let at = 0; at < ids.length; at += groupSize) {
+    removed.push(...(await removeGroup(deps, ids.slice(at, at + groupSize))));
+  }
+  return removed;
+}
+
+async function removeGroup(deps: ContainerDeps, ids: readonly string[]): Promise<readonly string[]> {
+  using locks = new DisposableStack();
+  for (const id of ids) {
+    await settleEnd(deps, id);
+    locks.use(await lockContainer(deps, id));
+  }
+  const stopped = ids.flatMap((id) => recorded(deps, id) ?? []).filter((container) => !isActive(container));
+  await deleteContainers(
+    deps,
+    stopped.map(({ id }) => id),
+  );
+  await Promise.all(stopped.map((container) => eraseFiles(deps, container, false)));
+  return stopped.map(({ id }) => id);
+}
+
 async function erase(deps: ContainerDeps, container: Container, volumes = true): Promise<void> {
+  await deleteContainers(deps, [container.id]);
+  await eraseFiles(deps, container, volumes);
+}
+
+async function eraseFiles(deps: ContainerDeps, container: Container, volumes: boolean): Promise<void> {
   const { id, config } = container;
-  await deleteContainer(deps, id);
   await deps.snapshotter.remove(id);
   rmSync(container.directory, { recursive: true, force: true });
   rmSync(join(exitDirectory(deps), id), { force: true });

@@ -155,11 +155,13 @@ export async function recordPaused(records: Records, id: string, paused: boolean
   await records.state.write((sql) => sql.run("UPDATE run SET paused = ? WHERE container_id = ?", Number(paused), id));
 }
 
-/** Forget a container. */
-export async function deleteContainer(records: Records, id: string): Promise<void> {
+/** Forget containers, all at once. */
+export async function deleteContainers(records: Records, ids: readonly string[]): Promise<void> {
   await records.db.write((sql) => {
-    sql.run("DELETE FROM container WHERE id = ?", id);
-    recordEvent(sql, { type: "container", action: "destroy", id });
+    for (const id of ids) {
+      sql.run("DELETE FROM container WHERE id = ?", id);
+      recordEvent(sql, { type: "container", action: "destroy", id });
+    }
   });
 }
 

@@ -56,13 +56,10 @@ export async function pruneContainers(
     const isStopped = state.status === "created" || state.status === "exited";
     return isStopped && (fits === undefined || fits({ created, labels: config.Labels }));
   });
-  let bytes = 0;
-  for (const { id } of stopped) {
-    const { rw } = await containers.size(id);
-    await containers.remove(id);
-    bytes += rw;
-  }
-  return { ids: stopped.map(({ id }) => id), bytes };
+  const sizes = new Map<string, number>();
+  for (const { id } of stopped) sizes.set(id, (await containers.size(id)).rw);
+  const ids = await containers.removeStopped([...sizes.keys()]);
+  return { ids, bytes: ids.reduce((sum, id) => sum + (sizes.get(id) ?? 0), 0) };
 }
 
 /** What {@link pruneImages} takes. */
