@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
@@ -42,6 +43,19 @@ test("logs prints both streams, the last lines with --tail, and follows with -f 
   expect(await berth.run(["logs", "--tail", "1", "talker"])).toEqual({ code: 0, stdout: "four\n", stderr: "" });
   expect(await berth.out(["logs", "-t", "--tail", "1", "talker"])).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z four$/);
   await berth.out(["rm", "talker"]);
+});
+
+test("container prune removes what doesn't run, and tells what; what runs stays, and so do volumes", async () => {
+  await detached("runs", "sleep 1000");
+  const stopped = await berth.out(["create", "-v", "/data", "busybox", "true"]);
+  const ended = await detached("ended", "exit 3");
+  await berth.run(["wait", "ended"]);
+  const volume = await berth.out(["inspect", "--format", "{{(index .Mounts 0).Source}}", stopped]);
+  const lines = (await berth.out(["container", "prune", "-f"])).split("\n");
+  expect(lines.slice(0, 3).sort()).toEqual(["Deleted Containers:", stopped, ended].sort());
+  expect(await berth.out(["ps", "-a", "--format", "{{.Names}}"])).toBe("runs");
+  expect(existsSync(volume)).toBe(true);
+  await berth.out(["rm", "-f", "runs"]);
 });
 
 describe("exec", () => {
