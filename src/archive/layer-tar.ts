@@ -1,20 +1,18 @@
 import { createHash } from "node:crypto";
-import { readlinkSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type DiffID, parseDigest } from "../oci/digest.ts";
-import { type ByteString, bytesOf, pathOf } from "./byte-string.ts";
-import { majorOf, minorOf } from "./device.ts";
-import { kindOf } from "./file-kind.ts";
-import { entryOf, type ManifestRecorder } from "./manifest.ts";
-import { noXattrs, type TarHeader } from "./tar-header.ts";
-import { Batcher, batchSize, contentPart, type Part, partOf } from "./tar-parts.ts";
-import { encodeHeader, endOfArchive, paddingOf } from "./tar-writer.ts";
-import { childOf, isGone, type WalkedFile, walk } from "./walk.ts";
-import { isOpaque, isWhiteout, opaqueName, whiteoutPrefix } from "./whiteout.ts";
-import { capabilitiesOf, readXattrs } from "./xattrs.ts";
+import { type ByteString, bytesOf } from "./byte-string.ts";
+import { type HeaderStyle, headersOf } from "./entry-header.ts";
+import { attributesOf, entryOf, type ManifestEntry, type ManifestRecorder } from "./manifest.ts";
+import { noXattrs } from "./tar-header.ts";
+import { Batcher, batchSize, type Part, paddedContent, partOf } from "./tar-parts.ts";
+import { endOfArchive } from "./tar-writer.ts";
+import { isGone, type WalkedFile, walk } from "./walk.ts";
+import { isWhiteout } from "./whiteout.ts";
 
 /**
  * How {@link layerTar} writes, by the number that is kept with each layer: a diffID is only good with the writer that made it.
@@ -71,7 +69,7 @@ export interface HashedLayer {
  * @see image-spec v1.1 layer.md
  */
 export async function* layerTar(directory: string, options: LayerTarOptions): AsyncGenerator<Buffer> {
-  const writer = new DirectoryWriter(options, { allocate: () => Buffer.allocUnsafe(batchSize) });
+  const writer = new TreeWriter(options, { allocate: () => Buffer.allocUnsafe(batchSize) });
   for (const batch of writer.batches(walk(bytesOf(directory)))) {
     options.signal?.throwIfAborted();
     yield batch;
@@ -84,11 +82,39 @@ export async function* layerTar(directory: string, options: LayerTarOptions): As
  */
 export async function* treeTar(files: Iterable<WalkedFile>, options: LayerTarOptions): AsyncGenerator<Buffer> {
   const allocate = (): Buffer => Buffer.allocUnsafe(batchSize);
-  const writer = new DirectoryWriter(options, { allocate, plain: true });
+  const writer = new TreeWriter(options, { allocate, plain: true });
   for (const batch of writer.batches(files)) {
     options.signal?.throwIfAborted();
     yield batch;
   }
+}
+
+/** The same archive of a directory, of which `manifest` says what it holds, in the same order: only contents are read. */
+export async function* manifestTar(
+  directory: string,
+  manifest: Iterable<ManifestEntry>,
+  { writer, signal }: Omit<LayerTarOptions, "syscalls">,
+): AsyncGenerator<Buffer> {
+  const root = bytesOf(directory);
+  const style = styleOf(writer, false);
+  function* parts(): Generator<Part> {
+    for (const entry of manifest) {
+      const time = entry.path === "" ? lstatSync(directory, { bigint: true }).mtimeNs : entry.mtimeNs;
+      yield partOf(headersOf(entry, style, time));
+      if (entry.size === 0) continue;
+      using content = paddedContent(`${root}/${entry.path}`, { size: entry.size });
+      yield content;
+    }
+    yield partOf(endOfArchive);
+  }
+  const batcher = new Batcher();
+  for (const part of parts()) {
+    for (const batch of batcher.add(part)) {
+      signal?.throwIfAborted();
+      yield batch;
+    }
+  }
+  yield* batcher.end();
 }
 
 /** The digest of what {@link layerTar} yields for a directory, without making it. */
@@ -96,7 +122,7 @@ export async function hashLayer(directory: string, options: HashOptions): Promis
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(batchSize);
   const { manifest } = options;
-  const writer = new DirectoryWriter(options, {
+  const writer = new TreeWriter(options, {
     allocate: () => buffer,
     ...(manifest === undefined ? {} : { manifest }),
   });
@@ -138,23 +164,20 @@ class PartSum {
   }
 }
 
-/** Writes one directory's archive into buffers that it is given. */
-class DirectoryWriter {
+/** Writes the archive of files that a walk comes by into buffers that it is given. */
+class TreeWriter {
   /** Bytes of regular files so far. */
   size = 0;
   readonly #syscalls: Syscalls;
-  readonly #isMade: boolean;
+  readonly #style: HeaderStyle;
   readonly #allocate: () => Buffer;
-  /** A file system as it is seen: no whiteouts, and files that may be in use. */
-  readonly #plain: boolean;
   readonly #manifest: ManifestRecorder | undefined;
   /** First name of each file that has several. */
   readonly #names: Map<bigint, ByteString> = new Map();
 
   constructor({ syscalls, writer }: LayerTarOptions, { allocate, plain = false, manifest }: WriterOptions) {
     this.#syscalls = syscalls;
-    this.#plain = plain;
-    this.#isMade = writer === layerWriters.made;
+    this.#style = styleOf(writer, plain);
     this.#manifest = manifest;
     this.#allocate = allocate;
   }
@@ -167,57 +190,35 @@ class DirectoryWriter {
   }
 
   *#parts(files: Iterable<WalkedFile>): Generator<Part> {
-    for (const entry of files) {
-      if (!this.#plain && isWhiteout(entry.stats)) {
-        this.#manifest?.add(entryOf(entry, { first: undefined, crc: 0, xattrs: noXattrs, opaque: false }));
-        yield partOf(encodeHeader(whiteout(entry.name)));
-        continue;
-      }
+    for (const file of files) {
       try {
-        yield* this.#entry(entry);
+        yield* this.#entry(file);
       } catch (error) {
-        if (!this.#plain || !isGone(entry, error)) throw error;
+        if (!this.#style.plain || !isGone(file, error)) throw error;
       }
     }
     yield partOf(endOfArchive);
   }
 
-  *#entry(entry: WalkedFile): Generator<Part> {
-    const xattrs = entry.stats.isSocket() ? noXattrs : readXattrs(this.#syscalls, entry.path);
-    const header = this.#header(entry, xattrs);
-    if (header === undefined) return;
+  *#entry(file: WalkedFile): Generator<Part> {
+    if (file.stats.isSocket()) return;
+    const entry = this.#look(file);
+    const { plain } = this.#style;
     // Opened before the header goes out: a file in use may be gone.
-    using content = header.size === 0 ? undefined : openContent(entry.path, { size: header.size, padded: this.#plain });
-    this.size += header.type === "symlink" ? header.linkname.length : header.size;
-    if (entry.name !== "" || (!this.#plain && isSpecialRoot(header))) yield partOf(encodeHeader(header));
-    const opaque = !this.#plain && header.type === "dir" && isOpaque(this.#syscalls, entry.path);
-    if (opaque) yield partOf(encodeHeader(whiteout(childOf(entry.name, opaqueName), "")));
-    const sum = new PartSum(header.size);
+    using content = entry.size === 0 ? undefined : paddedContent(file.path, { size: entry.size, padded: plain });
+    this.size += entry.kind === "symlink" ? entry.target.length : entry.size;
+    yield partOf(headersOf(entry, this.#style, file.stats.mtimeNs));
+    const sum = new PartSum(entry.size);
     if (content !== undefined) yield this.#manifest === undefined ? content : sum.around(content);
-    const first = header.type === "link" ? header.linkname : undefined;
-    this.#manifest?.add(entryOf(entry, { first, crc: sum.crc, xattrs, opaque }));
+    this.#manifest?.add({ ...entry, crc: sum.crc });
   }
 
-  #header(entry: WalkedFile, xattrs: ReadonlyMap<string, Buffer>): TarHeader | undefined {
-    const { stats, path } = entry;
-    const type = kindOf(stats);
-    if (type === "socket") return undefined;
-    const first = stats.nlink > 1n && type !== "dir" ? this.#firstName(entry) : undefined;
-    const size = type === "file" && first === undefined ? Number(stats.size) : 0;
-    const device = type === "char" || type === "block";
-    return {
-      name: entry.name === "" ? "." : entry.name,
-      type: first === undefined ? type : "link",
-      mode: Number(stats.mode) & 0o7777,
-      uid: Number(stats.uid),
-      gid: Number(stats.gid),
-      size,
-      mtimeNs: stats.mtimeNs,
-      linkname: first ?? (type === "symlink" ? readlinkSync(pathOf(path), "latin1") : ""),
-      major: device ? majorOf(stats.rdev) : 0,
-      minor: device ? minorOf(stats.rdev) : 0,
-      xattrs: first !== undefined ? noXattrs : this.#isMade ? capabilitiesOf(xattrs) : xattrs,
-    };
+  #look(file: WalkedFile): ManifestEntry {
+    if (!this.#style.plain && isWhiteout(file.stats)) {
+      return entryOf(file, { first: undefined, crc: 0, xattrs: noXattrs, opaque: false });
+    }
+    const first = file.stats.nlink > 1n && !file.stats.isDirectory() ? this.#firstName(file) : undefined;
+    return entryOf(file, { first, crc: 0, ...attributesOf(this.#syscalls, file) });
   }
 
   #firstName({ stats, name }: WalkedFile): ByteString | undefined {
@@ -227,37 +228,6 @@ class DirectoryWriter {
   }
 }
 
-/** A file's bytes and their padding. @param padded zeros for what a file in use has lost meanwhile */
-function openContent(path: ByteString, { size, padded }: { size: number; padded: boolean }): Part & Disposable {
-  const content = contentPart(path, { from: 0, length: size }, padded);
-  return {
-    length: size + paddingOf(size),
-    copy: (target, at, from, count) => {
-      const own = Math.max(0, Math.min(count, size - from));
-      if (own > 0) content.copy(target, at, from, own);
-      target.fill(0, at + own, at + count);
-    },
-    [Symbol.dispose]: () => content[Symbol.dispose](),
-  };
-}
-
-function isSpecialRoot(header: TarHeader): boolean {
-  return header.mode !== 0o755 || header.uid !== 0 || header.gid !== 0 || header.xattrs.size > 0;
-}
-
-function whiteout(name: ByteString, prefix = whiteoutPrefix): TarHeader {
-  const slash = name.lastIndexOf("/") + 1;
-  return {
-    name: `${name.slice(0, slash)}${prefix}${name.slice(slash)}`,
-    type: "file",
-    mode: 0,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    mtimeNs: 0n,
-    linkname: "",
-    major: 0,
-    minor: 0,
-    xattrs: noXattrs,
-  };
+function styleOf(writer: LayerWriter, plain: boolean): HeaderStyle {
+  return { plain, onlyCapabilities: writer === layerWriters.made };
 }

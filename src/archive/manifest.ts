@@ -9,7 +9,7 @@ import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { type FileKind, kindOf } from "./file-kind.ts";
 import { type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, isWhiteout, opaqueXattr } from "./whiteout.ts";
-import { readXattrs } from "./xattrs.ts";
+import { formatXattrs, listXattrs, readXattrs, type StoredXattrs } from "./xattrs.ts";
 
 /** A file of a layer's directory, as it was when the layer was committed. */
 export interface ManifestEntry {
@@ -32,11 +32,23 @@ export interface ManifestEntry {
   /** Of a device: its number. */
   readonly device: number;
   /** Portable extended attributes, and the one that makes a directory opaque; values in base64. */
-  readonly xattrs: Readonly<Record<string, string>>;
+  readonly xattrs: StoredXattrs;
+}
+
+/** True for an entry that deletes what lower layers have at its path. */
+export function isWhiteoutEntry({ kind, device }: ManifestEntry): boolean {
+  return kind === "char" && device === 0;
+}
+
+/** True for a directory's entry that hides what lower layers have in it. */
+export function isOpaqueEntry({ xattrs }: ManifestEntry): boolean {
+  return xattrs[opaqueXattr] !== undefined;
 }
 
 /** First line of a manifest. After it, one JSON array per file, in the order of a walk; zstd around all. */
 const magic = "berth manifest 1";
+
+const newline = 10;
 
 /** Most bytes of a manifest, decompressed: some millions of files. */
 const manifestLimit = 1 << 30;
@@ -72,15 +84,44 @@ function shortened({ size, crc, target, device }: ManifestEntry): readonly unkno
 
 /** Read a manifest. @throws {BerthError} data-loss, when it is damaged; whatever reading a file throws */
 export async function readManifest(path: string): Promise<readonly ManifestEntry[]> {
+  return [...(await openManifest(path))];
+}
+
+/** The same, an entry at a time: of what it holds only the text is in memory. What is wrong with a line is told when it comes. */
+export async function openManifest(path: string): Promise<Iterable<ManifestEntry>> {
   const bytes = await readFile(path);
-  try {
-    const text = (await decompress(bytes, { maxOutputLength: manifestLimit })).toString("utf8");
-    const [head, ...lines] = text.split("\n");
-    if (head !== magic || lines.pop() !== "") throw new Error("it is cut off");
-    return lines.map(parseLine);
-  } catch (error) {
-    throw new BerthError("data-loss", `${path} is damaged`, { cause: error });
+  const text = await decompress(bytes, { maxOutputLength: manifestLimit }).catch((error: unknown) => {
+    throw damaged(path, error);
+  });
+  const head = text.indexOf(newline);
+  if (text.toString("latin1", 0, Math.max(head, 0)) !== magic || text.at(-1) !== newline) throw damaged(path);
+  return parseLines(path, text.subarray(head + 1));
+}
+
+/** Bytes of a manifest that are made text at once. */
+const textAtOnce = 1 << 16;
+
+function* parseLines(path: string, text: Buffer): Generator<ManifestEntry> {
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf(newline, Math.min(at + textAtOnce, text.length - 1));
+    for (const line of text.toString("utf8", at, end).split("\n")) {
+      let entry: ManifestEntry;
+      try {
+        entry = parseLine(line);
+      } catch (error) {
+        throw damaged(path, error);
+      }
+      yield entry;
+    }
+    at = end + 1;
   }
+}
+
+function damaged(path: string, cause?: unknown): BerthError {
+  return new BerthError("data-loss", `${path} is damaged`, {
+    hint: "berth system check --repair writes it again when the layer is whole.",
+    cause,
+  });
 }
 
 function parseLine(line: string): ManifestEntry {
@@ -90,23 +131,34 @@ function parseLine(line: string): ManifestEntry {
   return { path, kind, mode, uid, gid, mtimeNs: BigInt(mtime), size, crc, target, device, xattrs };
 }
 
-type Rest = [size: number, crc: number, target: ByteString, device: number, xattrs: Readonly<Record<string, string>>];
+type Rest = [size: number, crc: number, target: ByteString, device: number, xattrs: StoredXattrs];
 
 /** What a walk doesn't tell of a file. */
-interface EntryDetails {
+interface EntryDetails extends Attributes {
   /** First name of a file that has several, where this is another. */
   readonly first: ByteString | undefined;
   readonly crc: number;
+}
+
+/** What the extended attributes of a file say. */
+export interface Attributes {
   readonly xattrs: ReadonlyMap<string, Buffer>;
+  /** True for a directory that hides what is below it. */
   readonly opaque: boolean;
+}
+
+/** Read the extended attributes of a file of a layer. */
+export function attributesOf(syscalls: Syscalls, { path, stats }: WalkedFile): Attributes {
+  const names = listXattrs(syscalls, path);
+  const opaque = stats.isDirectory() && names.includes(opaqueXattr) && isOpaque(syscalls, path);
+  return { xattrs: readXattrs(syscalls, path, names), opaque };
 }
 
 /** The entry of a file that a walk came by. */
 export function entryOf({ name, path, stats }: WalkedFile, details: EntryDetails): ManifestEntry {
   const kind = kindOf(stats);
   const isLink = details.first !== undefined;
-  const xattrs = [...details.xattrs].map(([key, value]): [string, string] => [key, value.toString("base64")]);
-  if (details.opaque) xattrs.push([opaqueXattr, "eQ=="]);
+  const xattrs = formatXattrs(details.xattrs);
   return {
     path: name,
     kind: isLink ? "link" : kind,
@@ -118,7 +170,7 @@ export function entryOf({ name, path, stats }: WalkedFile, details: EntryDetails
     crc: isLink ? 0 : details.crc,
     target: details.first ?? (kind === "symlink" ? readlinkSync(pathOf(path), "latin1") : ""),
     device: kind === "char" || kind === "block" ? Number(stats.rdev) : 0,
-    xattrs: Object.fromEntries(xattrs),
+    xattrs: details.opaque ? { ...xattrs, [opaqueXattr]: "eQ==" } : xattrs,
   };
 }
 
@@ -145,8 +197,7 @@ export async function* observe(directory: string, options: ObserveOptions): Asyn
     yield entryOf(file, {
       first,
       crc: isRead ? (sum?.(name, Number(stats.size)) ?? checksum(path)) : 0,
-      xattrs: readXattrs(syscalls, path),
-      opaque: stats.isDirectory() && isOpaque(syscalls, path),
+      ...attributesOf(syscalls, file),
     });
   }
 }

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
 import { type ByteString, pathOf, textOf } from "./byte-string.ts";
+import { paddingOf } from "./tar-writer.ts";
 
 /** Bytes read and yielded at once. */
 export const batchSize: number = 1 << 20;
@@ -49,6 +50,23 @@ export function contentPart(
       }
     },
     [Symbol.dispose]: () => closeSync(fd),
+  };
+}
+
+/** A file's bytes and their padding to whole blocks. @param padded zeros for what a file in use has lost meanwhile */
+export function paddedContent(
+  path: ByteString,
+  { size, padded = false }: { readonly size: number; readonly padded?: boolean },
+): Part & Disposable {
+  const content = contentPart(path, { from: 0, length: size }, padded);
+  return {
+    length: size + paddingOf(size),
+    copy: (target, at, from, count) => {
+      const own = Math.max(0, Math.min(count, size - from));
+      if (own > 0) content.copy(target, at, from, own);
+      target.fill(0, at + own, at + count);
+    },
+    [Symbol.dispose]: () => content[Symbol.dispose](),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { BigIntStats, Stats } from "node:fs";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, pathOf } from "./byte-string.ts";
+import { noXattrs, type TarHeader } from "./tar-header.ts";
 import { isUnsupported } from "./xattrs.ts";
 
 /** In an archive: prefix of the name of a file that deletes its namesake below. @see image-spec v1.1 layer.md#whiteouts */
@@ -35,4 +36,22 @@ export function isOpaque(syscalls: Syscalls, path: ByteString): boolean {
 /** Make a directory of a layer hide what is below it. */
 export function setOpaque(syscalls: Syscalls, path: ByteString): void {
   syscalls.lsetxattr(pathOf(path), opaqueXattr, Buffer.from("y"));
+}
+
+/** The empty file that stands for a whiteout in an archive. @param prefix before the last part of the name */
+export function whiteoutHeader(name: ByteString, prefix: string = whiteoutPrefix): TarHeader {
+  const slash = name.lastIndexOf("/") + 1;
+  return {
+    name: `${name.slice(0, slash)}${prefix}${name.slice(slash)}`,
+    type: "file",
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtimeNs: 0n,
+    linkname: "",
+    major: 0,
+    minor: 0,
+    xattrs: noXattrs,
+  };
 }

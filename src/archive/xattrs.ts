@@ -17,9 +17,12 @@ function isPortable(name: string): boolean {
   return !foreign.test(name);
 }
 
-/** The portable extended attributes of a file. Empty where the file system has none. */
-export function readXattrs(syscalls: Syscalls, path: ByteString): ReadonlyMap<string, Buffer> {
-  const names = namesOf(syscalls, path);
+/** The portable extended attributes of a file. Empty where the file system has none. @param names all that it has, where they are known */
+export function readXattrs(
+  syscalls: Syscalls,
+  path: ByteString,
+  names: readonly string[] = listXattrs(syscalls, path),
+): ReadonlyMap<string, Buffer> {
   if (names.length === 0) return noXattrs;
   const xattrs = new Map<string, Buffer>();
   for (const name of names) {
@@ -30,6 +33,25 @@ export function readXattrs(syscalls: Syscalls, path: ByteString): ReadonlyMap<st
   return xattrs;
 }
 
+/** Extended attributes as text: values in base64. */
+export type StoredXattrs = Readonly<Record<string, string>>;
+
+/** Shared by all files that have none. */
+const noStoredXattrs: StoredXattrs = {};
+
+/** `xattrs` as text. */
+export function formatXattrs(xattrs: ReadonlyMap<string, Buffer>): StoredXattrs {
+  if (xattrs.size === 0) return noStoredXattrs;
+  return Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString("base64")]));
+}
+
+/** The portable ones of `xattrs`. */
+export function parseXattrs(xattrs: StoredXattrs): ReadonlyMap<string, Buffer> {
+  const names = Object.keys(xattrs).filter(isPortable);
+  if (names.length === 0) return noXattrs;
+  return new Map(names.map((name) => [name, Buffer.from(xattrs[name] ?? "", "base64")]));
+}
+
 /** Of a file's extended attributes the one that holds the capabilities of a program. */
 export function capabilitiesOf(xattrs: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
   const name = "security.capability";
@@ -37,7 +59,8 @@ export function capabilitiesOf(xattrs: ReadonlyMap<string, Buffer>): ReadonlyMap
   return value === undefined ? noXattrs : new Map([[name, value]]);
 }
 
-function namesOf(syscalls: Syscalls, path: ByteString): readonly string[] {
+/** The names of a file's extended attributes. None where the file system has none. */
+export function listXattrs(syscalls: Syscalls, path: ByteString): readonly string[] {
   try {
     return syscalls.llistxattr(pathOf(path));
   } catch (error) {

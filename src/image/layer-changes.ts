@@ -1,5 +1,5 @@
 import { type ByteString, textOf } from "../archive/byte-string.ts";
-import type { ManifestEntry } from "../archive/manifest.ts";
+import { isOpaqueEntry, isWhiteoutEntry, type ManifestEntry } from "../archive/manifest.ts";
 import { childOf } from "../archive/walk.ts";
 import { opaqueXattr } from "../archive/whiteout.ts";
 
@@ -70,8 +70,8 @@ export class LayerFollower {
     const layer: Layer = { rows: [], contents: new Map(), hidden: new Map() };
     for (const entry of manifest) {
       if (entry.path === "") {
-        if (isOpaque(entry)) this.#hide(layer, "", this.#root);
-      } else if (entry.kind === "char" && entry.device === 0) this.#delete(layer, entry.path);
+        if (isOpaqueEntry(entry)) this.#hide(layer, "", this.#root);
+      } else if (isWhiteoutEntry(entry)) this.#delete(layer, entry.path);
       else this.#place(layer, entry);
     }
     layer.rows.push(...rowsOf(layer.hidden));
@@ -106,7 +106,7 @@ export class LayerFollower {
     const [siblings, name] = this.#placeOf(path);
     const old = siblings.get(name);
     const merged = entry.kind === "dir" ? old?.children : undefined;
-    if (merged !== undefined && isOpaque(entry)) this.#hide(layer, path, merged);
+    if (merged !== undefined && isOpaqueEntry(entry)) this.#hide(layer, path, merged);
     const content = contentOf(layer, entry);
     siblings.set(name, { entry, content, children: entry.kind === "dir" ? (merged ?? new Map()) : undefined });
 
@@ -151,10 +151,6 @@ export class LayerFollower {
     }
     return [directory, name];
   }
-}
-
-function isOpaque({ xattrs }: ManifestEntry): boolean {
-  return xattrs[opaqueXattr] !== undefined;
 }
 
 function contentOf({ contents }: Layer, entry: ManifestEntry): Content | undefined {

@@ -88,8 +88,9 @@ async function readArchive(
   operation: Operation,
 ): Promise<{ readonly bytes: number } | { readonly loss: string }> {
   let bytes = 0;
+  const observed = { ...operation, observed: true };
   try {
-    for await (const batch of layerArchive(host.syscalls, layer, operation)) bytes += batch.length;
+    for await (const batch of layerArchive(host.syscalls, layer, observed)) bytes += batch.length;
     return { bytes };
   } catch (error) {
     if (isKind(error, "data-loss")) return { loss: messageOf(error) };

@@ -1,10 +1,17 @@
 import { createHash } from "node:crypto";
-import { layerTar } from "../archive/layer-tar.ts";
+import { layerTar, manifestTar } from "../archive/layer-tar.ts";
+import { type ManifestEntry, openManifest } from "../archive/manifest.ts";
 import { restoreArchive } from "../archive/recipe.ts";
-import { BerthError, codeOf, messageOf } from "../base/errors.ts";
+import { BerthError, codeOf, isKind, messageOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
-import { type LayerRecord, recipePath } from "./layer-records.ts";
+import { type LayerRecord, manifestPath, recipePath } from "./layer-records.ts";
+
+/** How {@link layerArchive} reads a layer. */
+export interface ArchiveOptions extends Operation {
+  /** By what its directory holds now, not by what is written down of it: to find out whether that is the same. */
+  readonly observed?: boolean;
+}
 
 /**
  * The archive of a layer, byte for byte, in bounded memory: what the diffID is the digest of.
@@ -14,12 +21,12 @@ import { type LayerRecord, recipePath } from "./layer-records.ts";
 export async function* layerArchive(
   syscalls: Syscalls,
   layer: LayerRecord,
-  operation: Operation = {},
+  options: ArchiveOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256");
   try {
-    for await (const batch of written(syscalls, layer, operation)) {
-      operation.signal?.throwIfAborted();
+    for await (const batch of await written(syscalls, layer, options)) {
+      options.signal?.throwIfAborted();
       hash.update(batch);
       yield batch;
     }
@@ -42,10 +49,26 @@ export async function archiveLength(
   return bytes;
 }
 
-function written(syscalls: Syscalls, layer: LayerRecord, operation: Operation): AsyncIterable<Buffer> {
+async function written(
+  syscalls: Syscalls,
+  layer: LayerRecord,
+  { observed = false, ...operation }: ArchiveOptions,
+): Promise<AsyncIterable<Buffer>> {
   const { path, writer } = layer;
   if (writer === "recipe") return restoreArchive(recipePath(path), path);
-  return layerTar(path, { ...operation, syscalls, writer });
+  const options = { ...operation, syscalls, writer };
+  const manifest = observed ? undefined : await entriesOf(layer);
+  return manifest === undefined ? layerTar(path, options) : manifestTar(path, manifest, options);
+}
+
+/** Undefined where they aren't written down. */
+async function entriesOf({ path }: LayerRecord): Promise<Iterable<ManifestEntry> | undefined> {
+  try {
+    return await openManifest(manifestPath(path));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || isKind(error, "data-loss")) return undefined;
+    throw error;
+  }
 }
 
 /** A file that is gone, or another kind of file in its place, is a loss too: nobody else changes layers. */
@@ -56,7 +79,7 @@ function isLoss(error: unknown): boolean {
 
 function damaged(layer: LayerRecord, why: string, cause?: unknown): BerthError {
   return new BerthError("data-loss", `layer ${layer.diffID} is damaged: ${why}`, {
-    hint: "Its files were changed behind berth's back. Remove the images that have it, and load, pull or build them again.",
+    hint: "Its files were changed behind berth's back. `berth system check --repair` mends what it can; otherwise remove the images that have it, and load, pull or build them again.",
     cause,
   });
 }
