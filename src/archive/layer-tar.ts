@@ -9,7 +9,16 @@ import { type ByteString, bytesOf } from "./byte-string.ts";
 import { type HeaderStyle, headersOf } from "./entry-header.ts";
 import { attributesOf, entryOf, type ManifestEntry, type ManifestRecorder } from "./manifest.ts";
 import { noXattrs } from "./tar-header.ts";
-import { Batcher, batchSize, type Part, paddedContent, partOf } from "./tar-parts.ts";
+import {
+  type Allocate,
+  allocateFor,
+  Batcher,
+  type BatchOptions,
+  buffersInTurn,
+  type Part,
+  paddedContent,
+  partOf,
+} from "./tar-parts.ts";
 import { endOfArchive } from "./tar-writer.ts";
 import { isGone, type WalkedFile, walk } from "./walk.ts";
 import { isWhiteout } from "./whiteout.ts";
@@ -35,7 +44,7 @@ export type LayerWriter = (typeof layerWriters)[keyof typeof layerWriters];
 const batchesPerTurn = 16;
 
 /** What reading a layer's directory needs. */
-export interface LayerTarOptions extends Operation {
+export interface LayerTarOptions extends Operation, BatchOptions {
   readonly syscalls: Syscalls;
   readonly writer: LayerWriter;
 }
@@ -69,7 +78,7 @@ export interface HashedLayer {
  * @see image-spec v1.1 layer.md
  */
 export async function* layerTar(directory: string, options: LayerTarOptions): AsyncGenerator<Buffer> {
-  const writer = new TreeWriter(options, { allocate: () => Buffer.allocUnsafe(batchSize) });
+  const writer = new TreeWriter(options, { allocate: allocateFor(options) });
   for (const batch of writer.batches(walk(bytesOf(directory)))) {
     options.signal?.throwIfAborted();
     yield batch;
@@ -81,8 +90,7 @@ export async function* layerTar(directory: string, options: LayerTarOptions): As
  * which has no entry. What goes away meanwhile is left out, what becomes shorter is filled up with zeros.
  */
 export async function* treeTar(files: Iterable<WalkedFile>, options: LayerTarOptions): AsyncGenerator<Buffer> {
-  const allocate = (): Buffer => Buffer.allocUnsafe(batchSize);
-  const writer = new TreeWriter(options, { allocate, plain: true });
+  const writer = new TreeWriter(options, { allocate: allocateFor(options), plain: true });
   for (const batch of writer.batches(files)) {
     options.signal?.throwIfAborted();
     yield batch;
@@ -93,10 +101,10 @@ export async function* treeTar(files: Iterable<WalkedFile>, options: LayerTarOpt
 export async function* manifestTar(
   directory: string,
   manifest: Iterable<ManifestEntry>,
-  { writer, signal }: Omit<LayerTarOptions, "syscalls">,
+  options: Omit<LayerTarOptions, "syscalls">,
 ): AsyncGenerator<Buffer> {
   const root = bytesOf(directory);
-  const style = styleOf(writer, false);
+  const style = styleOf(options.writer, false);
   function* parts(): Generator<Part> {
     for (const entry of manifest) {
       const time = entry.path === "" ? lstatSync(directory, { bigint: true }).mtimeNs : entry.mtimeNs;
@@ -107,10 +115,10 @@ export async function* manifestTar(
     }
     yield partOf(endOfArchive);
   }
-  const batcher = new Batcher();
+  const batcher = new Batcher(allocateFor(options));
   for (const part of parts()) {
     for (const batch of batcher.add(part)) {
-      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       yield batch;
     }
   }
@@ -120,10 +128,9 @@ export async function* manifestTar(
 /** The digest of what {@link layerTar} yields for a directory, without making it. */
 export async function hashLayer(directory: string, options: HashOptions): Promise<HashedLayer> {
   const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(batchSize);
   const { manifest } = options;
   const writer = new TreeWriter(options, {
-    allocate: () => buffer,
+    allocate: buffersInTurn(1),
     ...(manifest === undefined ? {} : { manifest }),
   });
   let bytes = 0;
@@ -138,7 +145,7 @@ export async function hashLayer(directory: string, options: HashOptions): Promis
 }
 
 interface WriterOptions {
-  readonly allocate: () => Buffer;
+  readonly allocate: Allocate;
   readonly plain?: boolean;
   readonly manifest?: ManifestRecorder;
 }
@@ -170,7 +177,7 @@ class TreeWriter {
   size = 0;
   readonly #syscalls: Syscalls;
   readonly #style: HeaderStyle;
-  readonly #allocate: () => Buffer;
+  readonly #allocate: Allocate;
   readonly #manifest: ManifestRecorder | undefined;
   /** First name of each file that has several. */
   readonly #names: Map<bigint, ByteString> = new Map();

@@ -7,7 +7,7 @@ import { BerthError } from "../base/errors.ts";
 import { type DiffID, parseDigest } from "../oci/digest.ts";
 import { type ByteString, bytesOf } from "./byte-string.ts";
 import { decompress } from "./decompress.ts";
-import { contentPart, type Part, partBatches, partOf } from "./tar-parts.ts";
+import { type BatchOptions, contentPart, type Part, partBatches, partOf } from "./tar-parts.ts";
 
 /**
  * A recipe gives the bytes of a layer's archive back, out of the directory that it was unpacked to. It is a stream,
@@ -150,11 +150,15 @@ export class RecipeRecorder implements AsyncDisposable {
  *
  * @throws {BerthError} data-loss, when recipe or files are not what they were
  */
-export async function* restoreArchive(path: string, directory: string): AsyncGenerator<Buffer> {
+export async function* restoreArchive(
+  path: string,
+  directory: string,
+  options: BatchOptions = {},
+): AsyncGenerator<Buffer> {
   const reader = new StepReader(decompress(createReadStream(path, { highWaterMark: 1 << 18 })));
   const start = await reader.take(magic.length);
   if (!start.equals(magic)) throw damaged(path);
-  yield* partBatches(steps(reader, bytesOf(directory)));
+  yield* partBatches(steps(reader, bytesOf(directory)), options);
 }
 
 async function* steps(reader: StepReader, directory: ByteString): AsyncGenerator<Part> {

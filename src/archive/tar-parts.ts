@@ -6,6 +6,30 @@ import { paddingOf } from "./tar-writer.ts";
 /** Bytes read and yielded at once. */
 export const batchSize: number = 1 << 20;
 
+/** How batches of an archive's bytes are handed out. */
+export interface BatchOptions {
+  /**
+   * Few buffers are used in turn, which is much cheaper than a new one each time: a batch is good until the next but one is
+   * asked for, so that one can be written while the next is made. When absent, who takes a batch may keep it.
+   */
+  readonly reuse?: boolean;
+}
+
+/** Where a {@link Batcher} takes its buffers. */
+export type Allocate = () => Buffer;
+
+/** Buffers as {@link BatchOptions} says. */
+export function allocateFor({ reuse = false }: BatchOptions): Allocate {
+  return reuse ? buffersInTurn(2) : () => Buffer.allocUnsafe(batchSize);
+}
+
+/** As many buffers, in turn. */
+export function buffersInTurn(count: number): Allocate {
+  const buffers = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(batchSize));
+  let turn = 0;
+  return () => buffers[turn++ % count] as Buffer;
+}
+
 /** A run of an archive's bytes. */
 export interface Part {
   readonly length: number;
@@ -72,11 +96,11 @@ export function paddedContent(
 
 /** Collects parts into buffers of one size. */
 export class Batcher {
-  readonly #allocate: () => Buffer;
+  readonly #allocate: Allocate;
   #batch: Buffer;
   #used = 0;
 
-  constructor(allocate: () => Buffer = () => Buffer.allocUnsafe(batchSize)) {
+  constructor(allocate: Allocate) {
     this.#allocate = allocate;
     this.#batch = allocate();
   }
@@ -101,9 +125,9 @@ export class Batcher {
   }
 }
 
-/** Parts as batches, which their user may keep. */
-export async function* partBatches(parts: AsyncIterable<Part>): AsyncGenerator<Buffer> {
-  const batcher = new Batcher();
+/** Parts as batches. */
+export async function* partBatches(parts: AsyncIterable<Part>, options: BatchOptions): AsyncGenerator<Buffer> {
+  const batcher = new Batcher(allocateFor(options));
   for await (const part of parts) yield* batcher.add(part);
   yield* batcher.end();
 }

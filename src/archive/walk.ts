@@ -51,7 +51,7 @@ export function childOf(directory: ByteString, name: ByteString): ByteString {
 }
 
 /** True when `error` came of a file that went away after the walk found it: the tree is in use. */
-export function isGone({ path }: WalkedFile, error: unknown): boolean {
+export function isGone({ path }: Pick<WalkedFile, "path">, error: unknown): boolean {
   return codeOf(error) === "ENOENT" && lstatSync(pathOf(path), { throwIfNoEntry: false }) === undefined;
 }
 

@@ -6,6 +6,9 @@ import { noXattrs } from "./tar-header.ts";
 /** Kept out of archives, both ways: overlayfs's own, and labels that belong to one machine. */
 const foreign = /^(?:trusted\.overlay\.|user\.overlay\.|security\.(?:selinux|ima|evm)$)/;
 
+/** The attribute that holds the capabilities of a program. */
+export const capabilityXattr = "security.capability";
+
 /** True for the error of a file system, or a name space, without extended attributes: the kernel has one number for two names. */
 export function isUnsupported(error: unknown): boolean {
   const code = codeOf(error);
@@ -54,9 +57,8 @@ export function parseXattrs(xattrs: StoredXattrs): ReadonlyMap<string, Buffer> {
 
 /** Of a file's extended attributes the one that holds the capabilities of a program. */
 export function capabilitiesOf(xattrs: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
-  const name = "security.capability";
-  const value = xattrs.get(name);
-  return value === undefined ? noXattrs : new Map([[name, value]]);
+  const value = xattrs.get(capabilityXattr);
+  return value === undefined ? noXattrs : new Map([[capabilityXattr, value]]);
 }
 
 /** The names of a file's extended attributes. None where the file system has none. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { BatchOptions } from "../archive/tar-parts.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { type Lock, tryLock } from "../host/lock.ts";
@@ -82,7 +83,7 @@ export interface Containers {
   /** What its file system has changed since it was created. */
   diff(nameOrID: string): Promise<readonly Change[]>;
   /** Its file system as a tar archive. */
-  export(nameOrID: string, operation?: Operation): AsyncIterable<Uint8Array>;
+  export(nameOrID: string, options?: Operation & BatchOptions): AsyncIterable<Uint8Array>;
   /** Make an image of it. */
   commit(nameOrID: string, options: CommitOptions): Promise<Image>;
 }

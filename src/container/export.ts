@@ -1,4 +1,5 @@
 import { layerWriters, treeTar } from "../archive/layer-tar.ts";
+import type { BatchOptions } from "../archive/tar-parts.ts";
 import type { Operation } from "../base/operation.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { findContainer } from "./records.ts";
@@ -12,9 +13,9 @@ import { findContainer } from "./records.ts";
 export async function* exportContainer(
   deps: ContainerDeps,
   nameOrID: string,
-  operation: Operation = {},
+  options: Operation & BatchOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const { id, chainID } = findContainer(deps, nameOrID);
   const tree = (await deps.snapshotter.open(id, chainID)).view();
-  yield* treeTar(tree.walk(), { ...operation, syscalls: deps.host.syscalls, writer: layerWriters.made });
+  yield* treeTar(tree.walk(), { ...options, syscalls: deps.host.syscalls, writer: layerWriters.made });
 }

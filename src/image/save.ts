@@ -1,3 +1,4 @@
+import type { BatchOptions } from "../archive/tar-parts.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { chainIDs, type DiffID, type Digest, digestOf, hexOf } from "../oci/digest.ts";
@@ -12,7 +13,7 @@ import { indexName } from "./layout-images.ts";
 import { namesSaved } from "./saved-names.ts";
 
 /** How images are saved. */
-export interface SaveOptions extends Operation {
+export interface SaveOptions extends Operation, BatchOptions {
   /** `docker`, an OCI layout with Docker's `manifest.json` in it, which both take; or `oci`, the layout alone. */
   readonly format?: "docker" | "oci";
   /** Images for other platforms are refused; for any platform when empty or absent. */

@@ -1,8 +1,9 @@
-import { type BigIntStats, readdirSync } from "node:fs";
+import { type BigIntStats, type Dirent, lstatSync, readdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
-import { childOf, isGone, type WalkedFile, walk } from "../archive/walk.ts";
-import { isOpaque, isWhiteout } from "../archive/whiteout.ts";
+import { childOf, isGone, type WalkedFile } from "../archive/walk.ts";
+import { isOpaque, isWhiteout, opaqueXattr } from "../archive/whiteout.ts";
+import { capabilityXattr, listXattrs } from "../archive/xattrs.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { byBytes, LayerStack, type StackFile } from "./layer-stack.ts";
@@ -23,12 +24,23 @@ export interface UpperLayer {
 /** Files between two turns of the event loop. */
 const filesPerTurn = 1000;
 
+/** A directory of the upper layer. */
+interface UpperDirectory {
+  /** Relative to the root, `""` for that. */
+  readonly name: ByteString;
+  /** True where the layers have a directory there, too. */
+  readonly merged: boolean;
+  /** True where it hides what they have in it. */
+  readonly opaque: boolean;
+}
+
 /**
  * What an upper directory changes in the layers below it, by path, as `docker diff` tells it: each directory that holds a
  * change is changed too; a deleted directory is one line; a directory in place of a file is changed and its content added.
  * A file that was copied up and not changed (mode, owner, size, modification time, capability) is no change.
  *
- * Reads the upper directory and looks up what it has in the layers: the cost is that of the changes.
+ * Reads the upper directory and looks up what it has in the layers: the cost is that of the changes. What lies in a new
+ * directory is new, whatever it is: its names are enough.
  *
  * @see moby archive `ChangesDirs`, which compares whole trees to the same end
  */
@@ -37,39 +49,63 @@ export async function changesOf(
   { upper, layers }: UpperLayer,
   { signal }: Operation = {},
 ): Promise<readonly Change[]> {
-  const comparison = new Comparison(syscalls, new LayerStack(syscalls, { layers: layers.map(bytesOf) }));
+  const below = new LayerStack(syscalls, { layers: layers.map(bytesOf) });
+  const comparison = new Comparison(syscalls, bytesOf(upper), below);
+  const pending = [comparison.root()];
   let files = 0;
-  for (const file of walk(bytesOf(upper))) {
-    try {
-      comparison.add(file);
-    } catch (error) {
-      if (!isGone(file, error)) throw error;
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const entry of comparison.entries(directory)) {
+      const found = comparison.add(directory, entry);
+      if (found !== undefined) pending.push(found);
+      if (++files % filesPerTurn === 0) await turn();
+      signal?.throwIfAborted();
     }
-    signal?.throwIfAborted();
-    if (++files % filesPerTurn === 0) await turn();
   }
   return comparison.changes();
 }
 
+/** Each directory is looked at before what is in it. The upper layer may be in use: what goes away meanwhile is passed over. */
 class Comparison {
   readonly #syscalls: Syscalls;
+  readonly #upper: ByteString;
   readonly #below: LayerStack;
   readonly #changes: Map<ByteString, Change["kind"]> = new Map();
-  /** Directories that are directories below, too. */
-  readonly #merged: Set<ByteString> = new Set([""]);
 
-  constructor(syscalls: Syscalls, below: LayerStack) {
+  constructor(syscalls: Syscalls, upper: ByteString, below: LayerStack) {
     this.#syscalls = syscalls;
+    this.#upper = upper;
     this.#below = below;
   }
 
-  /** Each directory comes before what is in it. */
-  add(file: WalkedFile): void {
-    const old = this.#merged.has(parentOf(file.name)) ? this.#below.find(file.name) : undefined;
-    if (file.name !== "") this.#compare(file, old);
-    if (!file.stats.isDirectory() || old?.stats.isDirectory() !== true) return;
-    this.#merged.add(file.name);
-    if (isOpaque(this.#syscalls, file.path)) this.#hidden(file);
+  root(): UpperDirectory {
+    return { name: "", merged: true, opaque: isOpaque(this.#syscalls, this.#upper) };
+  }
+
+  /** What is in a directory. What it hides is gone, unless it has it anew. */
+  entries({ name, opaque }: UpperDirectory): readonly Dirent[] {
+    const entries = this.#unlessGone(this.#pathOf(name), (path) =>
+      readdirSync(pathOf(path), { encoding: "latin1", withFileTypes: true }),
+    );
+    if (entries === undefined) return [];
+    if (opaque) {
+      const own = new Set(entries.map((entry) => entry.name));
+      for (const child of this.#below.names(name)) if (!own.has(child)) this.#record(childOf(name, child), "D");
+    }
+    return entries;
+  }
+
+  /** Compare what is in a directory. @returns it, when it is one */
+  add(directory: UpperDirectory, entry: Dirent): UpperDirectory | undefined {
+    const name = childOf(directory.name, entry.name);
+    const old = directory.merged ? this.#below.find(name) : undefined;
+    return this.#unlessGone(this.#pathOf(name), (path) => {
+      if (old === undefined) {
+        const deleted = entry.isCharacterDevice() && isWhiteout(lstatSync(pathOf(path)));
+        if (!deleted) this.#record(name, "A");
+        return entry.isDirectory() ? { name, merged: false, opaque: false } : undefined;
+      }
+      return this.#compare({ name, path, stats: lstatSync(pathOf(path), { bigint: true }) }, old);
+    });
   }
 
   changes(): Change[] {
@@ -77,19 +113,32 @@ class Comparison {
     return sorted.map(([path, kind]) => ({ kind, path: `/${textOf(path)}` }));
   }
 
-  #compare(file: WalkedFile, old: StackFile | undefined): void {
-    if (isWhiteout(file.stats)) {
-      if (old !== undefined) this.#record(file.name, "D");
-    } else if (old === undefined) this.#record(file.name, "A");
-    else if (differs(old.stats, file.stats) || this.#capability(old.source) !== this.#capability(file.path)) {
-      this.#record(file.name, "C");
+  #compare({ name, path, stats }: WalkedFile, old: StackFile): UpperDirectory | undefined {
+    if (isWhiteout(stats)) {
+      this.#record(name, "D");
+      return undefined;
     }
+    const isDirectory = stats.isDirectory();
+    const merged = isDirectory && old.stats.isDirectory();
+    const changed = differs(old.stats, stats);
+    const xattrs = changed && !merged ? [] : listXattrs(this.#syscalls, path);
+    const capability = (): string => (xattrs.includes(capabilityXattr) ? this.#capability(path) : "");
+    if (changed || this.#capability(old.source) !== capability()) this.#record(name, "C");
+    if (!isDirectory) return undefined;
+    return { name, merged, opaque: merged && xattrs.includes(opaqueXattr) && isOpaque(this.#syscalls, path) };
   }
 
-  /** What an opaque directory hides is gone, unless it has it anew. */
-  #hidden({ name, path }: WalkedFile): void {
-    const own = new Set(readdirSync(pathOf(path), "latin1"));
-    for (const child of this.#below.names(name)) if (!own.has(child)) this.#record(childOf(name, child), "D");
+  #pathOf(name: ByteString): ByteString {
+    return name === "" ? this.#upper : `${this.#upper}/${name}`;
+  }
+
+  #unlessGone<T>(path: ByteString, look: (path: ByteString) => T): T | undefined {
+    try {
+      return look(path);
+    } catch (error) {
+      if (isGone({ path }, error)) return undefined;
+      throw error;
+    }
   }
 
   #record(path: ByteString, kind: Change["kind"]): void {
@@ -102,7 +151,7 @@ class Comparison {
   }
 
   #capability(path: ByteString): string {
-    return this.#syscalls.lgetxattr(pathOf(path), "security.capability")?.toString("hex") ?? "";
+    return this.#syscalls.lgetxattr(pathOf(path), capabilityXattr)?.toString("hex") ?? "";
   }
 }
 

@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { layerTar, manifestTar } from "../archive/layer-tar.ts";
 import { type ManifestEntry, openManifest } from "../archive/manifest.ts";
 import { restoreArchive } from "../archive/recipe.ts";
+import type { BatchOptions } from "../archive/tar-parts.ts";
 import { BerthError, codeOf, isKind, messageOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type LayerRecord, manifestPath, recipePath } from "./layer-records.ts";
 
 /** How {@link layerArchive} reads a layer. */
-export interface ArchiveOptions extends Operation {
+export interface ArchiveOptions extends Operation, BatchOptions {
   /** By what its directory holds now, not by what is written down of it: to find out whether that is the same. */
   readonly observed?: boolean;
 }
@@ -52,13 +53,13 @@ export async function archiveLength(
 async function written(
   syscalls: Syscalls,
   layer: LayerRecord,
-  { observed = false, ...operation }: ArchiveOptions,
+  { observed = false, ...options }: ArchiveOptions,
 ): Promise<AsyncIterable<Buffer>> {
   const { path, writer } = layer;
-  if (writer === "recipe") return restoreArchive(recipePath(path), path);
-  const options = { ...operation, syscalls, writer };
+  if (writer === "recipe") return restoreArchive(recipePath(path), path, options);
+  const how = { ...options, syscalls, writer };
   const manifest = observed ? undefined : await entriesOf(layer);
-  return manifest === undefined ? layerTar(path, options) : manifestTar(path, manifest, options);
+  return manifest === undefined ? layerTar(path, how) : manifestTar(path, manifest, how);
 }
 
 /** Undefined where they aren't written down. */

@@ -86,13 +86,15 @@ export class LayerStack {
     if (known !== undefined) return known;
     const [parent, name] = split(path);
     const directories: ByteString[] = [];
-    for (const directory of this.#directoriesOf(parent)) {
+    const above = this.#directoriesOf(parent);
+    for (const [index, directory] of above.entries()) {
       const source = `${directory}/${name}`;
       const stats = statOf(source);
       if (stats === undefined) continue;
       if (!stats.isDirectory()) break;
       directories.push(source);
-      if (isOpaque(this.#syscalls, source)) break;
+      // The lowest has nothing to hide.
+      if (index < above.length - 1 && isOpaque(this.#syscalls, source)) break;
     }
     this.#directories.set(path, directories);
     return directories;

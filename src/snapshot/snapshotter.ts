@@ -5,6 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { bytesOf } from "../archive/byte-string.ts";
 import type { LayerWriter } from "../archive/layer-tar.ts";
 import type { ManifestEntry } from "../archive/manifest.ts";
+import type { BatchOptions } from "../archive/tar-parts.ts";
 import { walk } from "../archive/walk.ts";
 import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
@@ -67,7 +68,7 @@ export interface Snapshotter extends AsyncDisposable {
    *
    * @throws {BerthError} data-loss, at the end, when the bytes aren't those that the diffID is of
    */
-  archive(layer: Layer, op?: Operation): AsyncIterable<Uint8Array>;
+  archive(layer: Layer, op?: Operation & BatchOptions): AsyncIterable<Uint8Array>;
   /** What the directory of a committed snapshot holds, as it is written down; looked at, but for contents, where that is lost. */
   manifest(layer: Layer): Promise<readonly ManifestEntry[]>;
   /** The file system of a committed snapshot, read without a mount. */

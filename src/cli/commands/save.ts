@@ -28,7 +28,9 @@ export const command: Command = defineCommand({
     const { signal } = interrupt;
     const { images } = await engine();
     // An unknown name is told before a file is begun.
-    const archive = images.save(args, { signal, format, platforms })[Symbol.asyncIterator]();
+    const archive = images
+      .save(args, { signal, format, platforms, reuse: output !== undefined })
+      [Symbol.asyncIterator]();
     const first = await archive.next();
     async function* whole(): AsyncGenerator<Uint8Array> {
       if (first.done !== true) yield first.value;

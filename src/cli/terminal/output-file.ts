@@ -1,5 +1,5 @@
-import { createWriteStream, statSync } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -42,10 +42,11 @@ export async function checkTarget(
   }
 }
 
-/** Bytes that may wait to be written. */
-const writeAhead = 4 << 20;
-
-/** Write an archive; a file is there whole or not at all. */
+/**
+ * Write an archive; a file is there whole or not at all.
+ *
+ * @param archive for a file its chunks need only be good until the next but one is asked for
+ */
 export async function writeArchive(
   { stdout }: Pick<Terminal, "stdout">,
   archive: AsyncIterable<Uint8Array>,
@@ -55,11 +56,28 @@ export async function writeArchive(
     return await pipeline(Readable.from(archive, { objectMode: false }), stdout, { end: false, signal });
   const partial = `${output}.${process.pid}.tmp`;
   try {
-    // Room for more than one batch: the next is made while the last is written.
-    await pipeline(archive, createWriteStream(partial, { mode: 0o600, highWaterMark: writeAhead }), { signal });
+    await writeFile(partial, archive, signal);
     await rename(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
   }
+}
+
+/** Each chunk is written while the next is made. */
+async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+  await using file = await open(path, "w", 0o600);
+  let written = Promise.resolve();
+  for await (const chunk of chunks) {
+    signal.throwIfAborted();
+    await written;
+    written = writeAll(file, chunk);
+    // Whoever awaits it next is told; nobody does when the chunks end in an error.
+    written.catch(() => {});
+  }
+  await written;
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten;
 }
