@@ -7,7 +7,8 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { linux } from "../host/syscalls.ts";
 import { applyLayer } from "./extract.ts";
-import { hashLayer, type LayerTarOptions, layerTar, layerWriters } from "./layer-tar.ts";
+import { hashLayer, type LayerTarOptions, layerTar, layerWriters, manifestTar } from "./layer-tar.ts";
+import { observe } from "./manifest.ts";
 import { archiveOf, type Entry, streamOf } from "./testing.ts";
 
 let base = "";
@@ -29,8 +30,13 @@ async function applied(archive: Buffer): Promise<string> {
 
 const taken = { syscalls, writer: layerWriters.taken };
 
+/** Of the directory, and of what a manifest says of it: they are the same. */
 async function archived(root: string, options: LayerTarOptions = taken): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(layerTar(root, options)));
+  const archive = Buffer.concat(await Array.fromAsync(layerTar(root, options)));
+  const manifest = await Array.fromAsync(observe(root, { syscalls, sum: () => 0 }));
+  const again = Buffer.concat(await Array.fromAsync(manifestTar(root, manifest, options)));
+  expect(again.equals(archive)).toBe(true);
+  return archive;
 }
 
 function listed(archive: Buffer): string[] {
@@ -117,6 +123,27 @@ describe("the canonical archive", () => {
     const archive = await archived(root);
     const diffID = `sha256:${createHash("sha256").update(archive).digest("hex")}`;
     expect(await hashLayer(root, taken)).toEqual({ diffID, size: 3_000_004, bytes: archive.length });
+  });
+
+  test("comes in buffers that are used in turn, each left alone until the next but one is asked for", async () => {
+    const root = await applied(archiveOf(["big", "file", Buffer.alloc(5_500_000, "0123456789").toString()]));
+    const manifest = await Array.fromAsync(observe(root, { syscalls, sum: () => 0 }));
+    const whole = await archived(root);
+    for (const batches of [
+      layerTar(root, { ...taken, reuse: true }),
+      manifestTar(root, manifest, { ...taken, reuse: true }),
+    ]) {
+      const buffers = new Set<ArrayBufferLike>();
+      const copies: Buffer[] = [];
+      let before: Buffer | undefined;
+      for await (const batch of batches) {
+        if (before !== undefined) copies.push(Buffer.from(before));
+        buffers.add(batch.buffer);
+        before = batch;
+      }
+      expect(Buffer.concat([...copies, before ?? Buffer.alloc(0)]).equals(whole)).toBe(true);
+      expect(buffers.size).toBe(2);
+    }
   });
 
   test("never changes: diffIDs of stored layers depend on it", async () => {

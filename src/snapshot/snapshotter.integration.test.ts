@@ -1,9 +1,19 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { layerTar, layerWriters } from "../archive/layer-tar.ts";
 import type { ChainID } from "../oci/digest.ts";
-import type { ActiveSnapshot } from "./snapshotter.ts";
+import { manifestPath } from "./layer-records.ts";
+import type { ActiveSnapshot, Layer } from "./snapshotter.ts";
 import { inMount, type TestStore, testStore } from "./testing.ts";
 
 const missing = `sha256:${"0".repeat(64)}` as ChainID;
@@ -12,6 +22,18 @@ function mountOf(active: ActiveSnapshot): Parameters<typeof inMount>[0] {
   const [mount] = active.mounts();
   if (mount === undefined) throw new Error("no mount");
   return mount;
+}
+
+async function committed(store: TestStore, ...entries: Parameters<TestStore["commit"]>[0]): Promise<Layer> {
+  const layer = store.snapshotter.find(await store.commit(entries));
+  if (layer === undefined) throw new Error("no layer");
+  await store.snapshotter.flush();
+  return layer;
+}
+
+/** The archive of a layer. */
+async function written(store: TestStore, layer: Layer): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(store.snapshotter.archive(layer)));
 }
 
 /** Refer to a chain as an image does. */
@@ -143,6 +165,30 @@ describe("a commit", () => {
     const { digestOf } = await import("../oci/digest.ts");
     expect(digestOf(Buffer.concat(archive))).toBe(chain);
   });
+
+  test("gives its archive by its manifest, whatever its directory says of the files, and not with another content", async () => {
+    await using store = await testStore();
+    const layer = await committed(store, ["d/a", "file", "1"]);
+    const archive = await written(store, layer);
+    chmodSync(join(layer.path, "d/a"), 0o600);
+    writeFileSync(join(layer.path, "d/more"), "");
+    expect(await written(store, layer)).toEqual(archive);
+    writeFileSync(join(layer.path, "d/a"), "2");
+    await expect(written(store, layer)).rejects.toMatchObject({ kind: "data-loss" });
+  });
+
+  test.each([["missing"], ["damaged"]])(
+    "gives its archive by its directory where its manifest is %s",
+    async (state) => {
+      await using store = await testStore();
+      const layer = await committed(store, ["d/a", "file", "1"]);
+      const archive = await written(store, layer);
+      const manifest = manifestPath(layer.path);
+      if (state === "missing") rmSync(manifest);
+      else truncateSync(manifest, 20);
+      expect(await written(store, layer)).toEqual(archive);
+    },
+  );
 
   test("that equals an earlier one is that one, in this process and in another", async () => {
     await using store = await testStore();
