@@ -1,12 +1,13 @@
-import { type BigIntStats, type Dirent, lstatSync, readdirSync } from "node:fs";
+import { type Dirent, lstatSync, readdirSync, type Stats } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
-import { childOf, isGone, type WalkedFile } from "../archive/walk.ts";
+import { second } from "../archive/tar-header.ts";
+import { childOf, isGone } from "../archive/walk.ts";
 import { isOpaque, isWhiteout, opaqueXattr } from "../archive/whiteout.ts";
 import { capabilityXattr, listXattrs } from "../archive/xattrs.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
-import { byBytes, LayerStack, type StackFile } from "./layer-stack.ts";
+import { LayerStack, type StackFile } from "./layer-stack.ts";
 
 /** One line of `diff`: A added, C changed, D deleted. `path` is absolute inside the root. */
 export interface Change {
@@ -70,6 +71,8 @@ class Comparison {
   readonly #upper: ByteString;
   readonly #below: LayerStack;
   readonly #changes: Map<ByteString, Change["kind"]> = new Map();
+  /** Beside them, what is in directories that are new. */
+  readonly #new: ByteString[] = [];
 
   constructor(syscalls: Syscalls, upper: ByteString, below: LayerStack) {
     this.#syscalls = syscalls;
@@ -97,30 +100,32 @@ class Comparison {
   /** Compare what is in a directory. @returns it, when it is one */
   add(directory: UpperDirectory, entry: Dirent): UpperDirectory | undefined {
     const name = childOf(directory.name, entry.name);
-    const old = directory.merged ? this.#below.find(name) : undefined;
+    const old = directory.merged ? this.#below.look(name) : undefined;
     return this.#unlessGone(this.#pathOf(name), (path) => {
       if (old === undefined) {
         const deleted = entry.isCharacterDevice() && isWhiteout(lstatSync(pathOf(path)));
-        if (!deleted) this.#record(name, "A");
+        if (!deleted) this.#add(name, directory);
         return entry.isDirectory() ? { name, merged: false, opaque: false } : undefined;
       }
-      return this.#compare({ name, path, stats: lstatSync(pathOf(path), { bigint: true }) }, old);
+      return this.#compare({ name, source: path, stats: lstatSync(pathOf(path)) }, old);
     });
   }
 
   changes(): Change[] {
-    const sorted = [...this.#changes].sort(([a], [b]) => byBytes(a, b));
-    return sorted.map(([path, kind]) => ({ kind, path: `/${textOf(path)}` }));
+    // One character is one byte: their own order is that of the bytes.
+    const sorted = [...this.#changes.keys(), ...this.#new].sort();
+    return sorted.map((path) => ({ kind: this.#changes.get(path) ?? "A", path: `/${textOf(path)}` }));
   }
 
-  #compare({ name, path, stats }: WalkedFile, old: StackFile): UpperDirectory | undefined {
+  #compare(file: StackFile<Stats> & { readonly name: ByteString }, old: StackFile<Stats>): UpperDirectory | undefined {
+    const { name, source: path, stats } = file;
     if (isWhiteout(stats)) {
       this.#record(name, "D");
       return undefined;
     }
     const isDirectory = stats.isDirectory();
     const merged = isDirectory && old.stats.isDirectory();
-    const changed = differs(old.stats, stats);
+    const changed = differs(old, file);
     const xattrs = changed && !merged ? [] : listXattrs(this.#syscalls, path);
     const capability = (): string => (xattrs.includes(capabilityXattr) ? this.#capability(path) : "");
     if (changed || this.#capability(old.source) !== capability()) this.#record(name, "C");
@@ -141,6 +146,12 @@ class Comparison {
     }
   }
 
+  /** A new directory is a change itself, and so are those above it, already. */
+  #add(name: ByteString, { merged }: UpperDirectory): void {
+    if (merged) this.#record(name, "A");
+    else this.#new.push(name);
+  }
+
   #record(path: ByteString, kind: Change["kind"]): void {
     this.#changes.set(path, kind);
     let above = parentOf(path);
@@ -159,13 +170,23 @@ function parentOf(path: ByteString): ByteString {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
-function differs(a: BigIntStats, b: BigIntStats): boolean {
-  if (a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid || a.rdev !== b.rdev) return true;
-  return !a.isDirectory() && (a.size !== b.size || !sameTime(a.mtimeNs, b.mtimeNs));
+function differs(a: StackFile<Stats>, b: StackFile<Stats>): boolean {
+  const [old, now] = [a.stats, b.stats];
+  if (old.mode !== now.mode || old.uid !== now.uid || old.gid !== now.gid || old.rdev !== now.rdev) return true;
+  if (old.isDirectory()) return false;
+  return old.size !== now.size || !sameTime(a, b);
 }
 
-/** A time without a fraction may have lost it in an archive. */
-function sameTime(a: bigint, b: bigint): boolean {
-  const second = 1_000_000_000n;
-  return a === b || (a / second === b / second && (a % second === 0n || b % second === 0n));
+/** Milliseconds that are more than a second and what rounding them to a number may add. */
+const overSecond = 1001;
+
+/** A time without a fraction may have lost it in an archive. Looked at to the nanosecond where that may decide. */
+function sameTime(a: StackFile<Stats>, b: StackFile<Stats>): boolean {
+  if (Math.abs(a.stats.mtimeMs - b.stats.mtimeMs) > overSecond) return false;
+  const [old, now] = [exactTime(a), exactTime(b)];
+  return old === now || (old / second === now / second && (old % second === 0n || now % second === 0n));
+}
+
+function exactTime({ source }: StackFile<Stats>): bigint {
+  return lstatSync(pathOf(source), { bigint: true }).mtimeNs;
 }

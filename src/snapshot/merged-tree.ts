@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, openSync, readSync, type Stats } from "node:fs";
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
 import { type FileKind, kindOf } from "../archive/file-kind.ts";
 import { childOf, type WalkedFile } from "../archive/walk.ts";
@@ -70,11 +70,10 @@ export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): M
 }
 
 function entryAt(stack: LayerStack, path: ByteString): TreeEntry | undefined {
-  const file = stack.find(path);
+  const file = stack.look(path);
   if (file === undefined) return undefined;
-  const stats = lstatSync(pathOf(file.source), { throwIfNoEntry: false });
-  if (stats === undefined) return undefined;
-  return { path: `/${textOf(path)}`, source: textOf(file.source), kind: kindOf(stats), stats };
+  const { source, stats } = file;
+  return { path: `/${textOf(path)}`, source: textOf(source), kind: kindOf(stats), stats };
 }
 
 function* walkStack(stack: LayerStack): Generator<WalkedFile> {
