@@ -4,7 +4,7 @@ import { type ByteString, pathOf, textOf } from "./byte-string.ts";
 import { paddingOf } from "./tar-writer.ts";
 
 /** Bytes read and yielded at once. */
-export const batchSize: number = 1 << 20;
+const batchSize: number = 1 << 20;
 
 /** How batches of an archive's bytes are handed out. */
 export interface BatchOptions {

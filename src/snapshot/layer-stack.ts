@@ -142,6 +142,6 @@ function split(path: ByteString): readonly [ByteString, ByteString] {
 }
 
 /** Sort order of byte strings. */
-export function byBytes(a: ByteString, b: ByteString): number {
+function byBytes(a: ByteString, b: ByteString): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
