@@ -127,8 +127,7 @@ class Comparison {
     const merged = isDirectory && old.stats.isDirectory();
     const changed = differs(old, file);
     const xattrs = changed && !merged ? [] : listXattrs(this.#syscalls, path);
-    const capability = (): string => (xattrs.includes(capabilityXattr) ? this.#capability(path) : "");
-    if (changed || this.#capability(old.source) !== capability()) this.#record(name, "C");
+    if (changed || this.#capability(path, xattrs) !== this.#capability(old.source)) this.#record(name, "C");
     if (!isDirectory) return undefined;
     return { name, merged, opaque: merged && xattrs.includes(opaqueXattr) && isOpaque(this.#syscalls, path) };
   }
@@ -161,7 +160,9 @@ class Comparison {
     }
   }
 
-  #capability(path: ByteString): string {
+  /** What a file's list of attributes tells first: most have no capability. */
+  #capability(path: ByteString, xattrs: readonly string[] = listXattrs(this.#syscalls, path)): string {
+    if (!xattrs.includes(capabilityXattr)) return "";
     return this.#syscalls.lgetxattr(pathOf(path), capabilityXattr)?.toString("hex") ?? "";
   }
 }
