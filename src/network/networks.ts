@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { ambiguousPrefix } from "../base/ambiguous.ts";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
+import { nodeCrypto } from "../base/node-crypto.ts";
 import type { Operation } from "../base/operation.ts";
 import { exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
@@ -50,14 +50,17 @@ export interface NetworkDeps {
 
 /** Open the networks of an engine. Nothing is made before a container needs it. */
 export function openNetworks(deps: NetworkDeps): Networks {
-  const bridge = bridgeName(deps.host);
+  const named = (rows: readonly NetworkRow[]): readonly Network[] => {
+    const bridge = bridgeName(deps.host);
+    return rows.map((row) => toNetwork(row, bridge));
+  };
   const list = async (): Promise<readonly Network[]> => {
     const known = deps.database.read(allRows);
     const rows = known.length > 0 ? known : await deps.database.write(insertBuiltin);
-    return rows.map((row) => toNetwork(row, bridge));
+    return named(rows);
   };
   const get = async (nameOrID: string): Promise<Network> => find(await list(), nameOrID);
-  const known = (): readonly Network[] => deps.database.read(allRows).map((row) => toNetwork(row, bridge));
+  const known = (): readonly Network[] => named(deps.database.read(allRows));
   const reserve = async (containerID: string, network: Network, operation: Operation = {}): Promise<Endpoint> =>
     toEndpoint(network, await reserveAddress(deps, { containerID, network }, operation));
   return {
@@ -210,7 +213,7 @@ function toEndpoint(network: Network, { container_id, address, subnet }: Reserva
   return {
     networkID: network.id,
     networkName: network.name,
-    endpointID: createHash("sha256").update(`${network.id}\0${container_id}`).digest("hex"),
+    endpointID: nodeCrypto().createHash("sha256").update(`${network.id}\0${container_id}`).digest("hex"),
     address,
     prefixLength: subnet.length,
     gateway: gatewayOf(subnet),
