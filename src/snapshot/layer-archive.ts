@@ -75,7 +75,7 @@ async function entriesOf({ path }: LayerRecord): Promise<Iterable<ManifestEntry>
 /** A file that is gone, or another kind of file in its place, is a loss too: nobody else changes layers. */
 function isLoss(error: unknown): boolean {
   if (error instanceof BerthError) return error.kind === "data-loss" || error.kind === "invalid-argument";
-  return ["ENOENT", "ENOTDIR", "ELOOP", "EISDIR"].includes(codeOf(error) ?? "");
+  return ["ENOENT", "ENOTDIR", "ELOOP", "EISDIR", "ESPIPE"].includes(codeOf(error) ?? "");
 }
 
 function damaged(layer: LayerRecord, why: string, cause?: unknown): BerthError {

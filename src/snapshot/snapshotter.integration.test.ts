@@ -175,6 +175,9 @@ describe("a commit", () => {
     expect(await written(store, layer)).toEqual(archive);
     writeFileSync(join(layer.path, "d/a"), "2");
     await expect(written(store, layer)).rejects.toMatchObject({ kind: "data-loss" });
+    rmSync(join(layer.path, "d/a"));
+    store.host.syscalls.mknod(join(layer.path, "d/a"), 0o010644, 0, 0);
+    await expect(written(store, layer)).rejects.toMatchObject({ kind: "data-loss" });
   });
 
   test.each([["missing"], ["damaged"]])(
