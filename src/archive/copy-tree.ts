@@ -1,8 +1,6 @@
 import {
   type BigIntStats,
   chmodSync,
-  constants,
-  copyFileSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -16,6 +14,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
+import { copyFile } from "./copy-file.ts";
 import { majorOf, minorOf } from "./device.ts";
 import { type FileKind, kindOf } from "./file-kind.ts";
 import { childOf, isGone, type WalkedFile, walk } from "./walk.ts";
@@ -88,8 +87,11 @@ export class Copier {
   readonly #options: CopyOptions;
   /** Copies by original, of files with several names. */
   readonly #links: Map<string, ByteString> = new Map();
+  /** Directories that weren't there: nothing can be in the way of what goes into them. */
+  readonly #fresh: Set<ByteString> = new Set();
   readonly #times: Map<ByteString, bigint> = new Map();
   readonly #chown: boolean = process.getuid?.() === 0;
+  readonly #self = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
   constructor(options: CopyOptions) {
     this.#options = options;
@@ -103,7 +105,8 @@ export class Copier {
   copy(from: ByteString, to: ByteString, stats: BigIntStats): void {
     const kind = kindOf(stats);
     if (kind === "socket") return;
-    clear(to, kind);
+    const fresh = this.#fresh.has(directoryOf(to)) || clear(to, kind);
+    if (fresh && kind === "dir") this.#fresh.add(to);
     if (kind !== "dir" && stats.nlink > 1n) {
       const key = `${stats.dev}:${stats.ino}`;
       const first = this.#links.get(key);
@@ -115,8 +118,11 @@ export class Copier {
     }
     // Read before anything is made: the original may be gone.
     const original = { kind, stats, xattrs: readXattrs(this.#options.syscalls, from) };
-    this.#create(from, to, original);
-    this.#attributes(to, original);
+    if (kind === "file") this.#file(from, to, original);
+    else {
+      this.#create(from, to, original);
+      this.#attributes(to, original);
+    }
   }
 
   finish(): void {
@@ -124,14 +130,32 @@ export class Copier {
     this.#times.clear();
   }
 
+  #file(from: ByteString, to: ByteString, { stats, xattrs }: Original): void {
+    const {
+      syscalls,
+      owner = this.#chown ? stats : this.#self,
+      mode = stats.mode,
+      mtimeNs = stats.mtimeNs,
+    } = this.#options;
+    const steps = copyFile(syscalls, {
+      from,
+      to,
+      size: Number(stats.size),
+      uid: Number(owner.uid),
+      gid: Number(owner.gid),
+      mode: Number(mode) & 0o7777,
+      atimeNs: mtimeNs,
+      mtimeNs,
+      xattrs,
+    });
+    for (const _ of steps);
+  }
+
   #create(from: ByteString, to: ByteString, { kind, stats }: Original): void {
     const path = pathOf(to);
     switch (kind) {
       case "dir":
         mkdirSync(path, { recursive: true });
-        return;
-      case "file":
-        copyFileSync(pathOf(from), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
         return;
       case "symlink":
         symlinkSync(readlinkSync(pathOf(from), "buffer"), path);
@@ -141,6 +165,7 @@ export class Copier {
       case "fifo":
         this.#options.syscalls.mknod(path, Number(stats.mode), majorOf(stats.rdev), minorOf(stats.rdev));
         return;
+      case "file":
       case "socket":
         return;
       default:
@@ -159,15 +184,20 @@ export class Copier {
   }
 }
 
-/** Make room for a copy. */
-function clear(to: ByteString, kind: FileKind): void {
+function directoryOf(path: ByteString): ByteString {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+/** Make room for a copy. @returns true, when nothing was there */
+function clear(to: ByteString, kind: FileKind): boolean {
   const there = lstatSync(pathOf(to), { throwIfNoEntry: false });
-  if (there === undefined) return;
+  if (there === undefined) return true;
   if (there.isDirectory() !== (kind === "dir")) {
     const message = there.isDirectory() ? "cannot overwrite directory with non-directory" : "not a directory";
     throw new BerthError("conflict", `${message}: ${textOf(to)}`);
   }
   if (kind !== "dir") unlinkSync(pathOf(to));
+  return false;
 }
 
 interface Original {

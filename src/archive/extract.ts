@@ -22,6 +22,7 @@ import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { FreeSpace } from "./free-space.ts";
+import { isHole } from "./holes.ts";
 import { cleanName, RootDirectories, realDirectories, splitName } from "./safe-path.ts";
 import { second, type TarHeader } from "./tar-header.ts";
 import { parseTar, type TarVisitor } from "./tar-reader.ts";
@@ -99,18 +100,6 @@ const archiveErrors = new Set([
   "EPERM",
   "EMLINK",
 ]);
-
-const zeroes = Buffer.alloc(65536);
-
-/** Zeroes that are left out of a file: it is as long without them, and takes less of the disk. */
-function isHole(chunk: Buffer): boolean {
-  if (chunk.length < 4096 || chunk[0] !== 0 || chunk.at(-1) !== 0) return false;
-  for (let at = 0; at < chunk.length; at += zeroes.length) {
-    const part = chunk.subarray(at, at + zeroes.length);
-    if (!part.equals(zeroes.subarray(0, part.length))) return false;
-  }
-  return true;
-}
 
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 

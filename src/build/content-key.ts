@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { readlinkSync } from "node:fs";
-import { bytesOf } from "../archive/byte-string.ts";
-import { readXattrs } from "../archive/xattrs.ts";
+import { bytesOf, pathOf } from "../archive/byte-string.ts";
 import { digestFiles } from "./file-digests.ts";
 import type { OpDeps } from "./op-deps.ts";
 import type { Owner } from "./root-writer.ts";
@@ -19,14 +18,17 @@ export interface ContentOptions {
  * Times don't count, so that a fresh checkout of the same files has the same key.
  */
 export async function contentKey(
-  deps: Pick<OpDeps, "db" | "host">,
+  deps: Pick<OpDeps, "db">,
   selections: readonly Selection[],
   options: ContentOptions = {},
 ): Promise<string> {
   const files = selections.flatMap((selection) => selection.files);
   const regular = files.filter(({ entry }) => entry.kind === "file");
-  const paths = regular.map(({ entry }) => entry.source);
-  const digests = await digestFiles(deps.db, paths, options.signal);
+  const digests = await digestFiles(
+    deps.db,
+    regular.map(({ entry }) => entry),
+    options.signal,
+  );
   const digestOfFile = new Map(regular.map((file, index) => [file, digests[index]]));
   const hash = createHash("sha256");
   for (const { name, files } of selections) {
@@ -34,26 +36,19 @@ export async function contentKey(
     hash.update(files[0]?.entry.kind === "dir" ? "dir\n" : `${JSON.stringify(name)}\n`);
     for (const file of files) {
       const content = digestOfFile.get(file) ?? special(file);
-      hash.update(`${JSON.stringify([file.path, ...attributes(deps, file, options), content])}\n`);
+      hash.update(`${JSON.stringify([file.path, ...attributes(file, options), content])}\n`);
     }
   }
   return hash.digest("hex");
 }
 
-function attributes(
-  deps: Pick<OpDeps, "db" | "host">,
-  { entry }: SelectedFile,
-  { owner }: ContentOptions,
-): readonly unknown[] {
+function attributes({ entry, xattrs }: SelectedFile, { owner }: ContentOptions): readonly unknown[] {
   const { mode, uid, gid } = entry.stats;
-  const xattrs = [...readXattrs(deps.host.syscalls, bytesOf(entry.source))].map(([name, value]) => [
-    name,
-    value.toString("hex"),
-  ]);
-  return [entry.kind, mode & 0o7777, owner?.uid ?? uid, owner?.gid ?? gid, xattrs.sort()];
+  const values = [...xattrs].map(([name, value]) => [name, value.toString("hex")]);
+  return [entry.kind, Number(mode) & 0o7777, owner?.uid ?? Number(uid), owner?.gid ?? Number(gid), values.sort()];
 }
 
 function special({ entry }: SelectedFile): string | number {
-  if (entry.kind === "symlink") return readlinkSync(entry.source, "latin1");
-  return entry.kind === "char" || entry.kind === "block" ? entry.stats.rdev : 0;
+  if (entry.kind === "symlink") return readlinkSync(pathOf(bytesOf(entry.source)), "latin1");
+  return entry.kind === "char" || entry.kind === "block" ? Number(entry.stats.rdev) : 0;
 }

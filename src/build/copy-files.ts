@@ -1,29 +1,22 @@
-import {
-  chmodSync,
-  copyFileSync,
-  lchownSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  symlinkSync,
-} from "node:fs";
-import { copyFile } from "node:fs/promises";
+import { chmodSync, lchownSync, linkSync, mkdirSync, readlinkSync, symlinkSync } from "node:fs";
 import { dirname, join, normalize } from "node:path/posix";
 import { setImmediate } from "node:timers/promises";
-import { bytesOf } from "../archive/byte-string.ts";
-import { readXattrs, writeXattrs } from "../archive/xattrs.ts";
+import { type ByteString, bytesOf, pathOf } from "../archive/byte-string.ts";
+import { copyFile, type FileAttributes } from "../archive/copy-file.ts";
+import { majorOf, minorOf } from "../archive/device.ts";
+import { writeXattrs } from "../archive/xattrs.ts";
 import { BerthError } from "../base/errors.ts";
+import { spread } from "../host/spread.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import type { EntryKind, TreeEntry } from "../snapshot/merged-tree.ts";
 import type { Owner, RootWriter } from "./root-writer.ts";
 import type { SelectedFile, Selection } from "./select.ts";
 
-/** Files of this size and more are copied by a thread, so that the event loop goes on. Bytes. */
-const largeFile = 4 << 20;
-
 /** Files after which others get a turn. */
 const turn = 64;
+
+/** A directory that gets at least as many files has its directories spread over the disk. */
+const manyFiles = 1000;
 
 /** How files are copied. */
 export interface CopyOptions {
@@ -50,11 +43,16 @@ export async function copySelection(writer: RootWriter, selection: Selection, op
   if (source === undefined) return;
   const target = prepareTarget(writer, { ...selection, source }, options);
   const copier = new Copier(writer, options);
-  if (source.entry.kind !== "dir") return copier.file(source.entry, target);
-  for (const [index, file] of below.entries()) {
+  if (source.entry.kind === "dir" && below.length >= manyFiles) spread(options.syscalls, writer.directory(target));
+  const files = source.entry.kind === "dir" ? below : [source];
+  for (const [index, file] of files.entries()) {
     if (index % turn === 0) await setImmediate();
     options.signal.throwIfAborted();
-    await copier.below(file, join(target, file.path));
+    const path = file === source ? target : join(target, file.path);
+    for (const _ of copier.copy(file, path)) {
+      await setImmediate();
+      options.signal.throwIfAborted();
+    }
   }
   copier.finish();
 }
@@ -84,85 +82,102 @@ class Copier {
   /** Directories that this copy has made: nothing can be in the way of what goes into them. */
   readonly #fresh: Set<string> = new Set();
   /** Directories whose attributes come last, since each file made in one changes its times. */
-  readonly #directories: (readonly [entry: TreeEntry, target: string])[] = [];
+  readonly #directories: (readonly [file: SelectedFile, target: string])[] = [];
 
   constructor(writer: RootWriter, options: CopyOptions) {
     this.#writer = writer;
     this.#options = options;
   }
 
-  /** Copy one file of a directory. */
-  async below({ entry }: SelectedFile, path: string): Promise<void> {
-    if (entry.kind === "dir") this.#directory(entry, path);
-    else await this.file(entry, path);
+  /** Copy one file, of a directory not what is in it. Yields where a large one leaves others a turn. */
+  *copy(file: SelectedFile, path: string): Generator<undefined> {
+    if (file.entry.kind === "dir") this.#directory(file, path);
+    else yield* this.#file(file, path);
   }
 
   finish(): void {
-    for (const [entry, target] of this.#directories.toReversed()) this.#attributes(entry, target);
+    for (const [file, target] of this.#directories.toReversed()) this.#setAttributes(file, bytesOf(target));
   }
 
-  #directory(entry: TreeEntry, path: string): void {
+  #directory(file: SelectedFile, path: string): void {
     const existing = this.#existing(path);
     if (existing !== undefined && existing.kind !== "dir")
       throw new BerthError("invalid-argument", `cannot copy to non-directory: ${path}`);
-    const target = existing === undefined ? this.#writer.place(path) : this.#writer.directory(path);
+    const target = existing === undefined ? this.#place(path) : this.#writer.directory(path);
     if (existing === undefined) {
       mkdirSync(target);
       this.#fresh.add(path);
     }
-    this.#directories.push([entry, target]);
+    this.#directories.push([file, target]);
   }
 
-  async file(entry: TreeEntry, path: string): Promise<void> {
+  *#file(file: SelectedFile, path: string): Generator<undefined> {
+    const { entry } = file;
     if (this.#existing(path)?.kind === "dir")
       throw new BerthError("invalid-argument", `cannot replace to directory ${path} with file`);
-    const target = this.#fresh.has(dirname(path)) ? this.#writer.placeNew(path) : this.#writer.place(path);
+    const target = this.#place(path);
     if (entry.kind === "file") {
       if (this.#linkAgain(entry, target)) return;
-      if (entry.stats.size < largeFile) copyFileSync(entry.source, target);
-      else await copyFile(entry.source, target);
-    } else if (entry.kind === "symlink") symlinkSync(readlinkSync(entry.source, "buffer"), target);
+      const copy = { from: bytesOf(entry.source), to: bytesOf(target), size: Number(entry.stats.size) };
+      yield* copyFile(this.#options.syscalls, { ...copy, ...this.#attributes(file) });
+      return;
+    }
+    if (entry.kind === "symlink") symlinkSync(readlinkSync(pathOf(bytesOf(entry.source)), "buffer"), target);
     else this.#node(entry, target);
-    this.#attributes(entry, target);
+    this.#setAttributes(file, bytesOf(target));
   }
 
   #existing(path: string): TreeEntry | undefined {
     return this.#fresh.has(dirname(path)) ? undefined : this.#writer.lstat(path);
   }
 
-  #linkAgain(entry: TreeEntry, target: string): boolean {
-    if (entry.stats.nlink < 2) return false;
-    const inode = `${entry.stats.dev}:${entry.stats.ino}`;
+  /** Where a file for `path` goes, with nothing in its place. */
+  #place(path: string): string {
+    return this.#fresh.has(dirname(path)) ? this.#writer.placeNew(path) : this.#writer.place(path);
+  }
+
+  #linkAgain({ stats }: TreeEntry, target: string): boolean {
+    if (stats.nlink < 2n) return false;
+    const inode = `${stats.dev}:${stats.ino}`;
     const first = this.#links.get(inode);
     if (first === undefined) this.#links.set(inode, target);
     else linkSync(first, target);
     return first !== undefined;
   }
 
-  #node(entry: TreeEntry, target: string): void {
-    const { rdev } = entry.stats;
-    // glibc's layout of a device number.
-    const major = (rdev >>> 8) & 0xfff;
-    const minor = (rdev & 0xff) | ((Math.floor(rdev / 2 ** 20) & 0xfff) << 8);
-    this.#options.syscalls.mknod(target, nodeTypes[entry.kind] | 0o600, major, minor);
+  #node({ kind, stats }: TreeEntry, target: string): void {
+    this.#options.syscalls.mknod(target, nodeTypes[kind] | 0o600, majorOf(stats.rdev), minorOf(stats.rdev));
   }
 
-  #attributes(entry: TreeEntry, target: string): void {
-    const { syscalls, mode } = this.#options;
-    const stats = lstatSync(entry.source, { bigint: true });
-    const owner = this.#options.owner ?? this.#options.defaultOwner;
-    lchownSync(target, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
-    if (entry.kind !== "symlink") chmodSync(target, mode ?? Number(stats.mode) & 0o7777);
-    writeXattrs(syscalls, bytesOf(target), this.#xattrs(entry));
-    syscalls.lutimes(target, stats.atimeNs, stats.mtimeNs);
+  #attributes({ entry, xattrs }: SelectedFile): FileAttributes {
+    const { stats } = entry;
+    const { mode, defaultOwner } = this.#options;
+    const owner = this.#options.owner ?? defaultOwner;
+    return {
+      uid: owner?.uid ?? Number(stats.uid),
+      gid: owner?.gid ?? Number(stats.gid),
+      mode: mode ?? Number(stats.mode) & 0o7777,
+      atimeNs: stats.atimeNs,
+      mtimeNs: stats.mtimeNs,
+      xattrs: defaultOwner === undefined ? xattrs : withoutCapabilities(xattrs),
+    };
   }
 
-  /** A file that the context gives to another owner loses its capabilities, as with BuildKit and every chown(2). */
-  #xattrs(entry: TreeEntry): ReadonlyMap<string, Buffer> {
-    const xattrs = readXattrs(this.#options.syscalls, bytesOf(entry.source));
-    if (this.#options.defaultOwner === undefined || !xattrs.has("security.capability")) return xattrs;
-    return new Map([...xattrs].filter(([name]) => name !== "security.capability"));
+  #setAttributes(file: SelectedFile, target: ByteString): void {
+    const { syscalls } = this.#options;
+    const { uid, gid, mode, atimeNs, mtimeNs, xattrs } = this.#attributes(file);
+    const path = pathOf(target);
+    lchownSync(path, uid, gid);
+    if (file.entry.kind !== "symlink") chmodSync(path, mode);
+    writeXattrs(syscalls, target, xattrs);
+    syscalls.lutimes(path, atimeNs, mtimeNs);
   }
+}
+
+/** A file that the context gives to another owner loses its capabilities, as with BuildKit and every chown(2). */
+function withoutCapabilities(xattrs: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buffer> {
+  if (!xattrs.has("security.capability")) return xattrs;
+  return new Map([...xattrs].filter(([name]) => name !== "security.capability"));
 }
 
 const nodeTypes: Readonly<Record<EntryKind, number>> = {

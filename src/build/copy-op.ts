@@ -8,6 +8,7 @@ import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { openMatcher } from "../dockerfile/ignore.ts";
 import { heldDir } from "../host/held-dir.ts";
+import type { Syscalls } from "../host/syscalls.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
 import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
 import { ownerOf } from "./chown.ts";
@@ -17,7 +18,7 @@ import { hasWildcards } from "./go-match.ts";
 import type { CopyOp, InlineFile } from "./graph.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { type Owner, RootWriter } from "./root-writer.ts";
-import { type Selection, selectSource } from "./select.ts";
+import { type Selection, type SelectOptions, selectSource } from "./select.ts";
 import type { Work } from "./solve.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
 import { headOf, startsArchive } from "./stream-context.ts";
@@ -46,7 +47,7 @@ const root: Owner = { uid: 0, gid: 0 };
 export function planCopy(deps: OpDeps, op: CopyOp, { parent, source }: CopyInputs): Work {
   let selections: readonly Selection[] | undefined;
   const select = (): readonly Selection[] => {
-    selections ??= source === undefined ? [] : selectAll(op, source.tree);
+    selections ??= source === undefined ? [] : selectAll(deps.host.syscalls, op, source.tree);
     return selections;
   };
   const definition = async (): Promise<string> => digestOf(JSON.stringify(["copy", op, parent, source?.key]));
@@ -95,12 +96,12 @@ async function copyInto(
   if (op.inline.length > 0) await copyInline(deps, writer, { files: op.inline, options });
 }
 
-function selectAll(op: CopyOp, tree: SourceTree): readonly Selection[] {
+function selectAll(syscalls: Syscalls, op: CopyOp, tree: SourceTree): readonly Selection[] {
   const exclude = op.exclude.length === 0 ? undefined : openMatcher(op.exclude).excludes;
-  const options = exclude === undefined ? {} : { exclude };
+  const options = { syscalls, ...(exclude === undefined ? {} : { exclude }) };
   try {
     return op.sources.flatMap((source) =>
-      op.parents ? selectParents(tree, source, exclude) : selectSource(tree, source, options),
+      op.parents ? selectParents(tree, source, options) : selectSource(tree, source, options),
     );
   } catch (error) {
     if (!isKind(error, "not-found") || !(error instanceof BerthError)) throw error;
@@ -113,11 +114,7 @@ function selectAll(op: CopyOp, tree: SourceTree): readonly Selection[] {
 }
 
 /** With `--parents`: what a pattern matches, below the part of the path after `/./` or the whole path. */
-function selectParents(
-  tree: SourceTree,
-  source: string,
-  exclude: ((path: string) => boolean) | undefined,
-): readonly Selection[] {
+function selectParents(tree: SourceTree, source: string, options: SelectOptions): readonly Selection[] {
   const pivot = source.indexOf("/./");
   const base = pivot < 0 ? "/" : source.slice(0, pivot);
   const pattern = normalize(pivot < 0 ? source : source.slice(pivot + 2)).replace(/^\/|\/$/g, "");
@@ -125,8 +122,7 @@ function selectParents(
   if (!hasWildcards(whole) && tree.lstat(tree.resolve(whole)) === undefined)
     throw new BerthError("not-found", `${JSON.stringify(whole)}: not found`);
   const include = pattern === "" ? undefined : openMatcher([pattern]).excludes;
-  const options = { ...(include === undefined ? {} : { include }), ...(exclude === undefined ? {} : { exclude }) };
-  return selectSource(tree, base, options);
+  return selectSource(tree, base, { ...options, ...(include === undefined ? {} : { include }) });
 }
 
 async function copyInline(
@@ -138,7 +134,7 @@ async function copyInline(
   const tree = directoryTree(scratch.path);
   for (const [index, { name, data }] of files.entries()) {
     await writeFile(join(scratch.path, String(index)), data, { mode: 0o644 });
-    const [selection] = selectSource(tree, `/${index}`);
+    const [selection] = selectSource(tree, `/${index}`, deps.host);
     if (selection !== undefined)
       await copySelection(writer, { ...selection, name }, { defaultOwner: root, ...options });
   }

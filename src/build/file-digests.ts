@@ -1,82 +1,91 @@
-import { createHash } from "node:crypto";
-import { createReadStream, lstatSync, readFileSync } from "node:fs";
+import { createHash, hash } from "node:crypto";
+import { closeSync, constants, createReadStream, openSync, readSync } from "node:fs";
+import { bytesOf, pathOf } from "../archive/byte-string.ts";
 import type { Database } from "../metadata/database.ts";
+import type { TreeEntry } from "../snapshot/merged-tree.ts";
 
-/** Files up to this size are read in one call. Bytes. */
+/** Files below this size are read in one call. Bytes. */
 const wholeLimit = 1 << 20;
 
 /** A file that changed this recently may change again within one tick of its time stamps: its digest isn't kept. Milliseconds. */
 const settleTime = 2000;
 
 /**
- * SHA-256 (hex) of regular files, in the order of `paths`.
+ * SHA-256 (hex) of regular files, in the order of `files`.
  *
  * A file whose device, inode, size, mtime and ctime are as they were when it was last read is not read again.
  */
 export async function digestFiles(
   db: Database,
-  paths: readonly string[],
+  files: readonly TreeEntry[],
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
-  const stamps = paths.map(stampOf);
-  const known = db.read((sql) =>
-    paths.map((path) =>
-      sql.get<{ stamp: string; digest: string }>("SELECT stamp, digest FROM file_digest WHERE path = ?", path),
-    ),
-  );
+  const known = recall(db, files);
   const digests: string[] = [];
   const fresh: (readonly [path: string, stamp: string, digest: string])[] = [];
-  for (const [index, path] of paths.entries()) {
-    const stamp = stamps[index];
-    const record = known[index];
-    if (stamp === undefined) throw new Error("unreachable: one stamp per path");
-    if (record?.stamp === stamp.text) {
+  for (const { source, stats } of files) {
+    const stamp = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
+    const record = known.get(source);
+    if (record?.stamp === stamp) {
       digests.push(record.digest);
       continue;
     }
     signal?.throwIfAborted();
-    const digest = stamp.size <= wholeLimit ? digestSmall(path) : await digestLarge(path, signal);
+    const digest = (stats.size < wholeLimit ? digestSmall(source) : undefined) ?? (await digestLarge(source, signal));
     digests.push(digest);
-    if (stamp.settled) fresh.push([path, stamp.text, digest]);
+    if (Date.now() - Number(stats.ctimeMs) > settleTime) fresh.push([source, stamp, digest]);
   }
   await remember(db, fresh);
   return digests;
 }
 
-interface Stamp {
-  readonly text: string;
-  readonly size: number;
-  readonly settled: boolean;
+interface Known {
+  readonly path: string;
+  readonly stamp: string;
+  readonly digest: string;
 }
 
-function stampOf(path: string): Stamp {
-  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = lstatSync(path, { bigint: true });
-  return {
-    text: [dev, ino, size, mtimeNs, ctimeNs].join(":"),
-    size: Number(size),
-    settled: Date.now() - Number(ctimeMs) > settleTime,
-  };
+function recall(db: Database, files: readonly TreeEntry[]): ReadonlyMap<string, Known> {
+  const rows = db.read((sql) =>
+    sql.all<Known>(
+      "SELECT known.path, stamp, digest FROM json_each(?) AS wanted JOIN file_digest AS known ON known.path = wanted.value",
+      JSON.stringify(files.map(({ source }) => source)),
+    ),
+  );
+  return new Map(rows.map((row) => [row.path, row]));
 }
 
-function digestSmall(path: string): string {
-  return createHash("sha256").update(readFileSync(path)).digest("hex");
+/** One byte more than a small file has tells one that has grown. */
+const buffer = Buffer.allocUnsafeSlow(wholeLimit);
+
+/** @returns undefined for a file that is no longer small */
+function digestSmall(source: string): string | undefined {
+  const fd = openSync(pathOf(bytesOf(source)), constants.O_RDONLY);
+  try {
+    let used = 0;
+    for (let read = 1; read > 0 && used < wholeLimit; used += read)
+      read = readSync(fd, buffer, used, wholeLimit - used, null);
+    return used < wholeLimit ? hash("sha256", buffer.subarray(0, used), "hex") : undefined;
+  } finally {
+    closeSync(fd);
+  }
 }
 
-async function digestLarge(path: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
+async function digestLarge(source: string, signal?: AbortSignal): Promise<string> {
+  const sum = createHash("sha256");
   const options = { highWaterMark: wholeLimit, ...(signal === undefined ? {} : { signal }) };
-  for await (const chunk of createReadStream(path, options)) hash.update(chunk);
-  return hash.digest("hex");
+  for await (const chunk of createReadStream(pathOf(bytesOf(source)), options)) sum.update(chunk);
+  return sum.digest("hex");
 }
 
 async function remember(db: Database, fresh: readonly (readonly [string, string, string])[]): Promise<void> {
   if (fresh.length === 0) return;
-  await db.write((sql) => {
-    for (const row of fresh)
-      sql.run(
-        `INSERT INTO file_digest (path, stamp, digest) VALUES (?, ?, ?)
-         ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp, digest = excluded.digest`,
-        ...row,
-      );
-  });
+  await db.write((sql) =>
+    sql.run(
+      `INSERT INTO file_digest (path, stamp, digest)
+       SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+       ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp, digest = excluded.digest`,
+      JSON.stringify(fresh),
+    ),
+  );
 }

@@ -1,5 +1,8 @@
 import { join, relative } from "node:path/posix";
+import { bytesOf } from "../archive/byte-string.ts";
+import { readXattrs } from "../archive/xattrs.ts";
 import { BerthError } from "../base/errors.ts";
+import type { Syscalls } from "../host/syscalls.ts";
 import type { TreeEntry } from "../snapshot/merged-tree.ts";
 import { compilePattern, hasWildcards } from "./go-match.ts";
 import { nameOf, type SourceTree } from "./source-tree.ts";
@@ -16,6 +19,8 @@ export interface SelectedFile {
   /** Path below the source; empty for the source itself. */
   readonly path: string;
   readonly entry: TreeEntry;
+  /** Its portable extended attributes. */
+  readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
 /** Which files below a source take part: paths relative to the source. */
@@ -23,6 +28,7 @@ export type FileFilter = (path: string) => boolean;
 
 /** What {@link selectSource} takes beside the tree and the pattern. */
 export interface SelectOptions {
+  readonly syscalls: Syscalls;
   /** What to leave out. */
   readonly exclude?: FileFilter;
   /** What to take; everything when absent. */
@@ -35,7 +41,7 @@ export interface SelectOptions {
  * @param pattern absolute inside the tree, wildcards as Go's `filepath.Match`
  * @throws {BerthError} not-found `"/x": not found`
  */
-export function selectSource(tree: SourceTree, pattern: string, options: SelectOptions = {}): readonly Selection[] {
+export function selectSource(tree: SourceTree, pattern: string, options: SelectOptions): readonly Selection[] {
   return expand(tree, join("/", pattern)).map((path) => {
     const followed = tree.resolve(path);
     const entry = tree.lstat(followed);
@@ -53,10 +59,9 @@ function expand(tree: SourceTree, pattern: string): readonly string[] {
   const depth = parts.length - first;
   const found: string[] = [];
   const walk = (directory: string, level: number): void => {
-    for (const name of tree.readdir(directory)) {
-      const path = join(directory, name);
+    for (const { path, kind } of tree.entries(directory)) {
       if (matches(relative(base, path))) found.push(path);
-      else if (level < depth && tree.lstat(path)?.kind === "dir") walk(path, level + 1);
+      else if (level < depth && kind === "dir") walk(path, level + 1);
     }
   };
   walk(base, 1);
@@ -65,22 +70,24 @@ function expand(tree: SourceTree, pattern: string): readonly string[] {
 
 /** A directory that is not taken itself still shows where something below it is. */
 function filesBelow(tree: SourceTree, source: TreeEntry, options: SelectOptions): readonly SelectedFile[] {
-  const { include = () => true, exclude = () => false } = options;
+  const { syscalls, include = () => true, exclude = () => false } = options;
   const files: SelectedFile[] = [];
+  const add = (path: string, entry: TreeEntry): number =>
+    files.push({ path, entry, xattrs: readXattrs(syscalls, bytesOf(entry.source)) });
   const visitChildren = (directory: TreeEntry, path: string): void => {
-    for (const name of tree.readdir(directory.path)) {
-      const child = tree.lstat(join(directory.path, name));
-      if (child !== undefined) visit(child, path === "" ? name : `${path}/${name}`);
+    for (const child of tree.entries(directory.path)) {
+      const name = nameOf(child.path);
+      visit(child, path === "" ? name : `${path}/${name}`);
     }
   };
   const visit = (entry: TreeEntry, path: string): void => {
     const taken = include(path) && !exclude(path);
     if (!taken && entry.kind !== "dir") return;
-    const count = files.push({ path, entry });
+    const count = add(path, entry);
     if (entry.kind === "dir") visitChildren(entry, path);
     if (!taken && files.length === count) files.pop();
   };
-  files.push({ path: "", entry: source });
+  add("", source);
   if (source.kind === "dir") visitChildren(source, "");
   return files;
 }

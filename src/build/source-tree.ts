@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path/posix";
 import { kindOf } from "../archive/file-kind.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
@@ -7,7 +7,7 @@ import type { Matcher } from "../dockerfile/ignore.ts";
 import type { MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
 
 /** Where a copy reads from: the layers of a stage or image, or the build context. Paths are absolute inside it. */
-export type SourceTree = Pick<MergedTree, "lstat" | "resolve" | "readdir">;
+export type SourceTree = Pick<MergedTree, "lstat" | "resolve" | "entries">;
 
 /** A directory of this machine as a tree that no symlink leads out of, less what `ignore` excludes. */
 export function directoryTree(root: string, ignore: Matcher = nothingIgnored): SourceTree {
@@ -16,27 +16,27 @@ export function directoryTree(root: string, ignore: Matcher = nothingIgnored): S
     const stats = lstatOrUndefined(source);
     return stats === undefined || !wanted(path, stats) ? undefined : { path, source, kind: kindOf(stats), stats };
   };
-  const wanted = (path: string, stats: Stats): boolean => {
+  const wanted = (path: string, stats: BigIntStats): boolean => {
     if (path === "/" || !ignore.excludes(path.slice(1))) return true;
     if (!stats.isDirectory() || !ignore.mayHaveExceptionsBelow(path.slice(1))) return false;
-    return names(path).length > 0;
+    return entries(path).length > 0;
   };
-  const names = (path: string): readonly string[] =>
+  const entries = (path: string): readonly TreeEntry[] =>
     readdirSync(join(root, path))
       .sort()
-      .filter((name) => lstat(join(path, name)) !== undefined);
+      .flatMap((name) => lstat(join(path, name)) ?? []);
   return {
     lstat,
-    readdir: (path) => (lstat(path)?.kind === "dir" ? names(path) : []),
+    entries: (path) => (lstat(path)?.kind === "dir" ? entries(path) : []),
     resolve: (path) => resolveLinks(lstat, path),
   };
 }
 
 const nothingIgnored: Matcher = { excludes: () => false, mayHaveExceptionsBelow: () => false };
 
-function lstatOrUndefined(path: string): Stats | undefined {
+function lstatOrUndefined(path: string): BigIntStats | undefined {
   try {
-    return lstatSync(path);
+    return lstatSync(path, { bigint: true });
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
     throw error;

@@ -42,7 +42,9 @@ export async function mountKeys(deps: OpDeps, op: ExecOp, sources: readonly Copy
   for (const mount of op.mounts) {
     if (mount.type !== "bind") continue;
     const source = sourceAt(sources, mount.input);
-    keys.push(source.key ?? (await contentKey(deps, selectSource(source.tree, mount.source), ownerOption(source))));
+    keys.push(
+      source.key ?? (await contentKey(deps, selectSource(source.tree, mount.source, deps.host), ownerOption(source))),
+    );
   }
   return keys;
 }
@@ -179,7 +181,7 @@ class MountPreparer {
 
   /** A copy of part of a tree. */
   async #copy(source: CopySource, path: string): Promise<string> {
-    const [selection] = selectSource(source.tree, path);
+    const [selection] = selectSource(source.tree, path, this.#deps.host);
     const writer = new RootWriter(this.#deps, await this.#snapshot());
     const name = randomID();
     if (selection === undefined) throw new BerthError("not-found", `${JSON.stringify(path)}: not found`);

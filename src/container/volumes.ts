@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bytesOf } from "../archive/byte-string.ts";
 import { Copier } from "../archive/copy-tree.ts";
@@ -76,7 +76,7 @@ function fillVolume(
 function copyMerged(copier: Copier, tree: MergedTree, { from, to }: { from: string; to: string }): void {
   const entry = tree.lstat(from);
   if (entry === undefined) return;
-  copier.copy(bytesOf(entry.source), bytesOf(to), lstatSync(entry.source, { bigint: true }));
+  copier.copy(bytesOf(entry.source), bytesOf(to), entry.stats);
   if (entry.kind !== "dir") return;
   for (const name of tree.readdir(from)) copyMerged(copier, tree, { from: join(from, name), to: join(to, name) });
 }

@@ -37,6 +37,8 @@ export interface Syscalls {
   lremovexattr(path: PathLike, name: string): void;
   /** utimensat(2) with AT_SYMLINK_NOFOLLOW; nanoseconds since the epoch, negative before it. */
   lutimes(path: PathLike, atimeNs: bigint, mtimeNs: bigint): void;
+  /** futimens(2); nanoseconds since the epoch, negative before it. */
+  futimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void;
   /** Non-blocking flock(2), exclusive or shared; false when another process holds it. Freed when `fd` is closed. */
   tryFlock(fd: number, kind: "exclusive" | "shared"): boolean;
   /** syncfs(2) on the file system that holds `fd`. */
@@ -74,6 +76,7 @@ const signatures = {
   llistxattr: { return: "i64", arguments: ["buffer", "buffer", "u64"] },
   lremovexattr: { return: "i32", arguments: ["buffer", "string"] },
   utimensat: { return: "i32", arguments: ["i32", "buffer", "buffer", "i32"] },
+  futimens: { return: "i32", arguments: ["i32", "buffer"] },
   flock: { return: "i32", arguments: ["i32", "i32"] },
   syncfs: { return: "i32", arguments: ["i32"] },
   socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
@@ -133,8 +136,10 @@ export const linux: Syscalls = {
     check("lremovexattr", libc().lremovexattr(cPath(path), name), path);
   },
   lutimes: (path, atimeNs, mtimeNs) => {
-    const times = Buffer.concat([timespec(atimeNs), timespec(mtimeNs)]);
-    check("utimensat", libc().utimensat(atFdcwd, cPath(path), times, atSymlinkNofollow), path);
+    check("utimensat", libc().utimensat(atFdcwd, cPath(path), timesOf(atimeNs, mtimeNs), atSymlinkNofollow), path);
+  },
+  futimes: (fd, atimeNs, mtimeNs) => {
+    check("futimens", libc().futimens(fd, timesOf(atimeNs, mtimeNs)));
   },
   tryFlock: (fd, kind) => {
     const operation = (kind === "exclusive" ? lockExclusive : lockShared) | lockNonblocking;
@@ -254,13 +259,18 @@ function cPath(path: PathLike): Buffer {
   return typeof path === "string" ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.alloc(1)]);
 }
 
-function timespec(nanoseconds: bigint): Buffer {
-  const bytes = Buffer.alloc(16);
-  const second = 1_000_000_000n;
-  const rest = ((nanoseconds % second) + second) % second;
-  bytes.writeBigInt64LE((nanoseconds - rest) / second, 0);
-  bytes.writeBigInt64LE(rest, 8);
-  return bytes;
+/** Two `struct timespec`, filled by one call and read by the next. */
+const timesBuffer = new BigInt64Array(4);
+const timesBytes = new Uint8Array(timesBuffer.buffer);
+const second = 1_000_000_000n;
+
+function timesOf(atimeNs: bigint, mtimeNs: bigint): Uint8Array {
+  for (const [at, nanoseconds] of [atimeNs, mtimeNs].entries()) {
+    const rest = ((nanoseconds % second) + second) % second;
+    timesBuffer[2 * at] = (nanoseconds - rest) / second;
+    timesBuffer[2 * at + 1] = rest;
+  }
+  return timesBytes;
 }
 
 /** @see makedev(3) */

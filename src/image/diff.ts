@@ -74,12 +74,7 @@ function* differences(before: MergedTree, after: MergedTree): Generator<FileDiff
 function childrenOf(tree: MergedTree, directory: string): ReadonlyMap<string, TreeEntry> {
   // A link to a directory is compared as a link.
   if (directory !== "/" && tree.lstat(directory)?.kind !== "dir") return new Map();
-  const entries = tree.readdir(directory).flatMap((name) => {
-    const path = `${directory === "/" ? "" : directory}/${name}`;
-    const entry = tree.lstat(path);
-    return entry === undefined ? [] : [[path, entry] as const];
-  });
-  return new Map(entries);
+  return new Map(tree.entries(directory).map((entry) => [entry.path, entry]));
 }
 
 function kindOf(a: TreeEntry | undefined, b: TreeEntry | undefined): FileDifference["kind"] | undefined {
@@ -121,7 +116,7 @@ function hasSameBytes(a: string, b: string): boolean {
 }
 
 function sizeOf(entry: TreeEntry | undefined): number {
-  return entry?.kind === "file" ? entry.stats.size : 0;
+  return entry?.kind === "file" ? Number(entry.stats.size) : 0;
 }
 
 function configDifferences(before: ImageConfig, after: ImageConfig): readonly ConfigDifference[] {

@@ -24,7 +24,7 @@ function listed(tree: MergedTree, path = "/"): string[] {
   const { kind, stats } = entry;
   const target = kind === "symlink" ? readlinkSync(pathOf(bytesOf(entry.source)), "latin1") : "";
   const size = kind === "file" ? stats.size : "";
-  const line = [bytesOf(path), letters[kind], (stats.mode & 0o7777).toString(8), stats.uid, size, target]
+  const line = [bytesOf(path), letters[kind], (Number(stats.mode) & 0o7777).toString(8), stats.uid, size, target]
     .join(" ")
     .trimEnd();
   return [line, ...(kind === "dir" ? tree.readdir(path).flatMap((name) => listed(tree, join(path, name))) : [])];

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, type Stats } from "node:fs";
+import { type BigIntStats, closeSync, constants, openSync, readSync } from "node:fs";
 import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
 import { type FileKind, kindOf } from "../archive/file-kind.ts";
 import { childOf, type WalkedFile } from "../archive/walk.ts";
@@ -17,7 +17,7 @@ export interface TreeEntry {
   /** Where the file lies on this machine. */
   readonly source: string;
   readonly kind: EntryKind;
-  readonly stats: Stats;
+  readonly stats: BigIntStats;
 }
 
 /**
@@ -39,6 +39,8 @@ export interface MergedTree {
   resolve(path: string): string;
   /** Names in a directory, links to it followed, in the order of their bytes; empty when it is none. */
   readdir(path: string): readonly string[];
+  /** The files in a directory, as {@link MergedTree.lstat} tells of each. */
+  entries(path: string): readonly TreeEntry[];
   /** Every file, as {@link walk} goes through a directory: depth first, names in the order of their bytes, no link followed. */
   walk(): Iterable<WalkedFile>;
   /** The bytes of a regular file, links followed. @throws {BerthError} not-found; invalid-argument, over `limit` bytes */
@@ -64,6 +66,10 @@ export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): M
     stat: (path) => entryAt(stack, resolve(stack, bytesOf(path))),
     resolve: (path) => `/${textOf(resolve(stack, bytesOf(path)))}`,
     readdir: (path) => stack.names(resolve(stack, bytesOf(path))).map(textOf),
+    entries: (path) => {
+      const directory = resolve(stack, bytesOf(path));
+      return stack.names(directory).flatMap((name) => entryAt(stack, childOf(directory, name)) ?? []);
+    },
     walk: () => walkStack(stack),
     readFile: (path, limit) => readFile(stack, path, limit),
   };

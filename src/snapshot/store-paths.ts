@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "../host/host.ts";
-import type { Syscalls } from "../host/syscalls.ts";
+import { spread } from "../host/spread.ts";
 
 /** Where snapshots lie, absolute. */
 export interface StorePaths {
@@ -25,20 +25,8 @@ export function storePaths({ root, syscalls }: Pick<Host, "root" | "syscalls">):
   };
   for (const path of Object.values(paths)) {
     const made = mkdirSync(path, { recursive: true, mode: 0o711 }) !== undefined;
+    // Each snapshot gets a place of its own on the disk.
     if (made && path === paths.active) spread(syscalls, path);
   }
   return paths;
-}
-
-/**
- * Each snapshot gets a place of its own on the disk. Where they lie together, ext4 searches long for every new file:
- * it gives no inode away again for minutes after a file was deleted, and looks at each of those first.
- */
-function spread(syscalls: Syscalls, path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    syscalls.spread(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

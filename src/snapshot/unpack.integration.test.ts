@@ -111,7 +111,7 @@ describe("a layer and what is below it:", () => {
     const view = store.snapshotter.view(layer.chainID);
     const seen = (path: string): unknown => {
       const stats = view.lstat(path)?.stats;
-      return [(stats?.mode ?? 0) & 0o7777, stats?.uid, stats?.gid];
+      return [Number(stats?.mode) & 0o7777, Number(stats?.uid), Number(stats?.gid)];
     };
     expect(seen("/tmp")).toEqual([0o1777, 3, 4]);
     expect(seen("/tmp/deep")).toEqual([0o700, 0, 0]);
