@@ -283,9 +283,9 @@ test("an archive is unpacked by ADD with its own owners, and copied by COPY with
   });
   execFileSync("tar", ["--owner=5", "--group=6", "-czf", join(context, "a.tar.gz"), "-C", join(context, "tree"), "."]);
   const tree = treeOf((await run(context)).image);
-  expect(tree.lstat("/in/dir/file")?.stats).toMatchObject({ uid: 5, gid: 6 });
-  expect(tree.lstat("/in")?.stats).toMatchObject({ uid: 1000, gid: 1001 });
-  expect(tree.lstat("/out/a.txt")?.stats).toMatchObject({ uid: 7, gid: 7, mode: 0o100700 });
+  expect(tree.lstat("/in/dir/file")?.stats).toMatchObject({ uid: 5n, gid: 6n });
+  expect(tree.lstat("/in")?.stats).toMatchObject({ uid: 1000n, gid: 1001n });
+  expect(tree.lstat("/out/a.txt")?.stats).toMatchObject({ uid: 7n, gid: 7n, mode: 0o100700n });
   expect(tree.lstat("/out/a.tar.gz")?.kind).toBe("file");
 });
 

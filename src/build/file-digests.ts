@@ -60,7 +60,7 @@ const buffer = Buffer.allocUnsafeSlow(wholeLimit);
 
 /** @returns undefined for a file that is no longer small */
 function digestSmall(source: string): string | undefined {
-  const fd = openSync(pathOf(bytesOf(source)), constants.O_RDONLY);
+  const fd = openSync(pathOf(bytesOf(source)), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     let used = 0;
     for (let read = 1; read > 0 && used < wholeLimit; used += read)

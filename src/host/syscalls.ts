@@ -254,9 +254,16 @@ function currentErrno(): number {
   return ffi.getInt32(BigInt(libc().__errno_location()));
 }
 
+/** Filled for one call, which is done with it: a buffer of its own for each would be most of what a call costs. */
+const pathBuffer = Buffer.allocUnsafeSlow(4096);
+
 function cPath(path: PathLike): Buffer {
   if (path.includes("\0")) throw new SyscallError("path", constants.errno.EINVAL, String(path));
-  return typeof path === "string" ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.alloc(1)]);
+  // A character takes three bytes at most.
+  if (typeof path !== "string" || 3 * path.length >= pathBuffer.length)
+    return Buffer.concat([typeof path === "string" ? Buffer.from(path) : path, Buffer.alloc(1)]);
+  pathBuffer[pathBuffer.write(path)] = 0;
+  return pathBuffer;
 }
 
 /** Two `struct timespec`, filled by one call and read by the next. */

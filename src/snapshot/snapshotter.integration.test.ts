@@ -118,7 +118,7 @@ describe("an active snapshot", () => {
     const base = await store.commit([["./", "dir", "", { mode: 0o1777, uid: 5, gid: 6 }]]);
     await using active = await store.snapshotter.prepare("a", base);
     expect(inMount(mountOf(active), "stat -c %a:%u:%g .")).toBe("1777:5:6\n");
-    expect(store.snapshotter.view((await active.commit()).chainID).lstat("/")?.stats.uid).toBe(5);
+    expect(store.snapshotter.view((await active.commit()).chainID).lstat("/")?.stats.uid).toBe(5n);
   });
 });
 
