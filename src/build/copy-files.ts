@@ -46,8 +46,10 @@ export async function copySelection(writer: RootWriter, selection: Selection, op
   if (source.entry.kind === "dir" && below.length >= manyFiles) spread(options.syscalls, writer.directory(target));
   const files = source.entry.kind === "dir" ? below : [source];
   for (const [index, file] of files.entries()) {
-    if (index % turn === 0) await setImmediate();
-    options.signal.throwIfAborted();
+    if (index % turn === 0) {
+      await setImmediate();
+      options.signal.throwIfAborted();
+    }
     const path = file === source ? target : join(target, file.path);
     for (const _ of copier.copy(file, path)) {
       await setImmediate();

@@ -1,11 +1,15 @@
 import { createHash, hash } from "node:crypto";
 import { closeSync, constants, createReadStream, openSync, readSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { bytesOf, pathOf } from "../archive/byte-string.ts";
 import type { Database } from "../metadata/database.ts";
 import type { TreeEntry } from "../snapshot/merged-tree.ts";
 
 /** Files below this size are read in one call. Bytes. */
 const wholeLimit = 1 << 20;
+
+/** Files after which others get a turn. */
+const turn = 256;
 
 /** A file that changed this recently may change again within one tick of its time stamps: its digest isn't kept. Milliseconds. */
 const settleTime = 2000;
@@ -23,14 +27,17 @@ export async function digestFiles(
   const known = recall(db, files);
   const digests: string[] = [];
   const fresh: (readonly [path: string, stamp: string, digest: string])[] = [];
-  for (const { source, stats } of files) {
+  for (const [index, { source, stats }] of files.entries()) {
+    if (index % turn === 0) {
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
     const stamp = [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
     const record = known.get(source);
     if (record?.stamp === stamp) {
       digests.push(record.digest);
       continue;
     }
-    signal?.throwIfAborted();
     const digest = (stats.size < wholeLimit ? digestSmall(source) : undefined) ?? (await digestLarge(source, signal));
     digests.push(digest);
     if (Date.now() - Number(stats.ctimeMs) > settleTime) fresh.push([source, stamp, digest]);
