@@ -76,7 +76,7 @@ export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): M
 }
 
 function entryAt(stack: LayerStack, path: ByteString): TreeEntry | undefined {
-  const file = stack.look(path);
+  const file = stack.find(path);
   if (file === undefined) return undefined;
   const { source, stats } = file;
   return { path: `/${textOf(path)}`, source: textOf(source), kind: kindOf(stats), stats };
