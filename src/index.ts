@@ -27,11 +27,12 @@ export type { ConfigDifference, FileDifference, ImageDifference } from "./image/
 export type { ExploredImage, ExploredLayer } from "./image/explore.ts";
 export type { HistoryLine } from "./image/history.ts";
 export type { Image, ImageSummary } from "./image/images.ts";
+export type { ImageIndex, IndexPlatform } from "./image/indexes.ts";
 export type { LayerChanges, LayerFile } from "./image/layer-changes.ts";
 export type { LayerTree, TreeLayer } from "./image/layer-tree.ts";
 export type { LoadedImage, LoadOptions } from "./image/load.ts";
 export type { PrunedImages } from "./image/prune.ts";
-export type { Removed } from "./image/remove.ts";
+export type { Removed } from "./image/removal.ts";
 export type { SaveOptions } from "./image/save.ts";
 export type { ChainID, DiffID, Digest } from "./oci/digest.ts";
 export type { ImageConfig, RunConfig } from "./oci/image-config.ts";

@@ -1,12 +1,13 @@
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { closeSync, createReadStream, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { namesIn } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
 import { tryLock } from "../host/lock.ts";
 import type { Syscalls } from "../host/syscalls.ts";
-import { makeDirectoryDurably, writeFileDurably } from "../host/write-file.ts";
-import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
+import { type FileContent, makeDirectoryDurably, writeFileDurably } from "../host/write-file.ts";
+import { type Digest, digestOf, hexOf, isDigest, parseDigest } from "../oci/digest.ts";
 
 /** Blobs by digest, one file each below `<root>/blobs/sha256`. A blob is visible only when it is whole, on disk and verified. */
 export interface ContentStore {
@@ -20,6 +21,14 @@ export interface ContentStore {
   readAll(digest: Digest, limit: number): Buffer;
   /** Store bytes. Idempotent: nothing is written when the blob is there. */
   put(bytes: Uint8Array): Promise<Digest>;
+  /**
+   * Store a blob that `open` streams. Idempotent: nothing is read when it is there.
+   *
+   * @throws {BerthError} invalid-argument, when the bytes have another digest
+   */
+  store(digest: Digest, open: () => AsyncIterable<Uint8Array>): Promise<void>;
+  /** The bytes of a blob, piece by piece. @throws {BerthError} not-found; data-loss, at the end, when they no longer have that digest */
+  read(digest: Digest): AsyncIterable<Uint8Array>;
   /** Delete a blob; nothing when it isn't there. */
   delete(digest: Digest): void;
   /** Whether a blob is there and has its digest. @param length how long it is known to be; its bytes aren't read then */
@@ -36,16 +45,21 @@ export interface ContentStore {
 export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore {
   const directory = join(host.root, "blobs", "sha256");
   const pathOf = (digest: Digest): string => join(directory, hexOf(digest));
+  const write = async (digest: Digest, content: FileContent): Promise<void> => {
+    if (verify(pathOf(digest), digest, undefined) === "whole") return;
+    await makeDirectoryDurably(directory);
+    await writeFileDurably(pathOf(digest), content);
+  };
   return {
     has: (digest) => statSync(pathOf(digest), { throwIfNoEntry: false }) !== undefined,
     readAll: (digest, limit) => readVerified(pathOf(digest), digest, limit),
     put: async (bytes) => {
       const digest = digestOf(bytes);
-      if (verify(pathOf(digest), digest, undefined) === "whole") return digest;
-      await makeDirectoryDurably(directory);
-      await writeFileDurably(pathOf(digest), bytes);
+      await write(digest, bytes);
       return digest;
     },
+    store: (digest, open) => write(digest, () => checked(open(), digest, otherDigest)),
+    read: (digest) => readChecked(pathOf(digest), digest),
     verify: (digest, length) => verify(pathOf(digest), digest, length),
     strays: () =>
       namesIn(directory).filter((name) => !isDigest(`sha256:${name}`) && isStray(host.syscalls, join(directory, name))),
@@ -61,9 +75,51 @@ export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore
 function verify(path: string, digest: Digest, length: number | undefined): "whole" | "damaged" | "missing" {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) return "missing";
-  const isWhole = length === undefined ? digestOf(readFileSync(path)) === digest : size === length;
+  const isWhole = length === undefined ? digestOfFile(path) === digest : size === length;
   return isWhole ? "whole" : "damaged";
 }
+
+const readSize = 1 << 20;
+
+function digestOfFile(path: string): Digest {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(readSize);
+  using file = openForReading(path);
+  for (let read = readSync(file.fd, buffer); read > 0; read = readSync(file.fd, buffer)) {
+    hash.update(buffer.subarray(0, read));
+  }
+  return parseDigest(`sha256:${hash.digest("hex")}`);
+}
+
+function openForReading(path: string): Disposable & { readonly fd: number } {
+  const fd = openSync(path, "r");
+  return { fd, [Symbol.dispose]: () => closeSync(fd) };
+}
+
+async function* readChecked(path: string, digest: Digest): AsyncGenerator<Uint8Array> {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw notFound(digest);
+  yield* checked(createReadStream(path, { highWaterMark: readSize }), digest, damaged);
+}
+
+/** The same bytes; at the end `failure` is thrown when they haven't the digest. */
+async function* checked(
+  bytes: AsyncIterable<Uint8Array>,
+  digest: Digest,
+  failure: (digest: Digest, found: string) => BerthError,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash("sha256");
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  const found = `sha256:${hash.digest("hex")}`;
+  if (found !== digest) throw failure(digest, found);
+}
+
+const notFound = (digest: Digest): BerthError => new BerthError("not-found", `content ${digest}: not found`);
+const otherDigest = (digest: Digest, found: string): BerthError =>
+  new BerthError("invalid-argument", `content has the digest ${found}, expected ${digest}`);
+const damaged = (digest: Digest): BerthError => new BerthError("data-loss", `content ${digest} is damaged`);
 
 /** A file that is being written is locked. */
 function isStray(syscalls: Syscalls, path: string): boolean {
@@ -73,10 +129,10 @@ function isStray(syscalls: Syscalls, path: string): boolean {
 
 function readVerified(path: string, digest: Digest, limit: number): Buffer {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) throw new BerthError("not-found", `content ${digest}: not found`);
+  if (size === undefined) throw notFound(digest);
   if (size > limit) throw new BerthError("invalid-argument", `content ${digest} has ${size} bytes, more than ${limit}`);
   const bytes = readFileSync(path);
-  if (digestOf(bytes) !== digest) throw new BerthError("data-loss", `content ${digest} is damaged`);
+  if (digestOf(bytes) !== digest) throw damaged(digest);
   return bytes;
 }
 

@@ -20,6 +20,7 @@ const image: Image = {
   references: ["busybox:latest"],
   size: 1982333,
   parent: undefined,
+  variantOf: [],
 };
 
 test("an image has the fields of Docker's inspect, empty ones as null", () => {

@@ -15,12 +15,15 @@ import {
   parseTag,
   tagImage,
 } from "../image/images.ts";
+import { getPlatformImage, type ImageIndex, listIndexes } from "../image/indexes.ts";
 import type { LayerTree } from "../image/layer-tree.ts";
 import type { LoadedImage, LoadOptions } from "../image/load.ts";
 import { type PrunedImages, pruneImages } from "../image/prune.ts";
-import { type Removed, removeImage } from "../image/remove.ts";
+import type { Removed } from "../image/removal.ts";
+import { removeImage } from "../image/remove.ts";
 import type { SaveOptions } from "../image/save.ts";
 import { chainIDs, type Digest } from "../oci/digest.ts";
+import type { Platform } from "../oci/platform.ts";
 import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 
 /** What {@link Images.import} takes beside the archive. */
@@ -35,20 +38,32 @@ export interface ImportOptions extends Operation {
 
 /** The images of an engine. Everything takes a name, an ID or a unique ID prefix. */
 export interface Images {
-  /** @throws {BerthError} not-found `No such image: …` */
-  get(nameOrID: string): Image;
+  /**
+   * An image; of one for several platforms that for `platform`, or else for this machine.
+   *
+   * @throws {BerthError} not-found `No such image: …`, or when it isn't here for `platform`
+   */
+  get(nameOrID: string, platform?: Platform): Image;
   /** The ID that a name means. No config is read. @throws {BerthError} as {@link Images.get} */
   resolve(nameOrID: string): Digest;
   /** Where the layers of an image lie: the topmost as `upper`. */
   layerPaths(image: Image): OverlayPaths;
   /** Every image, newest first. */
   list(): readonly ImageSummary[];
+  /** Every image for several platforms, by the digest of its index. */
+  indexes(): readonly ImageIndex[];
   /** Point a name at an image. */
   tag(source: string, name: string): Promise<void>;
   /** Untag or delete; `prune: false` keeps parents that nothing needs any more. @returns the lines that `rmi` prints */
   remove(
     nameOrID: string,
     options?: { readonly force?: boolean; readonly prune?: boolean },
+  ): Promise<readonly Removed[]>;
+  /** Delete some platforms of an image alone; it has to be forced. */
+  removePlatforms(
+    nameOrID: string,
+    platforms: readonly Platform[],
+    options?: { readonly force?: boolean },
   ): Promise<readonly Removed[]>;
   /** Remove what nothing uses; with `all`, named images too. `fits` says which. */
   prune(options?: { readonly all?: boolean; readonly fits?: (image: Image) => boolean }): Promise<PrunedImages>;
@@ -81,7 +96,8 @@ export interface Images {
 /** Open the images of an engine. */
 export function openImages(deps: ContainerDeps): Images {
   return {
-    get: (nameOrID) => getImage(deps, nameOrID),
+    get: (nameOrID, platform) =>
+      platform === undefined ? getImage(deps, nameOrID) : getPlatformImage(deps, nameOrID, platform),
     resolve: (nameOrID) => findID(deps, nameOrID),
     layerPaths: ({ config }) => {
       const [upper, ...lower] = deps.snapshotter.directories(chainIDs(config.rootfs.diff_ids).at(-1));
@@ -89,9 +105,18 @@ export function openImages(deps: ContainerDeps): Images {
     },
     list: () => listImages(deps),
     lastTagged: (id) => lastTagged(deps, id),
+    indexes: () => listIndexes(deps),
     tag: (source, name) => tagImage(deps, source, name),
     remove: (nameOrID, { force = false, prune = true } = {}) =>
       removeImage(deps, nameOrID, { force, prune, isRunning: (id) => runOf(deps, id) !== undefined }),
+    removePlatforms: async (nameOrID, platforms, { force = false } = {}) => {
+      const { removePlatforms } = await import("../image/remove-platform.ts");
+      return await removePlatforms(deps, nameOrID, {
+        force,
+        platforms,
+        isRunning: (id) => runOf(deps, id) !== undefined,
+      });
+    },
     prune: ({ all = false, ...options } = {}) =>
       pruneImages(deps, { ...options, all, isRunning: (id) => runOf(deps, id) !== undefined }),
     history: (nameOrID) => imageHistory(deps, nameOrID),

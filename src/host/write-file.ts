@@ -7,12 +7,15 @@ import { linux } from "./syscalls.ts";
 /** Tries before the loss of a temporary file is told. */
 const tries = 3;
 
+/** What a file gets: bytes, text as UTF-8, or what a function gives piece by piece; it may be asked again. */
+export type FileContent = Uint8Array | string | (() => AsyncIterable<Uint8Array>);
+
 /**
  * Write a file so that after a crash it is there whole or not at all: temporary name, fsync, rename, fsync of the directory.
  * The temporary file is locked, so that others can tell it from what a crash has left.
  */
-export async function writeFileDurably(path: string, bytes: Uint8Array | string): Promise<void> {
-  for (let left = tries; !(await writeAndRename(path, bytes, left)); left--);
+export async function writeFileDurably(path: string, content: FileContent): Promise<void> {
+  for (let left = tries; !(await writeAndRename(path, content, left)); left--);
   await syncDirectory(dirname(path));
 }
 
@@ -29,12 +32,12 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 /** @returns false, when a collector took the file between its making and its lock */
-async function writeAndRename(path: string, bytes: Uint8Array | string, left: number): Promise<boolean> {
+async function writeAndRename(path: string, content: FileContent, left: number): Promise<boolean> {
   const temporary = `${path}.${nodeCrypto().randomBytes(6).toString("hex")}.tmp`;
   try {
     await using file = await open(temporary, "wx", 0o600);
     linux.tryFlock(file.fd, "exclusive");
-    await file.writeFile(bytes);
+    await file.writeFile(typeof content === "function" ? content() : content);
     await file.sync();
     await rename(temporary, path);
     return true;

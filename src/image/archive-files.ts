@@ -109,7 +109,13 @@ function tooMany(): BerthError {
 
 async function* readRange(file: FileHandle, at: number, size: number): AsyncGenerator<Uint8Array> {
   if (size === 0) return;
-  yield* createReadStream("", { fd: file, start: at, end: at + size - 1, autoClose: false, highWaterMark: readSize });
+  yield* createReadStream("", {
+    fd: file.fd,
+    start: at,
+    end: at + size - 1,
+    autoClose: false,
+    highWaterMark: readSize,
+  });
 }
 
 async function stage(source: AsyncIterable<Uint8Array>, scratch: () => Promise<TempDir>): Promise<ArchiveFiles> {

@@ -1,5 +1,6 @@
 import { BerthError } from "../base/errors.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
+import type { Platform } from "../oci/platform.ts";
 import { type ArchiveFiles, missing } from "./archive-files.ts";
 import { parseArchiveJson, readBlob } from "./archive-json.ts";
 
@@ -18,6 +19,27 @@ export interface ArchivedImage {
   readonly layers: readonly Blob[];
   /** As the archive writes them. */
   readonly references: readonly string[];
+}
+
+/** An image for several platforms that an archive has: an index, and what is there of it. */
+export interface ArchivedIndex {
+  readonly index: { readonly digest: Digest; readonly mediaType: string; readonly bytes: Buffer };
+  /** As the archive writes them. */
+  readonly references: readonly string[];
+  /** Those that are in the archive and wanted, in the index's order. */
+  readonly entries: readonly ArchivedEntry[];
+}
+
+/** A manifest of an index, and what it points to. */
+export interface ArchivedEntry {
+  readonly digest: Digest;
+  readonly manifest: Buffer;
+  readonly config: Required<Blob>;
+  readonly layers: readonly Required<Blob>[];
+  /** What the index says; undefined where it doesn't. */
+  readonly platform: Platform | undefined;
+  /** False for an attestation. */
+  readonly isImage: boolean;
 }
 
 /** One image of a Docker archive's `manifest.json`. @see moby tarexport `manifestItem` */

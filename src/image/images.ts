@@ -15,7 +15,7 @@ import {
   withDefaultTag,
 } from "../oci/reference.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
-import { resolveImageID } from "./resolve.ts";
+import { resolveTarget, type Target } from "./resolve.ts";
 
 /** What the image room works with. */
 export interface ImageDeps {
@@ -37,6 +37,8 @@ export interface ImageSummary {
   readonly size: number;
   /** The image that it was committed from, as long as that is known. */
   readonly parent: Digest | undefined;
+  /** Digests of the indexes that it is a platform of and doesn't stand for. */
+  readonly variantOf: readonly Digest[];
 }
 
 /** An image in the store. */
@@ -63,7 +65,16 @@ interface NameRow {
   readonly reference: string;
 }
 
+interface VariantRow {
+  readonly id: Digest;
+  readonly index: Digest;
+}
+
 const columns = "id, created, size, parent";
+
+const variants = `SELECT image_index_entry.image_id AS id, index_digest AS 'index'
+  FROM image_index_entry JOIN image_index ON image_index.digest = index_digest
+  WHERE image_index_entry.image_id != image_index.image_id`;
 
 /**
  * An image by name, ID or unique ID prefix.
@@ -77,10 +88,15 @@ export function getImage(deps: ImageDeps, nameOrID: string): Image {
 }
 
 /** The ID of the image that a name means. @throws {BerthError} as {@link getImage} */
-export function findID({ db }: Pick<ImageDeps, "db">, nameOrID: string): Digest {
-  const id = db.read((sql) => resolveImageID(sql, nameOrID));
-  if (id === undefined) throw noSuchImage(nameOrID);
-  return id;
+export function findID(deps: Pick<ImageDeps, "db">, nameOrID: string): Digest {
+  return findTarget(deps, nameOrID).id;
+}
+
+/** The image that a name means, and the index where it is one for several platforms. @throws {BerthError} as {@link getImage} */
+export function findTarget({ db }: Pick<ImageDeps, "db">, nameOrID: string): Target {
+  const target = db.read((sql) => resolveTarget(sql, nameOrID));
+  if (target === undefined) throw noSuchImage(nameOrID);
+  return target;
 }
 
 /** An image by its whole ID, or undefined. */
@@ -96,12 +112,14 @@ export function readConfig(deps: ImageDeps, id: Digest): Buffer {
 
 /** Every image, newest first. No config is read: that's what {@link getImage} is for. */
 export function listImages({ db }: Pick<ImageDeps, "db">): readonly ImageSummary[] {
-  const { rows, names } = db.read((sql) => ({
+  const { rows, names, indexed } = db.read((sql) => ({
     rows: sql.all<ImageRow>(`SELECT ${columns} FROM image ORDER BY created DESC, stored_at DESC, id`),
     names: sql.all<NameRow>("SELECT image_id AS id, reference FROM image_reference"),
+    indexed: sql.all<VariantRow>(variants),
   }));
   const byImage = Map.groupBy(names, ({ id }) => id);
-  return rows.map((row) => toSummary(row, byImage.get(row.id) ?? []));
+  const indexesOf = Map.groupBy(indexed, ({ id }) => id);
+  return rows.map((row) => toSummary(row, byImage.get(row.id) ?? [], indexesOf.get(row.id) ?? []));
 }
 
 /**
@@ -115,30 +133,61 @@ export async function createImage(deps: ImageDeps, config: ImageConfig, options:
 
 /** {@link createImage} from the bytes of a config, which are kept as they are. */
 export async function storeConfig(deps: ImageDeps, bytes: Buffer, options: CreateOptions = {}): Promise<Image> {
-  const config = parseImageConfig(bytes);
-  const chains = chainIDs(config.rootfs.diff_ids);
-  const layers = chains.map((chain) => deps.snapshotter.find(chain));
-  const missing = layers.indexOf(undefined);
-  if (missing >= 0) throw new BerthError("not-found", `layer ${chains[missing]} does not exist`);
-  await deps.snapshotter.flush();
-  await using _held = await deps.snapshotter.holdBlob(digestOf(bytes));
-  const id = await deps.content.put(bytes);
-  const size = layers.reduce((sum, layer) => sum + (layer?.size ?? 0), 0);
-  const image = { bytes, created: config.created ?? null, size, chains, ...options };
-  await deps.db.write((sql) => recordImage(sql, id, image));
-  await deps.snapshotter.referred(chains);
+  const { references = [], ...image } = options;
+  const id = digestOf(bytes);
+  await storeConfigs(deps, [{ bytes, ...image }], (sql) => {
+    for (const reference of references) pointReference(sql, reference, { id, index: undefined });
+  });
   return getImage(deps, id);
 }
 
-interface NewImage extends CreateOptions {
+/** A config, as bytes. */
+export interface NewConfig extends Pick<CreateOptions, "parent"> {
   readonly bytes: Buffer;
+}
+
+/**
+ * Store images whose layers are committed snapshots: first their configs, then their records and what `refer` records of
+ * them, in one transaction.
+ */
+export async function storeConfigs(
+  deps: ImageDeps,
+  configs: readonly NewConfig[],
+  refer: (sql: Sql) => void,
+): Promise<void> {
+  const images = configs.map((config) => describe(deps, config));
+  await deps.snapshotter.flush();
+  await using held = new AsyncDisposableStack();
+  for (const { id, bytes } of images) {
+    held.use(await deps.snapshotter.holdBlob(id));
+    await deps.content.put(bytes);
+  }
+  await deps.db.write((sql) => {
+    for (const image of images) recordImage(sql, image);
+    refer(sql);
+  });
+  await deps.snapshotter.referred(images.flatMap(({ chains }) => chains));
+}
+
+interface NewImage extends NewConfig {
+  readonly id: Digest;
   readonly created: string | null;
   readonly size: number;
   readonly chains: readonly ChainID[];
 }
 
-function recordImage(sql: Sql, id: Digest, image: NewImage): void {
-  const { bytes, created, size, parent, chains, references = [] } = image;
+/** @throws {BerthError} not-found, without one of its layers */
+function describe({ snapshotter }: ImageDeps, config: NewConfig): NewImage {
+  const { rootfs, created = null } = parseImageConfig(config.bytes);
+  const chains = chainIDs(rootfs.diff_ids);
+  const layers = chains.map((chain) => snapshotter.find(chain));
+  const missing = layers.indexOf(undefined);
+  if (missing >= 0) throw new BerthError("not-found", `layer ${chains[missing]} does not exist`);
+  const size = layers.reduce((sum, layer) => sum + (layer?.size ?? 0), 0);
+  return { ...config, id: digestOf(config.bytes), created, size, chains };
+}
+
+function recordImage(sql: Sql, { id, bytes, created, size, parent, chains }: NewImage): void {
   sql.run(
     `INSERT INTO image (id, created, size, parent, stored_at, config) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET config = excluded.config`,
@@ -149,7 +198,6 @@ function recordImage(sql: Sql, id: Digest, image: NewImage): void {
     if (there === undefined) throw new BerthError("not-found", `layer ${chain} was removed meanwhile`);
     sql.run("INSERT INTO image_layer (image_id, chain_id) VALUES (?, ?) ON CONFLICT DO NOTHING", id, chain);
   }
-  for (const reference of references) pointReference(sql, reference, id);
 }
 
 /**
@@ -160,9 +208,9 @@ function recordImage(sql: Sql, id: Digest, image: NewImage): void {
 export async function tagImage(deps: ImageDeps, source: string, name: string): Promise<void> {
   const reference = parseTag(name);
   await deps.db.write((sql) => {
-    const id = resolveImageID(sql, source);
-    if (id === undefined) throw noSuchImage(source);
-    pointReference(sql, reference, id);
+    const target = resolveTarget(sql, source);
+    if (target === undefined) throw noSuchImage(source);
+    pointReference(sql, reference, target);
   });
 }
 
@@ -205,32 +253,38 @@ function shownName(nameOrID: string): string {
   }
 }
 
-function pointReference(sql: Sql, reference: Reference, id: string): void {
+/** Point a name at an image or an index, within a transaction. */
+export function pointReference(sql: Sql, reference: Reference, { id, index }: Target): void {
   const name = familiar(reference);
   sql.run(
-    `INSERT INTO image_reference (reference, image_id, tagged_at) VALUES (?, ?, ?)
-     ON CONFLICT (reference) DO UPDATE SET image_id = excluded.image_id, tagged_at = excluded.tagged_at`,
-    name,
-    id,
-    new Date().toISOString(),
+    `INSERT INTO image_reference (reference, image_id, index_digest, tagged_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT (reference) DO UPDATE
+     SET image_id = excluded.image_id, index_digest = excluded.index_digest, tagged_at = excluded.tagged_at`,
+    ...[name, id, index ?? null, new Date().toISOString()],
   );
-  recordEvent(sql, { type: "image", action: "tag", id, attributes: { name } });
+  recordEvent(sql, { type: "image", action: "tag", id: index ?? id, attributes: { name } });
 }
 
 function toImage(deps: ImageDeps, row: ImageRow): Image {
-  const names = deps.db.read((sql) =>
-    sql.all<NameRow>("SELECT image_id AS id, reference FROM image_reference WHERE image_id = ?", row.id),
-  );
-  return { ...toSummary(row, names), config: parseImageConfig(readConfig(deps, row.id)) };
+  const { names, indexes } = deps.db.read((sql) => ({
+    names: sql.all<NameRow>("SELECT image_id AS id, reference FROM image_reference WHERE image_id = ?", row.id),
+    indexes: sql.all<VariantRow>(`${variants} AND image_index_entry.image_id = ?`, row.id),
+  }));
+  return { ...toSummary(row, names, indexes), config: parseImageConfig(readConfig(deps, row.id)) };
 }
 
-function toSummary({ id, created, size, parent }: ImageRow, names: readonly NameRow[]): ImageSummary {
+function toSummary(
+  { id, created, size, parent }: ImageRow,
+  names: readonly NameRow[],
+  indexes: readonly VariantRow[],
+): ImageSummary {
   return {
     id,
     created: created ?? undefined,
     references: sortedNames(names.map(({ reference }) => reference)),
     size,
     parent: parent ?? undefined,
+    variantOf: indexes.map(({ index }) => index),
   };
 }
 

@@ -1,31 +1,16 @@
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import { type Digest, hexOf, isDigest } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
+import { attestedBy, type Descriptor, kindOf } from "../oci/image-index.ts";
 import { hostPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
 import type { ArchiveFiles } from "./archive-files.ts";
-import { parseArchiveJson, readBlob } from "./archive-json.ts";
-import type { ArchivedImage, Blob } from "./archived-image.ts";
+import { readBlob } from "./archive-json.ts";
+import type { ArchivedImage, ArchivedIndex } from "./archived-image.ts";
+import { indexEntries } from "./layout-entries.ts";
+import { blobOf, descriptorsIn, malformed, manifestIn } from "./layout-json.ts";
 
 /** The name of an OCI layout's list of images. @see image-spec v1.1 image-layout.md */
 export const indexName = "index.json";
-
-const indexTypes = new Set([
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-]);
-const manifestTypes = new Set([
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-]);
-
-/** What points to a blob. @see image-spec v1.1 descriptor.md */
-interface Descriptor {
-  readonly mediaType?: string;
-  readonly digest: Digest;
-  readonly size: number;
-  readonly annotations?: Readonly<Record<string, string>> | null;
-  readonly platform?: Platform | null;
-}
 
 /** A manifest that an index leads to. */
 interface Found {
@@ -33,26 +18,50 @@ interface Found {
   readonly platform: Platform | undefined;
 }
 
+/** What {@link layoutImages} finds. */
+export interface LayoutContents {
+  readonly images: readonly ArchivedImage[];
+  /** Those that lead to manifests alone, and so can be kept as they are. */
+  readonly indexes: readonly ArchivedIndex[];
+}
+
 /**
- * The images of an OCI layout: of each that is there for several platforms the one for `platforms`, or for this machine
- * where none is given. Attestations are passed over.
+ * The images of an OCI layout. An index of manifests comes whole, with what is there for `platforms`, or for any where none
+ * is given. Of manifests for several platforms that have no index of their own, or one of indexes, it is the one for
+ * `platforms`, or for this machine; attestations are passed over there.
  *
- * @throws {BerthError} invalid-argument, when the layout is malformed or a digest or size in it is wrong
+ * @throws {BerthError} invalid-argument, when the layout is malformed or a digest or size in it is wrong; not-found, when an
+ *   index has nothing for `platforms`
  */
-export async function layoutImages(
-  files: ArchiveFiles,
-  platforms: readonly Platform[],
-): Promise<readonly ArchivedImage[]> {
+export async function layoutImages(files: ArchiveFiles, platforms: readonly Platform[]): Promise<LayoutContents> {
   const reader = new LayoutReader(files);
-  const top = descriptorsIn(indexName, await readBlob(files, { name: indexName }));
+  const indexes = new Map<Digest, ArchivedIndex>();
+  const others: Descriptor[] = [];
+  for (const descriptor of descriptorsIn(indexName, await readBlob(files, { name: indexName }))) {
+    const index = kindOf(descriptor) === "index" ? await reader.index(descriptor, platforms) : undefined;
+    if (index === undefined) others.push(descriptor);
+    else indexes.set(index.index.digest, withNames(index, indexes.get(index.index.digest), nameOf(descriptor)));
+  }
   const images: ArchivedImage[] = [];
-  for (const { name, descriptors } of groupsOf(top)) {
+  for (const { name, descriptors } of groupsOf(others)) {
     const found = await reader.manifests(descriptors);
     for (const { descriptor } of chosen(found, platforms)) {
       images.push({ ...(await reader.image(descriptor)), references: name === "" ? [] : [name] });
     }
   }
-  return merged(images);
+  return { images: merged(images), indexes: [...indexes.values()] };
+}
+
+/** True for a layout with an image for several platforms, which Docker's own list in the same archive knows one platform of. */
+export async function hasIndex(files: ArchiveFiles): Promise<boolean> {
+  if ((await files.size(indexName)) === undefined) return false;
+  try {
+    const descriptors = descriptorsIn(indexName, await readBlob(files, { name: indexName }));
+    return descriptors.some((descriptor) => kindOf(descriptor) === "index");
+  } catch (error) {
+    if (error instanceof BerthError && error.kind === "invalid-argument") return false;
+    throw error;
+  }
 }
 
 class LayoutReader {
@@ -63,18 +72,36 @@ class LayoutReader {
     this.#files = files;
   }
 
+  /** An index of manifests; undefined for one of indexes. */
+  async index(descriptor: Descriptor, platforms: readonly Platform[]): Promise<ArchivedIndex | undefined> {
+    const { digest, mediaType = "" } = descriptor;
+    const bytes = await readBlob(this.#files, blobOf(descriptor));
+    const entries = descriptorsIn(digest, bytes);
+    if (entries.some((entry) => kindOf(entry) !== "manifest")) return undefined;
+    for (const _ of entries) this.#count();
+    return {
+      index: { digest, mediaType, bytes },
+      references: [],
+      entries: await indexEntries(this.#files, entries, platforms),
+    };
+  }
+
   /** The manifests that descriptors lead to, through indexes. @param above the indexes that these are in */
   async manifests(descriptors: readonly Descriptor[], above: readonly Digest[] = []): Promise<readonly Found[]> {
     const found: Found[] = [];
     for (const descriptor of descriptors) {
-      if (++this.#manifests > limits.manifests) throw malformed(`more than ${limits.manifests} manifests`);
-      if (descriptor.annotations?.["vnd.docker.reference.type"] === "attestation-manifest") continue;
-      if (indexTypes.has(descriptor.mediaType ?? "")) found.push(...(await this.#inner(descriptor, above)));
-      else if (manifestTypes.has(descriptor.mediaType ?? "")) {
-        found.push({ descriptor, platform: descriptor.platform ?? undefined });
-      } else throw malformed(`unsupported media type ${JSON.stringify(descriptor.mediaType ?? "")}`);
+      this.#count();
+      if (attestedBy(descriptor) !== undefined) continue;
+      const kind = kindOf(descriptor);
+      if (kind === "index") found.push(...(await this.#inner(descriptor, above)));
+      else if (kind === "manifest") found.push({ descriptor, platform: descriptor.platform ?? undefined });
+      else throw malformed(`unsupported media type ${JSON.stringify(descriptor.mediaType ?? "")}`);
     }
     return found;
+  }
+
+  #count(): void {
+    if (++this.#manifests > limits.manifests) throw malformed(`more than ${limits.manifests} manifests`);
   }
 
   async #inner(index: Descriptor, above: readonly Digest[]): Promise<readonly Found[]> {
@@ -84,13 +111,15 @@ class LayoutReader {
   }
 
   async image(descriptor: Descriptor): Promise<Omit<ArchivedImage, "references">> {
-    const value = parseArchiveJson(descriptor.digest, await readBlob(this.#files, blobOf(descriptor)));
-    const { config, layers } = (value ?? {}) as Record<string, unknown>;
-    if (!isDescriptor(config) || !Array.isArray(layers) || !layers.every(isDescriptor)) {
-      throw malformed(`manifest ${descriptor.digest} has no config or no layers`);
-    }
+    const { config, layers } = manifestIn(descriptor.digest, await readBlob(this.#files, blobOf(descriptor)));
     return { config: blobOf(config), layers: layers.map(blobOf) };
   }
+}
+
+/** An index that is named twice is one with two names. */
+function withNames(index: ArchivedIndex, known: ArchivedIndex | undefined, name: string): ArchivedIndex {
+  const references = new Set([...(known?.references ?? []), ...(name === "" ? [] : [name])]);
+  return { ...index, references: [...references] };
 }
 
 /** Of one image's manifests those that are wanted; one without a platform always is. */
@@ -137,40 +166,4 @@ function merged(images: readonly ArchivedImage[]): readonly ArchivedImage[] {
     byConfig.set(image.config.name, { ...image, references });
   }
   return [...byConfig.values()];
-}
-
-function descriptorsIn(name: string, bytes: Buffer): readonly Descriptor[] {
-  const value = parseArchiveJson(name, bytes);
-  const { manifests } = (value ?? {}) as Record<string, unknown>;
-  if (!Array.isArray(manifests) || !manifests.every(isDescriptor)) throw malformed(`${name} has no list of manifests`);
-  return manifests;
-}
-
-function isDescriptor(value: unknown): value is Descriptor {
-  if (typeof value !== "object" || value === null) return false;
-  const { mediaType, digest, size, annotations, platform } = value as Record<string, unknown>;
-  const typed = mediaType === undefined || typeof mediaType === "string";
-  const sized = typeof size === "number" && Number.isSafeInteger(size) && size >= 0;
-  return (
-    typed && sized && typeof digest === "string" && isDigest(digest) && isTexts(annotations) && isPlatform(platform)
-  );
-}
-
-function isTexts(value: unknown): boolean {
-  if (value === undefined || value === null) return true;
-  return typeof value === "object" && Object.values(value).every((each) => typeof each === "string");
-}
-
-function isPlatform(value: unknown): boolean {
-  if (value === undefined || value === null) return true;
-  const { os, architecture } = value as Record<string, unknown>;
-  return typeof os === "string" && typeof architecture === "string";
-}
-
-function blobOf({ digest, size }: Descriptor): Blob {
-  return { name: `blobs/sha256/${hexOf(digest)}`, digest, size };
-}
-
-function malformed(why: string): BerthError {
-  return new BerthError("invalid-argument", `invalid archive: ${why}`);
 }

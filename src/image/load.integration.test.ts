@@ -19,6 +19,7 @@ import { digestOf, hexOf } from "../oci/digest.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import { type TestStore, testStore } from "../snapshot/testing.ts";
 import { getImage, type ImageDeps, listImages } from "./images.ts";
+import { listIndexes } from "./indexes.ts";
 import { type LoadedImage, type LoadOptions, loadImages } from "./load.ts";
 import { saveImages } from "./save.ts";
 
@@ -188,7 +189,7 @@ describe("load takes", () => {
     expect(await load(tarOf(directory))).toEqual([{ id, references, moved: [] }]);
   });
 
-  test("of an index the image for this machine, or for the platform that is asked for, and no attestation", async () => {
+  test("an index whole, or for the platforms that are asked for, with what it hadn't yet", async () => {
     const arm = configFor([bottom], { architecture: "arm64" });
     const manifests = [manifestFor(arm, [bottom]), manifestFor(config, layers)] as const;
     const unknown = { platform: { os: "unknown", architecture: "unknown" } };
@@ -209,13 +210,18 @@ describe("load takes", () => {
       ...Object.fromEntries(blobs),
       "index.json": json({ manifests: [descriptor(indexType, index, named)] }),
     });
+    const loaded = { index: digestOf(index), references: ["multi:1"], moved: [] };
+    const present = (): readonly (string | undefined)[] =>
+      listIndexes(deps).flatMap(({ platforms }) => platforms.map(({ imageID }) => imageID));
     expect(await load(directory, { platforms: [parsePlatform("linux/arm64")] })).toEqual([
-      { id: digestOf(arm), references: ["multi:1"], moved: [] },
+      { id: digestOf(arm), ...loaded },
     ]);
-    expect(await load(directory)).toEqual([
-      { id, references: ["multi:1"], moved: [{ reference: "multi:1", from: digestOf(arm) }] },
-    ]);
-    expect(await load(directory, { platforms: [parsePlatform("s390x")] })).toEqual([]);
+    expect(present()).toEqual([digestOf(arm), undefined]);
+    expect(await load(directory)).toEqual([{ id, ...loaded }]);
+    expect(present()).toEqual([digestOf(arm), id]);
+    expect(getImage(deps, "multi:1").id).toBe(id);
+    const refused = load(directory, { platforms: [parsePlatform("s390x")] });
+    await expect(refused).rejects.toThrow("requested platform(s) ([linux/s390x]) not found");
   });
 
   test("many images, and layers that they share once", async () => {

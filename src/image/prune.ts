@@ -1,6 +1,9 @@
 import { isKind } from "../base/errors.ts";
+import type { Digest } from "../oci/digest.ts";
 import { getImage, type Image, type ImageDeps, type ImageSummary, listImages } from "./images.ts";
-import { type Removed, type RemoveOptions, removeImage } from "./remove.ts";
+import { listIndexes } from "./indexes.ts";
+import type { Removed, RemoveOptions } from "./removal.ts";
+import { removeImage } from "./remove.ts";
 
 /** What {@link pruneImages} takes. */
 export interface PruneOptions extends Pick<RemoveOptions, "isRunning"> {
@@ -31,6 +34,7 @@ export async function pruneImages(deps: ImageDeps, options: PruneOptions): Promi
       lines.push(...(await removedUnlessUsed(deps, name, options)));
     }
   }
+  for (const index of unnamedIndexes(deps, options)) lines.push(...(await removedUnlessUsed(deps, index, options)));
   const bytes = lines.reduce((sum, line) => sum + ("deleted" in line ? (sizes.get(line.deleted) ?? 0) : 0), 0);
   return { lines, bytes };
 }
@@ -38,11 +42,21 @@ export async function pruneImages(deps: ImageDeps, options: PruneOptions): Promi
 function candidates(deps: ImageDeps, { all, fits }: PruneOptions): readonly ImageSummary[] {
   const list = listImages(deps);
   const parents = new Set(list.map(({ parent }) => parent));
-  return list.filter(({ id, references }) => {
+  return list.filter(({ id, references, variantOf }) => {
+    // A platform goes with its index.
+    if (references.length === 0 && variantOf.length > 0) return false;
     const isTagged = references.some((name) => !name.includes("@"));
     const isMeant = all ? references.length > 0 || !parents.has(id) : !isTagged && !parents.has(id);
     return isMeant && (fits === undefined || fits(getImage(deps, id)));
   });
+}
+
+/** Indexes whose names went to others, and whose image has a name of its own. */
+function unnamedIndexes(deps: ImageDeps, { fits }: PruneOptions): readonly Digest[] {
+  const unnamed = listIndexes(deps).filter(({ references }) => references.length === 0);
+  return unnamed.flatMap(({ digest, imageID }) =>
+    fits === undefined || fits(getImage(deps, imageID)) ? [digest] : [],
+  );
 }
 
 async function removedUnlessUsed(deps: ImageDeps, name: string, options: PruneOptions): Promise<readonly Removed[]> {

@@ -2,26 +2,31 @@ import { BerthError } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
 import type { Sql } from "../metadata/database.ts";
 import { recordEvent } from "../metadata/events.ts";
-import type { ChainID, Digest } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import { familiarRepository, parseReference } from "../oci/reference.ts";
-import { collectConfigs } from "./collect-configs.ts";
-import { type ImageDeps, noSuchImage, sortedNames } from "./images.ts";
-import { resolveImageID, storedName } from "./resolve.ts";
-
-/** One line that `rmi` prints. */
-export type Removed = { readonly untagged: string } | { readonly deleted: string };
-
-/** What {@link removeImage} may do and has to know. */
-export interface RemoveOptions {
-  readonly force: boolean;
-  /** Delete the parents, too, that have no name and that nothing else is made from. True when absent. */
-  readonly prune?: boolean;
-  /** True for a container that runs now: no force removes its image. */
-  readonly isRunning: (containerID: string) => boolean;
-}
+import { type ImageDeps, noSuchImage } from "./images.ts";
+import { entriesFor, indexesFor, soleImages } from "./index-records.ts";
+import {
+  conflictOf,
+  drop,
+  indexNames,
+  inStore,
+  inUse,
+  isSingle,
+  isStored,
+  namesOf,
+  type Removal,
+  type Removed,
+  type RemoveOptions,
+  repositoryOf,
+  untag,
+  usersOf,
+} from "./removal.ts";
+import { resolveTarget, storedName, type Target } from "./resolve.ts";
 
 /**
- * Untag a name, and delete the image when it was the last one and nothing uses it; or delete an image by its ID.
+ * Untag a name, and delete the image when it was the last one and nothing uses it; or delete an image by its ID. An image for
+ * several platforms goes with all of them.
  *
  * @throws {BerthError} not-found; conflict, in Docker's words, when a container or a child uses it
  * @see moby daemon/images `ImageDelete`
@@ -31,143 +36,93 @@ export async function removeImage(
   nameOrID: string,
   options: RemoveOptions,
 ): Promise<readonly Removed[]> {
-  const steps = await deps.db.write((sql) => {
-    const id = resolveImageID(sql, nameOrID);
-    if (id === undefined) throw noSuchImage(nameOrID);
+  return await inStore(deps, (sql) => {
+    const target = resolveTarget(sql, nameOrID);
+    if (target === undefined) throw noSuchImage(nameOrID);
     const removal: Removal = { sql, options, steps: [] };
+    const { id, index } = target;
     if (isPrefixOf(id, nameOrID)) removeByID(removal, id);
-    else removeByName(removal, id, nameOrID);
+    else if (index !== undefined && isPrefixOf(index, nameOrID)) removeIndex(removal, index);
+    else removeByName(removal, target, nameOrID);
     return removal.steps;
   });
-  const deleted = steps.flatMap((step) => ("deleted" in step ? [step] : []));
-  if (deleted.length === 0) return steps.map(shown);
-  const { layers } = await deps.snapshotter.collect({ spareOwn: true });
-  await collectConfigs(deps);
-  return steps.flatMap((step) => [
-    shown(step),
-    ...("deleted" in step ? step.layers.filter((chain) => layers.includes(chain)) : []).map((chain) => ({
-      deleted: chain,
-    })),
-  ]);
 }
 
-/** `layers` are those that the image has beyond its parent, the topmost first. */
-type Step = { readonly untagged: string } | { readonly deleted: Digest; readonly layers: readonly ChainID[] };
-
-interface Removal {
-  readonly sql: Sql;
-  readonly options: RemoveOptions;
-  readonly steps: Step[];
-}
-
-function shown(step: Step): Removed {
-  return "untagged" in step ? { untagged: step.untagged } : { deleted: step.deleted };
-}
-
-function removeByName(removal: Removal, id: Digest, given: string): void {
+function removeByName(removal: Removal, { id, index }: Target, given: string): void {
   const { sql, options } = removal;
   const reference = parseReference(given);
   const name = storedName(reference);
-  const users = usersOf(sql, id);
-  const [user] = users.toSorted((a, b) => Number(options.isRunning(b)) - Number(options.isRunning(a)));
-  if (!options.force && user !== undefined && isSingle(namesOf(sql, id))) throw referenceInUse(given, user, id);
-  untag(removal, id, name);
-  if (reference.digest === undefined) untagOrphans(removal, id, familiarRepository(reference));
-  if (namesOf(sql, id).length > 0) return;
+  const names = index === undefined ? namesOf(sql, id) : indexNames(sql, index);
+  const images = index === undefined ? [id] : soleImages(sql, index);
+  const users = images.flatMap((image) => usersOf(sql, image).map((user) => ({ user, image })));
+  const [used] = users.toSorted((a, b) => Number(options.isRunning(b.user)) - Number(options.isRunning(a.user)));
+  if (!options.force && used !== undefined && isSingle(names)) throw referenceInUse(given, used.user, used.image);
+  untag(removal, index ?? id, name);
+  if (reference.digest === undefined) untagOrphans(removal, { id, index }, familiarRepository(reference));
   // The name goes in any case; the image stays for whoever needs it, without a word, as in Docker.
-  if (conflictOf(removal, id, options) === undefined) drop(removal, id);
+  if (index === undefined) dropUnneeded(removal, id);
+  else if (indexNames(sql, index).length === 0) dropIndex(removal, index);
+}
+
+/** Delete an image that has no name, is no platform of an index, and isn't in use. */
+function dropUnneeded(removal: Removal, id: Digest): void {
+  const { sql, options } = removal;
+  const isKept = !isStored(sql, id) || namesOf(sql, id).length > 0 || entriesFor(sql, id).length > 0;
+  if (!isKept && conflictOf(removal, id, options) === undefined) drop(removal, id);
 }
 
 /** A repository whose last tag went loses its digests as well. */
-function untagOrphans(removal: Removal, id: Digest, repository: string): void {
-  const own = namesOf(removal.sql, id).filter((name) => repositoryOf(name) === repository);
+function untagOrphans(removal: Removal, { id, index }: Target, repository: string): void {
+  const names = index === undefined ? namesOf(removal.sql, id) : indexNames(removal.sql, index);
+  const own = names.filter((name) => repositoryOf(name) === repository);
   if (own.some((name) => !name.includes("@"))) return;
-  for (const name of own) untag(removal, id, name);
+  for (const name of own) untag(removal, index ?? id, name);
 }
 
+/** An image that stands for indexes takes them with it. */
 function removeByID(removal: Removal, id: Digest): void {
   const { sql, options } = removal;
   // One name doesn't stand in the way; names in several repositories do.
-  const conflict = conflictOf(removal, id, { force: options.force, named: isSingle(namesOf(sql, id)) });
+  const named = isSingle(namesOf(sql, id));
+  const indexes = indexesFor(sql, id);
+  const images = new Set([id, ...indexes.flatMap((index) => soleImages(sql, index))]);
+  const conflicts = [...images].map((image) => conflictOf(removal, image, { force: options.force, named }));
+  const conflict =
+    conflicts.find((each) => each !== undefined) ?? (options.force ? undefined : variantConflict(sql, id));
   if (conflict !== undefined) throw conflict;
-  drop(removal, id);
+  for (const index of indexes) dropIndex(removal, index);
+  if (isStored(sql, id)) drop(removal, id);
 }
 
-/** What forbids to delete an image; with `force` only what can't be forced. With `named`, its names don't. */
-function conflictOf(
-  { sql, options }: Removal,
-  id: Digest,
-  { force, named = false }: { readonly force: boolean; readonly named?: boolean },
-): BerthError | undefined {
-  if (sql.get("SELECT 1 FROM image WHERE parent = ?", id) !== undefined) {
-    return inUse(id, "cannot be forced", "image has dependent child images");
-  }
-  const users = usersOf(sql, id);
-  const running = users.find((user) => options.isRunning(user));
-  if (running !== undefined) {
-    return inUse(id, "cannot be forced", `image is being used by running container ${shortID(running)}`);
-  }
-  if (force) return undefined;
-  if (!named && namesOf(sql, id).length > 0) {
-    return inUse(id, "must be forced", "image is referenced in multiple repositories");
-  }
-  const [user] = users;
-  if (user === undefined) return undefined;
-  return inUse(id, "must be forced", `image is being used by stopped container ${shortID(user)}`);
+/** An image that is a platform of an index, and doesn't stand for it, isn't deleted by the way. */
+function variantConflict(sql: Sql, id: Digest): BerthError | undefined {
+  const [entry] = entriesFor(sql, id).filter(({ index }) => !indexesFor(sql, id).includes(index));
+  if (entry === undefined) return undefined;
+  const name = indexNames(sql, entry.index)[0] ?? shortID(entry.index);
+  return inUse(id, "must be forced", `image is a platform of ${name}`);
 }
 
-/** Delete an image with its names, and then its parents as long as nothing needs them. */
-function drop(removal: Removal, id: Digest): void {
-  const { sql, options, steps } = removal;
-  for (const name of namesOf(sql, id)) untag(removal, id, name);
-  const parent = sql.get<{ parent: Digest | null }>("SELECT parent FROM image WHERE id = ?", id)?.parent ?? undefined;
-  const layers = chainsOf(sql, id);
-  const below = new Set(parent === undefined ? [] : chainsOf(sql, parent));
-  sql.run("DELETE FROM image_layer WHERE image_id = ?", id);
-  sql.run("DELETE FROM image WHERE id = ?", id);
-  recordEvent(sql, { type: "image", action: "delete", id });
-  steps.push({ deleted: id, layers: layers.filter((chain) => !below.has(chain)) });
-  if (parent === undefined || options.prune === false) return;
-  const isStored = sql.get("SELECT 1 FROM image WHERE id = ?", parent) !== undefined;
-  if (isStored && conflictOf(removal, parent, { force: false }) === undefined) drop(removal, parent);
+/** An index that is named by its digest. */
+function removeIndex(removal: Removal, index: Digest): void {
+  const { sql, options } = removal;
+  const names = indexNames(sql, index);
+  const named = names.length === 0 || isSingle(names);
+  const conflicts = soleImages(sql, index).map((image) => conflictOf(removal, image, { force: options.force, named }));
+  const conflict = conflicts.find((each) => each !== undefined);
+  if (conflict !== undefined) throw conflict;
+  if (!options.force && !named) throw inUse(index, "must be forced", "image is referenced in multiple repositories");
+  dropIndex(removal, index);
 }
 
-function untag({ sql, steps }: Removal, id: Digest, name: string): void {
-  sql.run("DELETE FROM image_reference WHERE reference = ?", name);
-  recordEvent(sql, { type: "image", action: "untag", id, attributes: { name } });
-  steps.push({ untagged: name });
-}
-
-function namesOf(sql: Sql, id: Digest): readonly string[] {
-  const rows = sql.all<{ reference: string }>("SELECT reference FROM image_reference WHERE image_id = ?", id);
-  return sortedNames(rows.map((row) => row.reference));
-}
-
-function usersOf(sql: Sql, id: Digest): readonly string[] {
-  return sql
-    .all<{ id: string }>("SELECT id FROM container WHERE image_id = ? ORDER BY created", id)
-    .map((row) => row.id);
-}
-
-/** The topmost first. */
-function chainsOf(sql: Sql, id: Digest): readonly ChainID[] {
-  return sql
-    .all<{ chain: ChainID }>(
-      `SELECT image_layer.chain_id AS chain FROM image_layer JOIN layer ON layer.chain_id = image_layer.chain_id
-       WHERE image_id = ? ORDER BY layer.id DESC`,
-      id,
-    )
-    .map((row) => row.chain);
-}
-
-/** One tag at most, and nothing outside its repository. */
-function isSingle(names: readonly string[]): boolean {
-  const tags = names.filter((name) => !name.includes("@"));
-  return names.length > 0 && tags.length <= 1 && new Set(names.map(repositoryOf)).size === 1;
-}
-
-function repositoryOf(name: string): string {
-  return familiarRepository(parseReference(name));
+/** Delete an index with its names, and the images that it alone kept and nobody else needs. */
+function dropIndex(removal: Removal, index: Digest): void {
+  const { sql, steps } = removal;
+  const images = soleImages(sql, index);
+  for (const name of indexNames(sql, index)) untag(removal, index, name);
+  sql.run("DELETE FROM image_index WHERE digest = ?", index);
+  recordEvent(sql, { type: "image", action: "delete", id: index });
+  steps.push({ deleted: index, layers: [] });
+  for (const id of images) dropUnneeded(removal, id);
 }
 
 function isPrefixOf(id: Digest, given: string): boolean {
@@ -180,8 +135,4 @@ function referenceInUse(name: string, container: string, id: Digest): BerthError
     `conflict: unable to remove repository reference "${name}" (must force) - container ${shortID(container)} is using its referenced image ${shortID(id)}`,
     { hint: `Remove the container first: berth rm ${shortID(container)}` },
   );
-}
-
-function inUse(id: Digest, force: string, why: string): BerthError {
-  return new BerthError("conflict", `conflict: unable to delete ${shortID(id)} (${force}) - ${why}`);
 }

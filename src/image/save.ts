@@ -1,8 +1,8 @@
 import type { BatchOptions } from "../archive/tar-parts.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import { chainIDs, type DiffID, type Digest, digestOf, hexOf } from "../oci/digest.ts";
-import { matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
+import { type DiffID, digestOf, hexOf } from "../oci/digest.ts";
+import { matchesPlatform, type Platform } from "../oci/platform.ts";
 import { familiar, familiarRepository, fullName, type Reference } from "../oci/reference.ts";
 import { archiveLength } from "../snapshot/layer-archive.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
@@ -10,13 +10,18 @@ import { type ArchiveFile, archiveOf, bytesFile, jsonFile } from "./archive-writ
 import { type ManifestItem, manifestName } from "./archived-image.ts";
 import { getImage, type Image, type ImageDeps, readConfig } from "./images.ts";
 import { indexName } from "./layout-images.ts";
-import { namesSaved } from "./saved-names.ts";
+import { blobName } from "./layout-json.ts";
+import { type Described, indexOf, layersOf, platformSaved, savedWhole, timeOf, unsuitable } from "./save-whole.ts";
+import { type NamedImage, namesSaved } from "./saved-names.ts";
 
 /** How images are saved. */
 export interface SaveOptions extends Operation, BatchOptions {
-  /** `docker`, an OCI layout with Docker's `manifest.json` in it, which both take; or `oci`, the layout alone. */
+  /**
+   * `docker`, an OCI layout with Docker's `manifest.json` in it, which both take; or `oci`, the layout alone. An image for
+   * several platforms is one of them in the first, and its index as it came in the second.
+   */
   readonly format?: "docker" | "oci";
-  /** Images for other platforms are refused; for any platform when empty or absent. */
+  /** Images for other platforms are refused; for any platform when empty or absent. One alone is saved without its index. */
   readonly platforms?: readonly Platform[];
 }
 
@@ -37,7 +42,8 @@ interface SavedImage {
  * Write images as one archive, each layer once and with its own bytes. Equal images and names give equal bytes. A name
  * without a tag stands for all tags of its repository, as in Docker.
  *
- * @throws {BerthError} not-found; failed-precondition, when an image is for another platform; data-loss
+ * @throws {BerthError} not-found; failed-precondition, when an image is for another platform; invalid-argument, for several
+ *   platforms in Docker's format; data-loss
  * @see moby tarexport save.go
  */
 export async function* saveImages(
@@ -46,8 +52,10 @@ export async function* saveImages(
   options: SaveOptions = {},
 ): AsyncGenerator<Uint8Array> {
   const { format = "docker", platforms = [] } = options;
-  const images = namesSaved(deps, names).map(({ id, references }) => describe(deps, id, references));
-  for (const { image } of images) checkPlatform(image, platforms);
+  const named = namesSaved(deps, names);
+  const wholes = format === "oci" ? named.flatMap((each) => savedWhole(deps, each, options) ?? []) : [];
+  const whole = new Set(wholes.map(({ named }) => named));
+  const images = named.filter((each) => !whole.has(each)).map((each) => describe(deps, each, platforms));
   const lengths = await layerLengths(deps, images);
   const manifests = images.map((saved) => Buffer.from(JSON.stringify(manifestOf(saved, lengths))));
   const files = new Map<string, ArchiveFile>();
@@ -61,7 +69,8 @@ export async function* saveImages(
     add({ ...blobFile(saved.config), time });
     add(blobFile(manifests[index] ?? Buffer.alloc(0)));
   }
-  add(jsonFile(indexName, indexOf(images, manifests)));
+  for (const { files: own } of wholes) for (const file of own) add(file);
+  add(jsonFile(indexName, listOf([...described(images, manifests), ...wholes])));
   add(bytesFile("oci-layout", Buffer.from('{"imageLayoutVersion": "1.0.0"}')));
   if (format === "docker") {
     add(
@@ -77,23 +86,33 @@ export async function* saveImages(
   yield* archiveOf([...files.values()]);
 }
 
-function describe(deps: ImageDeps, id: Digest, references: readonly Reference[]): SavedImage {
-  const image = getImage(deps, id);
+function describe(deps: ImageDeps, named: NamedImage, platforms: readonly Platform[]): SavedImage {
+  const image = imageSaved(deps, named, platforms);
   if (image.config.rootfs.diff_ids.length === 0) {
     throw new BerthError("unimplemented", "empty export - not implemented");
   }
-  const layers = chainIDs(image.config.rootfs.diff_ids).map((chain) => {
-    const layer = deps.snapshotter.find(chain);
-    if (layer === undefined) throw new BerthError("data-loss", `layer ${chain} of ${id} is missing`);
-    return layer;
-  });
-  return { image, references, layers, config: readConfig(deps, id) };
+  return {
+    image,
+    references: named.references,
+    layers: layersOf(deps, image),
+    config: readConfig(deps, image.id),
+  };
 }
 
-function checkPlatform({ config }: Image, platforms: readonly Platform[]): void {
-  if (platforms.length === 0 || platforms.some((each) => matchesPlatform(each, config))) return;
-  const wanted = platforms.map(platformText).join(", ");
-  throw new BerthError("failed-precondition", `no suitable export target found for platform ${wanted}`);
+/** The one that is asked for of an image for several platforms, or that stands for it. */
+function imageSaved(deps: ImageDeps, { id, index }: NamedImage, platforms: readonly Platform[]): Image {
+  const [platform, another] = platforms;
+  const image = getImage(deps, id);
+  if (index === undefined || platform === undefined) return checkPlatform(image, platforms);
+  if (another === undefined) return getImage(deps, platformSaved(indexOf(deps, index), platform).imageID);
+  throw new BerthError("invalid-argument", "Docker's archive has an image for one platform only", {
+    hint: "`berth save --format oci` takes several.",
+  });
+}
+
+function checkPlatform(image: Image, platforms: readonly Platform[]): Image {
+  if (platforms.length === 0 || platforms.some((each) => matchesPlatform(each, image.config))) return image;
+  throw unsuitable(platforms);
 }
 
 async function layerLengths(deps: ImageDeps, images: readonly SavedImage[]): Promise<ReadonlyMap<DiffID, number>> {
@@ -114,10 +133,15 @@ function manifestOf({ image, layers, config }: SavedImage, lengths: ReadonlyMap<
   };
 }
 
-function indexOf(images: readonly SavedImage[], manifests: readonly Buffer[]): unknown {
-  const descriptors = images.flatMap(({ references }, index) => {
+function described(images: readonly SavedImage[], manifests: readonly Buffer[]): readonly Described[] {
+  return images.map(({ references }, index) => {
     const bytes = manifests[index] ?? Buffer.alloc(0);
-    const descriptor = { mediaType: manifestType, digest: digestOf(bytes), size: bytes.length };
+    return { references, descriptor: { mediaType: manifestType, digest: digestOf(bytes), size: bytes.length } };
+  });
+}
+
+function listOf(images: readonly Described[]): unknown {
+  const descriptors = images.flatMap(({ references, descriptor }) => {
     if (references.length === 0) return [descriptor];
     return references.map((reference) => ({
       ...descriptor,
@@ -157,12 +181,4 @@ function repositoriesOf(images: readonly SavedImage[]): Readonly<Record<string, 
   return Object.fromEntries([...repositories].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-const blobName = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
-
 const blobFile = (bytes: Buffer): ArchiveFile => bytesFile(blobName(digestOf(bytes)), bytes);
-
-/** Seconds since the epoch when the image was made; 0 where it doesn't say or before that. */
-function timeOf({ config }: Image): number {
-  const milliseconds = Date.parse(config.created ?? "");
-  return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
-}

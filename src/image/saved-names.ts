@@ -1,11 +1,11 @@
 import { BerthError, isKind } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { familiar, familiarRepository, parseReference, type Reference } from "../oci/reference.ts";
-import { getImage, type Image, type ImageDeps } from "./images.ts";
+import { findTarget, type ImageDeps } from "./images.ts";
+import type { Target } from "./resolve.ts";
 
 /** An image to save, and the names that go with it. */
-export interface NamedImage {
-  readonly id: Digest;
+export interface NamedImage extends Target {
   readonly references: readonly Reference[];
 }
 
@@ -16,15 +16,15 @@ export interface NamedImage {
  * @throws {BerthError} not-found
  */
 export function namesSaved(deps: ImageDeps, names: readonly string[]): readonly NamedImage[] {
-  const images = new Map<Digest, Map<string, Reference>>();
+  const images = new Map<Digest, Target & { readonly named: Map<string, Reference> }>();
   for (const name of names) {
-    for (const { id, references } of meant(deps, name)) {
-      const known = images.get(id) ?? new Map<string, Reference>();
-      for (const reference of references) known.set(familiar(reference), reference);
-      images.set(id, known);
+    for (const { id, index, references } of meant(deps, name)) {
+      const known = images.get(index ?? id) ?? { id, index, named: new Map<string, Reference>() };
+      for (const reference of references) known.named.set(familiar(reference), reference);
+      images.set(index ?? id, known);
     }
   }
-  return [...images].map(([id, references]) => ({ id, references: [...references.values()] }));
+  return [...images.values()].map(({ named, ...target }) => ({ ...target, references: [...named.values()] }));
 }
 
 function meant(deps: ImageDeps, name: string): readonly NamedImage[] {
@@ -33,15 +33,20 @@ function meant(deps: ImageDeps, name: string): readonly NamedImage[] {
     const tagged = tagsOf(deps, reference);
     if (tagged.length > 0) return tagged;
   }
-  const { id, references } = imageNamed(deps, name, reference);
-  const own = reference?.digest === undefined && reference !== undefined && references.includes(familiar(reference));
-  return [{ id, references: own ? [reference] : [] }];
+  const target = targetNamed(deps, name, reference);
+  const own = reference !== undefined && reference.digest === undefined && isName(deps, reference);
+  return [{ ...target, references: own ? [reference] : [] }];
+}
+
+function isName({ db }: ImageDeps, reference: Reference): boolean {
+  const row = db.read((sql) => sql.get("SELECT 1 FROM image_reference WHERE reference = ?", familiar(reference)));
+  return row !== undefined;
 }
 
 /** Docker's `save` has words of its own for what isn't there. */
-function imageNamed(deps: ImageDeps, name: string, reference: Reference | undefined): Image {
+function targetNamed(deps: ImageDeps, name: string, reference: Reference | undefined): Target {
   try {
-    return getImage(deps, name);
+    return findTarget(deps, name);
   } catch (error) {
     if (!isKind(error, "not-found") || reference === undefined) throw error;
     const exact = reference.tag !== undefined || reference.digest !== undefined;
@@ -55,14 +60,14 @@ function imageNamed(deps: ImageDeps, name: string, reference: Reference | undefi
 /** Every image of a repository, by its tags' order. */
 function tagsOf(deps: ImageDeps, repository: Reference): readonly NamedImage[] {
   const rows = deps.db.read((sql) =>
-    sql.all<{ reference: string; image_id: Digest }>(
-      "SELECT reference, image_id FROM image_reference ORDER BY reference",
+    sql.all<{ reference: string; image_id: Digest; index_digest: Digest | null }>(
+      "SELECT reference, image_id, index_digest FROM image_reference ORDER BY reference",
     ),
   );
-  return rows.flatMap(({ reference: text, image_id: id }) => {
+  return rows.flatMap(({ reference: text, image_id: id, index_digest: index }) => {
     const reference = parseReference(text);
     const same = familiarRepository(reference) === familiarRepository(repository) && reference.tag !== undefined;
-    return same ? [{ id, references: [reference] }] : [];
+    return same ? [{ id, index: index ?? undefined, references: [reference] }] : [];
   });
 }
 

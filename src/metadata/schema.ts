@@ -121,6 +121,34 @@ export const storeMigrations: readonly string[] = [
   ALTER TABLE new_build_record RENAME TO build_record;
   CREATE INDEX build_record_chain ON build_record(chain_id);
   `,
+  // An image for several platforms: its index as it came, and a row for each manifest of it that is here.
+  `
+  CREATE TABLE image_index (
+    digest     TEXT PRIMARY KEY,
+    media_type TEXT NOT NULL,
+    bytes      BLOB NOT NULL,
+    image_id   TEXT NOT NULL REFERENCES image(id)
+  ) STRICT;
+  CREATE TABLE image_index_entry (
+    index_digest TEXT NOT NULL REFERENCES image_index(digest) ON DELETE CASCADE,
+    digest       TEXT NOT NULL,
+    manifest     BLOB NOT NULL,
+    image_id     TEXT REFERENCES image(id),
+    PRIMARY KEY (index_digest, digest)
+  ) STRICT;
+  CREATE TABLE image_index_blob (
+    index_digest TEXT NOT NULL,
+    entry_digest TEXT NOT NULL,
+    digest       TEXT NOT NULL,
+    size         INTEGER NOT NULL,
+    PRIMARY KEY (index_digest, entry_digest, digest),
+    FOREIGN KEY (index_digest, entry_digest) REFERENCES image_index_entry (index_digest, digest) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_index_image ON image_index(image_id);
+  CREATE INDEX image_index_entry_image ON image_index_entry(image_id);
+  ALTER TABLE image_reference ADD COLUMN index_digest TEXT REFERENCES image_index(digest);
+  CREATE INDEX image_reference_index ON image_reference(index_digest);
+  `,
 ];
 
 /** The tables of the run-state database (`<run root>/state.db`), which ends with a reboot. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hostPlatform, matchesPlatform, parsePlatform, platformText } from "./platform.ts";
+import { bestFor, hostPlatform, matchesPlatform, parsePlatform, platformText } from "./platform.ts";
 
 test.each([
   ["linux/amd64", "linux/amd64"],
@@ -25,4 +25,15 @@ test("a variant counts where both say one", () => {
   expect(matchesPlatform(parsePlatform("linux/arm/v7"), arm)).toBe(true);
   expect(matchesPlatform(parsePlatform("linux/arm/v7"), parsePlatform("linux/arm/v6"))).toBe(false);
   expect(matchesPlatform(parsePlatform("linux/arm64"), arm)).toBe(false);
+});
+
+test.each([
+  ["linux/arm", ["linux/arm/v5", "linux/arm/v7"], "linux/arm/v7"],
+  ["linux/arm", ["linux/arm/v5", "linux/arm/v6"], "linux/arm/v5"],
+  ["linux/arm/v6", ["linux/arm/v5", "linux/arm/v6", "linux/arm/v7"], "linux/arm/v6"],
+  ["linux/amd64", ["linux/amd64/v3", "linux/amd64"], "linux/amd64"],
+  ["linux/arm64", ["linux/amd64", "linux/arm64/v8"], "linux/arm64/v8"],
+  ["linux/arm64", ["linux/amd64", "linux/arm/v7"], undefined],
+])("for %s the best of %j is %s", (wanted, list, best) => {
+  expect(bestFor(parsePlatform(wanted), list, parsePlatform)).toBe(best);
 });

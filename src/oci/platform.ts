@@ -64,6 +64,27 @@ export function matchesPlatform(wanted: Platform, platform: Platform): boolean {
   return a === undefined || b === undefined || a === b;
 }
 
+/**
+ * Of what is there for several platforms the best for `wanted`: where that leaves the variant open, what has none, or for
+ * arm v7 as containerd takes it, before any other.
+ */
+export function bestFor<T>(wanted: Platform, list: readonly T[], platformOf: (each: T) => Platform): T | undefined {
+  const fitting = list.filter((each) => matchesPlatform(wanted, platformOf(each)));
+  const usual = variantOf(wanted) ?? (wanted.architecture === "arm" ? "v7" : undefined);
+  return fitting.find((each) => variantOf(platformOf(each)) === usual) ?? fitting[0];
+}
+
+/** True for a platform in parsed JSON. */
+export function isPlatformValue(value: unknown): value is Platform {
+  if (typeof value !== "object" || value === null) return false;
+  const { os, architecture, variant } = value as Record<string, unknown>;
+  return (
+    typeof os === "string" &&
+    typeof architecture === "string" &&
+    (variant === undefined || variant === null || typeof variant === "string")
+  );
+}
+
 function variantOf({ architecture, variant }: Platform): string | undefined {
   return architecture === "arm64" ? (variant ?? "v8") : variant;
 }

@@ -5,7 +5,6 @@ import { formatHelp } from "../format/format-help.ts";
 import { formatRows } from "../format/listing.ts";
 import { historyListing, wasteText } from "../list/history-row.ts";
 import { interruptible } from "../terminal/interrupt.ts";
-import { requirePlatform } from "./require-platform.ts";
 
 /** `berth history` */
 export const command: Command = defineCommand({
@@ -24,12 +23,12 @@ export const command: Command = defineCommand({
   run: async ({ values, args: [name = ""], io, engine }) => {
     const opened = await engine();
     const { human, quiet, format = "table", platform } = values;
-    if (platform !== undefined) requirePlatform(opened, name, platform);
     // A format of the user's own that names the field wants it too.
     const waste = values.waste || format.includes(".Wasted");
     using interrupt = interruptible(io);
     const { images } = opened;
-    const lines = waste ? await images.wasteHistory(name, { signal: interrupt.signal }) : images.history(name);
+    const image = platform === undefined ? name : images.get(name, platform).id;
+    const lines = waste ? await images.wasteHistory(image, { signal: interrupt.signal }) : images.history(image);
     const now = Date.now();
     const rows = lines.map((line) => ({ line, whole: values["no-trunc"], human, now }));
     const shown = quiet && format === "table" ? "{{.ID}}" : format;

@@ -3,7 +3,6 @@ import { type Command, defineCommand } from "../command.ts";
 import { text, value } from "../flags/kinds.ts";
 import { inspectFormatHelp } from "../format/format-help.ts";
 import { findImage, inspectObjects } from "./inspect-objects.ts";
-import { requirePlatform } from "./require-platform.ts";
 
 /** `berth image inspect` */
 export const command: Command = defineCommand({
@@ -17,10 +16,7 @@ export const command: Command = defineCommand({
   examples: ["image inspect -f '{{json .Config.Env}}' debian"],
   run: async ({ values: { format, platform }, args, io, engine }) =>
     inspectObjects({ engine, io }, args, {
-      find: async (opened, name) => {
-        if (platform !== undefined) requirePlatform(opened, name, platform);
-        return await findImage(opened, name);
-      },
+      find: (opened, name) => findImage(opened, name, platform),
       format,
     }),
 });

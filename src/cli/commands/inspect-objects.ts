@@ -1,5 +1,6 @@
 import { isKind, messageOf } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { Platform } from "../../oci/platform.ts";
 import { CliError } from "../cli-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { compileTemplate } from "./fill-template.ts";
@@ -24,10 +25,10 @@ export const findSizedContainer: Finder = async (engine, name) => {
   return toContainerJSON(container, { layers, cgroups: engine.cgroups, size });
 };
 
-/** An image by name. */
-export const findImage: Finder = async (engine, name) => {
+/** An image by name; of one for several platforms that for `platform`, or else for this machine. */
+export const findImage = async (engine: Engine, name: string, platform?: Platform): Promise<object> => {
   const { toImageJSON } = await import("../../docker-api/image-json.ts");
-  const image = engine.images.get(name);
+  const image = engine.images.get(name, platform);
   const { images } = engine;
   return toImageJSON(image, images.layerPaths(image), images.lastTagged(image.id));
 };

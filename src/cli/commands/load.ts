@@ -48,8 +48,8 @@ function asStreamed(error: unknown): unknown {
   return new CliError(error.message, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
 }
 
-function linesOf({ id, references, moved }: LoadedImage): string {
-  if (references.length === 0) return `Loaded image ID: ${id}\n`;
+function linesOf({ id, index, references, moved }: LoadedImage): string {
+  if (references.length === 0) return `Loaded image ID: ${index ?? id}\n`;
   const before = new Map(moved.map(({ reference, from }) => [reference, from]));
   return references
     .map((reference) => {

@@ -23,7 +23,15 @@ const layers = [
   layer('RUN /bin/sh -c rm /big; echo "<b>"', [file("/big", 0, { kind: "D", before: 90 }), file(evil, 5)]),
 ];
 const config = { os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [] } } as const;
-const image = { id: digestOf("image"), created: undefined, references: [], size: 105, parent: undefined, config };
+const image = {
+  id: digestOf("image"),
+  created: undefined,
+  references: [],
+  size: 105,
+  parent: undefined,
+  variantOf: [],
+  config,
+};
 const explored: ExploredImage = { image, layers, size: 105, wasted: 90 };
 const rows = 5;
 

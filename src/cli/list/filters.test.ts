@@ -33,6 +33,7 @@ const summaries = made.map(
     references,
     size: 1,
     parent: parent === undefined ? undefined : digestOf(parent),
+    variantOf: [],
   }),
 );
 

@@ -38,6 +38,8 @@ export function filterImages(images: Engine["images"], { given, all }: ImageFilt
   const parents = new Set(list.map(({ parent }) => parent));
   return applyFilters(list, others, questions(images)).flatMap((image) => {
     const isParent = parents.has(image.id);
+    // A platform of an image that has another for this machine: `--tree` shows it.
+    if (image.references.length === 0 && image.variantOf.length > 0) return [];
     const references = image.references.filter((name) => fits(name, patterns));
     const isTagged = references.some((name) => !name.includes("@"));
     if (isDangling) return isTagged || isParent ? [] : [{ ...image, references }];

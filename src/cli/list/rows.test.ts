@@ -69,6 +69,7 @@ const image: ImageSummary = {
   references: ["localhost:5000/app:1", "busybox:latest"],
   size: 1982333,
   parent: undefined,
+  variantOf: [],
 };
 
 test("images has a line for each name, and one without", () => {

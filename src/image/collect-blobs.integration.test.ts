@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { openContent } from "../content/content.ts";
 import { digestOf } from "../oci/digest.ts";
 import { testStore } from "../snapshot/testing.ts";
-import { collectConfigs } from "./collect-configs.ts";
+import { collectBlobs } from "./collect-blobs.ts";
 
 test("configs stay that an image has or a living process is about to record; others go", async () => {
   await using store = await testStore();
@@ -18,9 +18,9 @@ test("configs stay that an image has or a living process is about to record; oth
     await using _hold = await store.snapshotter.holdBlob(digestOf(Buffer.from("held")));
     for (const name of names) await content.put(Buffer.from(name));
     expect(left()).toContain(orphan);
-    await collectConfigs({ ...other, content });
+    await collectBlobs({ ...other, content });
     expect(new Set(left())).toEqual(new Set([recorded, held]));
   }
-  await collectConfigs({ ...other, content });
+  await collectBlobs({ ...other, content });
   expect(left()).toEqual([recorded]);
 });

@@ -1,0 +1,137 @@
+import type { Sql } from "../metadata/database.ts";
+import type { Digest } from "../oci/digest.ts";
+import { attestedBy, entriesOf } from "../oci/image-index.ts";
+import { bestFor, hostPlatform, type Platform } from "../oci/platform.ts";
+
+/** What is recorded of an index. */
+export interface NewIndex {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+  readonly entries: readonly NewEntry[];
+}
+
+/** A manifest of an index that came in. */
+export interface NewEntry {
+  readonly digest: Digest;
+  readonly manifest: Buffer;
+  /** Undefined for what is no image. */
+  readonly imageID: Digest | undefined;
+  readonly platform: Platform | undefined;
+  /** The blobs that are kept beside: layers that are compressed, all of an attestation. */
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+}
+
+/** A manifest of an index that is in the store. */
+export interface EntryRow {
+  readonly digest: Digest;
+  readonly manifest: Uint8Array;
+  /** Null for what is no image: an attestation. */
+  readonly image_id: Digest | null;
+}
+
+/** An image that is in the store, and its platform. */
+export interface Present {
+  readonly imageID: Digest;
+  readonly platform: Platform;
+}
+
+/**
+ * Record an index, within the transaction that records its images. What was here of it before stays.
+ *
+ * @returns the image that stands for it
+ */
+export function recordIndex(sql: Sql, { digest, mediaType, bytes, entries }: NewIndex): Digest {
+  const before = sql.get<{ image_id: Digest }>("SELECT image_id FROM image_index WHERE digest = ?", digest)?.image_id;
+  const stands = standing(presentIn(entries), before);
+  if (stands === undefined) throw new Error(`index ${digest} has no image`);
+  sql.run(
+    `INSERT INTO image_index (digest, media_type, bytes, image_id) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+    ...[digest, mediaType, bytes, stands],
+  );
+  standFor(sql, digest, stands);
+  for (const entry of entries) {
+    sql.run(
+      "INSERT INTO image_index_entry (index_digest, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      ...[digest, entry.digest, entry.manifest, entry.imageID ?? null],
+    );
+    for (const blob of entry.blobs) {
+      sql.run(
+        `INSERT INTO image_index_blob (index_digest, entry_digest, digest, size) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO NOTHING`,
+        ...[digest, entry.digest, blob.digest, blob.size],
+      );
+    }
+  }
+  return stands;
+}
+
+/** Of the images of an index the one that stands for it: this machine's, or else what did before, or else the first. */
+export function standing(images: readonly Present[], before: Digest | undefined): Digest | undefined {
+  return bestFor(hostPlatform, images, ({ platform }) => platform)?.imageID ?? before ?? images[0]?.imageID;
+}
+
+/** Let an image stand for an index, also where its names are. */
+export function standFor(sql: Sql, index: Digest, imageID: Digest): void {
+  sql.run("UPDATE image_index SET image_id = ? WHERE digest = ?", imageID, index);
+  sql.run("UPDATE image_reference SET image_id = ? WHERE index_digest = ?", imageID, index);
+}
+
+/** Those whose image is in the store. */
+export function presentIn<T extends { readonly platform: Platform | undefined; readonly imageID: Digest | undefined }>(
+  platforms: readonly T[],
+): readonly (T & Present)[] {
+  return platforms.flatMap((each) => {
+    const { platform, imageID } = each;
+    return platform === undefined || imageID === undefined ? [] : [{ ...each, platform, imageID }];
+  });
+}
+
+/** The manifests of an index that are in the store. */
+export function entryRows(sql: Sql, index: Digest): readonly EntryRow[] {
+  return sql.all<EntryRow>("SELECT digest, manifest, image_id FROM image_index_entry WHERE index_digest = ?", index);
+}
+
+/** The blobs that are kept for indexes. */
+export function indexBlobs(
+  sql: Sql,
+): readonly { readonly digest: Digest; readonly size: number; readonly index: Digest }[] {
+  return sql.all("SELECT DISTINCT digest, size, index_digest AS 'index' FROM image_index_blob ORDER BY digest");
+}
+
+/** The indexes that an image stands for. */
+export function indexesFor(sql: Sql, imageID: Digest): readonly Digest[] {
+  const rows = sql.all<{ digest: Digest }>(
+    "SELECT digest FROM image_index WHERE image_id = ? ORDER BY digest",
+    imageID,
+  );
+  return rows.map(({ digest }) => digest);
+}
+
+/** The manifests by which an image is a platform of indexes. */
+export function entriesFor(sql: Sql, imageID: Digest): readonly { readonly index: Digest; readonly digest: Digest }[] {
+  return sql.all("SELECT index_digest AS 'index', digest FROM image_index_entry WHERE image_id = ?", imageID);
+}
+
+/** The images of an index that neither a name of their own nor another index has. */
+export function soleImages(sql: Sql, index: Digest): readonly Digest[] {
+  const rows = sql.all<{ id: Digest }>(
+    `SELECT DISTINCT image_id AS id FROM image_index_entry AS entry
+     WHERE index_digest = ?1 AND image_id IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM image_index_entry WHERE image_id = entry.image_id AND index_digest != ?1)
+       AND NOT EXISTS (SELECT 1 FROM image_reference
+                       WHERE image_id = entry.image_id AND (index_digest IS NULL OR index_digest != ?1))`,
+    index,
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Forget a manifest of an index, with what attests to it. */
+export function deleteEntry(sql: Sql, index: Digest, digest: Digest): void {
+  const row = sql.get<{ bytes: Uint8Array }>("SELECT bytes FROM image_index WHERE digest = ?", index);
+  const entries = row === undefined ? [] : (entriesOf(JSON.parse(Buffer.from(row.bytes).toString())) ?? []);
+  const about = entries.filter((entry) => attestedBy(entry) === digest).map((entry) => entry.digest);
+  for (const gone of [digest, ...about]) {
+    sql.run("DELETE FROM image_index_entry WHERE index_digest = ? AND digest = ?", index, gone);
+  }
+}
