@@ -87,7 +87,7 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
       platform: hostPlatform,
       network,
       allowsHostNetwork: network === "host" || options.allow?.includes("network.host") === true,
-      resolveImage: (name) => resolveBase(deps, name, options),
+      resolveImage: (name, wanted) => resolveBase(deps, { name, platform: wanted }, options),
       ...(options.target === undefined ? {} : { target: options.target }),
     });
     const warnings = [...lowered.warnings, ...(options.pull === true ? [pullWarning] : [])];

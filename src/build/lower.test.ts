@@ -167,7 +167,7 @@ test.each([
   ["FROM busybox\nEXPOSE x\n", "invalid containerPort: x", 2],
   ["FROM busybox\nCOPY --chmod=999 a b\n", "invalid chmod parameter: '999'", 2],
   ["FROM busybox\nRUN --mount=type=tmpfs,target=/ x\n", 'invalid mount target "/"', 2],
-  ["FROM --platform=linux/s390x busybox\n", "platform linux/s390x is not this machine's", 1],
+  ["FROM --platform=a/b/c/d busybox\n", "failed to parse platform a/b/c/d: cannot parse platform specifier", 1],
 ])("%j is refused", async (text, message, line) => {
   const promise = lowered(text, message === "target" ? { target: "a" } : {});
   const expected = message === "target" ? "cannot copy from stage" : message;
@@ -196,4 +196,17 @@ test("a step has the host's network only where the build allows it", async () =>
   expect([...(await lowered(text, { allowsHostNetwork: true })).graph.values()].at(-1)?.op).toMatchObject({
     network: "host",
   });
+});
+
+test("a stage's platform goes for its image, for what is copied from images, and for stages that stand on it", async () => {
+  const text = "FROM --platform=linux/s390x a AS x\nCOPY --from=b / /\nFROM x\nCOPY --from=c / /\nCOPY --from=y / /y\n";
+  const asked: string[] = [];
+  const resolveImage: LowerOptions["resolveImage"] = async (name, wanted = platform) => {
+    asked.push(`${name} ${wanted.architecture}`);
+    const rootfs = { type: "layers" as const, diff_ids: [chainID] };
+    return { id: digestOf(name), chainID, name, config: { ...wanted, rootfs } };
+  };
+  const { image } = await lowered(`FROM a AS y\n${text}`, { resolveImage });
+  expect(asked.sort()).toEqual(["a amd64", "a s390x", "b s390x", "c s390x"]);
+  expect(image.platform).toEqual({ os: "linux", architecture: "s390x" });
 });

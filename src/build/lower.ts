@@ -8,7 +8,14 @@ import { applyRun, applyWorkdir } from "./apply-run.ts";
 import { located } from "./build-error.ts";
 import { globalArgs, unusedArgs } from "./global-args.ts";
 import { type Graph, GraphBuilder, reachable } from "./graph.ts";
-import { type BaseImage, type ImageResolver, isImage, type ResolvedStages, resolveStages } from "./resolve-stages.ts";
+import {
+  type BaseImage,
+  type ImageResolver,
+  imageKey,
+  isImage,
+  type ResolvedStages,
+  resolveStages,
+} from "./resolve-stages.ts";
 import {
   emptyImage,
   type LoweredImage,
@@ -111,7 +118,7 @@ class StageWalk {
   }
 
   #start(planned: PlannedStage): StageState {
-    const { base, baseStage, stage, index } = planned;
+    const { base, baseStage, stage, index, platform } = planned;
     const instructions = this.#options.resolved.stages.get(planned)?.instructions ?? [];
     const total = instructions.filter(isCounted).length + (isImage(planned) ? 1 : 0);
     const names: StepNames = { stage: this.#named ? (stage.name ?? `stage-${index}`) : "", total, used: 0 };
@@ -121,16 +128,16 @@ class StageWalk {
     }
     if (base === scratch) {
       const tip = this.#builder.add({ kind: "scratch" }, [], { name: "" });
-      return startStage(tip, emptyImage(this.#options.platform), names);
+      return startStage(tip, emptyImage(platform ?? this.#options.platform), names);
     }
-    const { image, tip } = this.#image(base, `FROM`, names);
+    const { image, tip } = this.#image(imageKey(base, platform), `FROM`, names);
     const state = startStage(tip, loweredImage(image.config), { ...names, used: total === 0 ? 0 : 1 });
     return withConfig(state, { OnBuild: [] });
   }
 
-  #image(name: string, verb: string, names: StepNames): { readonly image: BaseImage; readonly tip: Digest } {
-    const image = this.#options.resolved.images.get(name);
-    if (image === undefined) throw new Error(`image ${name} was not resolved`);
+  #image(key: string, verb: string, names: StepNames): { readonly image: BaseImage; readonly tip: Digest } {
+    const image = this.#options.resolved.images.get(key);
+    if (image === undefined) throw new Error(`image ${key} was not resolved`);
     const place = names.stage === "" ? "" : `${names.stage} `;
     const prefix = names.total === 0 ? "" : `[${place}${"1".padStart(String(names.total).length)}/${names.total}] `;
     const op = { kind: "image", imageID: image.id, chainID: image.chainID } as const;
@@ -150,7 +157,7 @@ class StageWalk {
       context: () => this.#builder.add({ kind: "context" }, [], { name: "[internal] load build context" }),
       source: (from, isCopy) => {
         const source = sourceOf(stages, from, isCopy);
-        if ("image" in source) return this.#image(source.image, "FROM", unnamed).tip;
+        if ("image" in source) return this.#image(imageKey(source.image, planned.platform), "FROM", unnamed).tip;
         if (source.stage.index >= planned.index) throw definedLater(from, planned);
         return this.stage(source.stage).tip;
       },

@@ -2,8 +2,8 @@ import type { Instruction, Span } from "../dockerfile/ast.ts";
 import { parseTrigger } from "../dockerfile/parse.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
+import { type Platform, platformText } from "../oci/platform.ts";
 import { located } from "./build-error.ts";
-import { refuseForeignPlatform } from "./options.ts";
 import { type PlannedStage, scratch, sourcesOf } from "./stages.ts";
 
 /** An image that a build starts from. */
@@ -17,8 +17,8 @@ export interface BaseImage {
 
 /** How names become images. */
 export interface ImageResolver {
-  /** An image of the store by name. @throws {BerthError} not-found */
-  resolveImage(name: string): Promise<BaseImage>;
+  /** An image of the store by name; of one for several platforms that for `platform`, or else for this machine. @throws {BerthError} not-found */
+  resolveImage(name: string, platform?: Platform): Promise<BaseImage>;
 }
 
 /** A stage that the target needs, with its base known. */
@@ -29,10 +29,15 @@ export interface ResolvedStage {
   readonly triggers: number;
 }
 
+/** What an image is found by: the name that the Dockerfile gives it, and the platform that its stage asks for. */
+export function imageKey(name: string, platform: Platform | undefined): string {
+  return platform === undefined ? name : `${name} ${platformText(platform)}`;
+}
+
 /** What the target needs. */
 export interface ResolvedStages {
   readonly stages: ReadonlyMap<PlannedStage, ResolvedStage>;
-  /** By the name that the Dockerfile gives them. */
+  /** By {@link imageKey}. */
   readonly images: ReadonlyMap<string, BaseImage>;
 }
 
@@ -40,7 +45,7 @@ export interface ResolvedStages {
  * Find out what a target needs: the stages that it stands on or copies from, and the images below them.
  * Triggers of an image may need more, so that images are looked up on the way, side by side.
  *
- * @throws {BuildError} not-found, for an image; invalid-argument, for a trigger or a platform
+ * @throws {BuildError} not-found, for an image; invalid-argument, for a trigger
  */
 export async function resolveStages(
   planned: readonly PlannedStage[],
@@ -50,9 +55,10 @@ export async function resolveStages(
   const lookups = new Map<string, Promise<BaseImage>>();
   const visits = new Map<PlannedStage, Promise<void>>();
 
-  const image = async (name: string, span: Span): Promise<BaseImage> => {
-    const lookup = lookups.get(name) ?? options.resolveImage(name);
-    lookups.set(name, lookup);
+  const image = async (name: string, { platform }: PlannedStage, span: Span): Promise<BaseImage> => {
+    const key = imageKey(name, platform);
+    const lookup = lookups.get(key) ?? options.resolveImage(name, platform);
+    lookups.set(key, lookup);
     try {
       return await lookup;
     } catch (error) {
@@ -68,20 +74,19 @@ export async function resolveStages(
   };
   const visitStage = async (stage: PlannedStage): Promise<void> => {
     const { span } = stage.stage.from;
-    const base = isImage(stage) ? await image(stage.base, span) : undefined;
-    if (base !== undefined) refuseForeign(stage);
+    const base = isImage(stage) ? await image(stage.base, stage, span) : undefined;
     const triggers = triggersOf(stage, base);
     const instructions = [...triggers, ...stage.stage.instructions];
     stages.set(stage, { instructions, triggers: triggers.length });
     if (stage.baseStage !== undefined) await visit(stage.baseStage);
     await Promise.all(
       sourcesOf(planned, instructions).map(({ source, span }) =>
-        "stage" in source ? visit(source.stage) : image(source.image, span),
+        "stage" in source ? visit(source.stage) : image(source.image, stage, span),
       ),
     );
   };
   await visit(options.target);
-  const images = await Promise.all([...lookups].map(async ([name, lookup]) => [name, await lookup] as const));
+  const images = await Promise.all([...lookups].map(async ([key, lookup]) => [key, await lookup] as const));
   return { stages, images: new Map(images) };
 }
 
@@ -97,13 +102,5 @@ function triggersOf(stage: PlannedStage, base: BaseImage | undefined): readonly 
     return (own ?? base?.config.config?.OnBuild ?? []).map((text) => parseTrigger(text, from));
   } catch (error) {
     throw located(error, { span: from.span });
-  }
-}
-
-function refuseForeign({ platform, stage }: PlannedStage): void {
-  try {
-    refuseForeignPlatform(platform);
-  } catch (error) {
-    throw located(error, { span: stage.from.span });
   }
 }

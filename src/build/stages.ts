@@ -1,7 +1,8 @@
-import { BerthError } from "../base/errors.ts";
+import { BerthError, messageOf } from "../base/errors.ts";
 import type { Dockerfile, Instruction, Span, Stage } from "../dockerfile/ast.ts";
 import { expandWord } from "../dockerfile/expand.ts";
 import { withSuggestion } from "../dockerfile/suggest.ts";
+import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { located } from "./build-error.ts";
 import { expandGlobal } from "./global-args.ts";
 import { mountSource } from "./run-mounts.ts";
@@ -17,8 +18,8 @@ export interface PlannedStage {
   readonly base: string;
   /** The earlier stage that `base` names; an image of the store otherwise. */
   readonly baseStage: PlannedStage | undefined;
-  /** Expanded, as `linux/amd64`. */
-  readonly platform: string | undefined;
+  /** What it or the stage that it stands on asks for; undefined where none does. */
+  readonly platform: Platform | undefined;
 }
 
 /** What `--from` names: a stage, or an image of the store. */
@@ -37,10 +38,13 @@ export function planStages(file: Dockerfile, args: ReadonlyMap<string, string>):
     try {
       const base = expandGlobal(args, from.base, file.escape);
       if (base === "") throw new BerthError("invalid-argument", `base name (${from.base}) should not be blank`);
-      const platform = from.platform === undefined ? undefined : expandGlobal(args, from.platform, file.escape);
-      if (platform === "")
+      const baseStage = byName.get(base);
+      const own = from.platform === undefined ? undefined : expandGlobal(args, from.platform, file.escape);
+      if (own === "") {
         throw new BerthError("invalid-argument", `empty platform value from expression ${from.platform}`);
-      planned.push({ index, stage, base, baseStage: byName.get(base), platform });
+      }
+      const platform = own === undefined ? baseStage?.platform : platformNamed(own);
+      planned.push({ index, stage, base, baseStage, platform });
     } catch (error) {
       throw located(error, { span: from.span });
     }
@@ -48,6 +52,16 @@ export function planStages(file: Dockerfile, args: ReadonlyMap<string, string>):
     if (stage.name !== undefined && last !== undefined) byName.set(stage.name, last);
   }
   return planned;
+}
+
+/** @throws {BerthError} invalid-argument, in BuildKit's words */
+function platformNamed(text: string): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    const message = `failed to parse platform ${text}: ${messageOf(error)}`;
+    throw new BerthError("invalid-argument", message, { cause: error });
+  }
 }
 
 /** The stage to build: by name, by number, or the last. @throws {BerthError} not-found `target stage "x" could not be found` */

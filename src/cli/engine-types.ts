@@ -3,6 +3,9 @@ import type { Engine } from "../engine/engine.ts";
 /** An image in a list, as the engine gives it. */
 export type ImageSummary = ReturnType<Engine["images"]["list"]>[number];
 
+/** An image for several platforms, as the engine gives it. */
+export type ImageIndex = ReturnType<Engine["images"]["indexes"]>[number];
+
 /** One line of an image's history. */
 export type HistoryLine = ReturnType<Engine["images"]["history"]>[number];
 

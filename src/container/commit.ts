@@ -56,6 +56,7 @@ export async function commitContainer(deps: ContainerDeps, id: string, options: 
         },
       ],
       os: base.config.os,
+      ...(base.config.variant === undefined ? {} : { variant: base.config.variant }),
       rootfs: {
         type: "layers",
         diff_ids: [...base.config.rootfs.diff_ids, ...(layer === undefined ? [] : [layer.diffID])],

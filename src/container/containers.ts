@@ -8,13 +8,12 @@ import type { AttachIO, Attachment } from "../runtime/attach.ts";
 import type { ExecProcess } from "../runtime/exec-process.ts";
 import type { LogOutput } from "../runtime/log-output.ts";
 import { type LogOptions, readLogs } from "../runtime/logs.ts";
-import { ulimitWarnings } from "../runtime/ulimits.ts";
 import { resize, type WindowSize } from "../runtime/window-size.ts";
 import type { Change } from "../snapshot/changes.ts";
 import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 import { type CommitOptions, commitContainer } from "./commit.ts";
 import { type Container, isActive } from "./container.ts";
-import { createContainer } from "./create.ts";
+import { createContainer, warningsOf } from "./create.ts";
 import { attendancePath, bundlePath, type ContainerDeps } from "./deps.ts";
 import {
   killToEnd,
@@ -50,7 +49,7 @@ export interface Containers {
   layerPaths(nameOrID: string): Promise<OverlayPaths>;
   /** Make a container; nothing runs yet. @throws {BerthError} not-found, conflict, invalid-argument */
   create(request: ContainerRequest): Promise<Container>;
-  /** What a container that is made as asked will have otherwise, a sentence each: a resource limit that can't be raised. */
+  /** What a container that is made as asked will have otherwise, a sentence each: a resource limit that can't be raised, an image for another platform. */
   warnings(request: ContainerRequest): readonly string[];
   /** Start a container that isn't running, attached before its first byte when asked. @throws {StartError} with an exit code */
   start(nameOrID: string, options?: StartOptions): Promise<Attachment | undefined>;
@@ -119,7 +118,7 @@ export function openContainers(deps: ContainerDeps): Containers {
       return (await deps.snapshotter.open(id, chainID)).directories();
     },
     create: (request) => createContainer(deps, request),
-    warnings: ({ ulimits }) => ulimitWarnings(ulimits),
+    warnings: (request) => warningsOf(deps, request),
     start: async (nameOrID, options) => startContainer(deps, (await get(nameOrID)).id, options),
     attach: async (nameOrID, io) => attachTo(deps, requireRunning(await get(nameOrID)).id, io),
     resize: (nameOrID, size) => resize(deps.host.syscalls, bundlePath(deps, idOf(nameOrID)), size),

@@ -3,8 +3,11 @@ import { availableParallelism, hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
-import { getImage } from "../image/images.ts";
+import { getImage, type Image } from "../image/images.ts";
+import { getPlatformImage } from "../image/indexes.ts";
 import { chainIDs } from "../oci/digest.ts";
+import { hostPlatform, matchesPlatform, platformText } from "../oci/platform.ts";
+import { ulimitWarnings } from "../runtime/ulimits.ts";
 import type { Container, ContainerMount } from "./container.ts";
 import { attendancePath, type ContainerDeps } from "./deps.ts";
 import { checkName, randomName } from "./names.ts";
@@ -23,7 +26,7 @@ const nameTries = 10;
  */
 export async function createContainer(deps: ContainerDeps, request: ContainerRequest): Promise<Container> {
   const name = request.name === undefined ? undefined : checkName(request.name);
-  const image = getImage(deps, request.image);
+  const image = imageOf(deps, request);
   const id = randomID();
   const chainID = chainIDs(image.config.rootfs.diff_ids).at(-1);
   const run = image.config.config ?? {};
@@ -47,6 +50,19 @@ export async function createContainer(deps: ContainerDeps, request: ContainerReq
   snapshot.keep();
   stack.move();
   return findContainer(deps, id);
+}
+
+/** What a container that is made as asked will have otherwise, a sentence each. */
+export function warningsOf(deps: ContainerDeps, request: ContainerRequest): readonly string[] {
+  const { config } = imageOf(deps, request);
+  const isForeign = request.platform === undefined && !matchesPlatform(hostPlatform, config);
+  const mismatch = `The requested image's platform (${platformText(config)}) does not match the detected host platform (${platformText(hostPlatform)}) and no specific platform was requested`;
+  return [...ulimitWarnings(request.ulimits), ...(isForeign ? [mismatch] : [])];
+}
+
+/** @throws {BerthError} not-found */
+function imageOf(deps: ContainerDeps, { image, platform }: ContainerRequest): Image {
+  return platform === undefined ? getImage(deps, image) : getPlatformImage(deps, image, platform);
 }
 
 async function insertNamed(

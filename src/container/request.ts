@@ -1,9 +1,12 @@
 import type { Healthcheck } from "../oci/image-config.ts";
+import type { Platform } from "../oci/platform.ts";
 
 /** What a user asks of a container, complete: what `create` stores and `inspect` shows again. Lists are never absent. */
 export interface ContainerRequest {
   /** Name, ID or ID prefix of an image. */
   readonly image: string;
+  /** Which of an image's platforms; this machine's, where it is there, when absent. */
+  readonly platform?: Platform;
   /** Name of the container; one is made up when absent. */
   readonly name?: string;
   /** Replaces the image's CMD when not empty. */

@@ -6,6 +6,7 @@ import { checkContainers } from "../container/check-containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { lock } from "../host/lock.ts";
 import { checkImages } from "../image/check-images.ts";
+import { checkIndexes } from "../image/check-indexes.ts";
 import { checkBallast } from "../metadata/ballast.ts";
 import { checkDatabase } from "../metadata/check.ts";
 import { findGarbage } from "./garbage.ts";
@@ -66,6 +67,7 @@ async function* problems(deps: ContainerDeps, options: CheckOptions): AsyncGener
   // Layers after images: what is garbage has been dealt with by then, and needs no check.
   yield* await lastingGarbage(deps);
   yield* checkImages(deps, options);
+  yield* checkIndexes(deps, options);
   yield* checkContainers(deps, options);
   yield* deps.volumes.check(options);
   yield* deps.snapshotter.check(options);

@@ -8,6 +8,9 @@ import type { Container } from "../container/container.ts";
 import type { Containers } from "../container/containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { type ImageSummary, listImages } from "../image/images.ts";
+import { indexBlobs } from "../image/index-records.ts";
+import { listIndexes } from "../image/indexes.ts";
+import type { Sql } from "../metadata/database.ts";
 import { type ChainID, hexOf } from "../oci/digest.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
 import type { Volume } from "../volume/volumes.ts";
@@ -16,17 +19,21 @@ import type { Volume } from "../volume/volumes.ts";
 export interface DiskUsage {
   /** All layers of images and containers, each once. */
   readonly layersSize: number;
+  /** All blobs that are kept for images of several platforms, each once. */
+  readonly blobsSize: number;
   readonly images: readonly ImageUsage[];
   readonly containers: readonly { readonly container: Container; readonly size: number }[];
   readonly volumes: readonly VolumeUsage[];
   readonly builds: readonly BuildUsage[];
 }
 
-/** An image, and what it shares. */
+/** An image, and what it shares. One that is a platform of an index, and has no name of its own, has the index's names. */
 export interface ImageUsage {
   readonly image: ImageSummary;
   /** Bytes of its layers that other images have, too. */
   readonly shared: number;
+  /** Bytes of the blobs that are kept for it as a platform of an index. */
+  readonly blobs: number;
   /** How many containers were made from it. */
   readonly containers: number;
 }
@@ -69,6 +76,7 @@ export async function diskUsage(deps: ContainerDeps, containers: Containers): Pr
   const chains = new Set([...owned.map(({ chain }) => chain), ...below(list.map(({ chainID }) => chainID ?? ""))]);
   return {
     layersSize: [...chains].reduce((sum, chain) => sum + (layers.get(chain) ?? 0), 0),
+    blobsSize: sizeOfBlobs(deps.db.read(indexBlobs)),
     images: imageUsages(deps, { owned, layers, list }),
     containers: sized,
     volumes: await volumeUsages(deps, list),
@@ -86,17 +94,44 @@ function imageUsages(deps: ContainerDeps, { owned, layers, list }: Counted): rea
   const owners = Map.groupBy(owned, ({ chain }) => chain);
   const chainsOf = Map.groupBy(owned, ({ image }) => image);
   const images = listImages(deps);
+  const indexes = listIndexes(deps);
+  const namesOf = new Map(indexes.map(({ digest, references }) => [digest, references]));
+  const kept = deps.db.read(blobsByImage);
   const parents = new Set(images.map(({ parent }) => parent));
   return images
     .filter(({ id, references }) => references.length > 0 || !parents.has(id))
     .map((image) => ({
-      image,
+      image:
+        image.references.length > 0
+          ? image
+          : { ...image, references: image.variantOf.flatMap((index) => namesOf.get(index) ?? []) },
+      blobs: sizeOfBlobs(kept.get(image.id) ?? []),
       shared: (chainsOf.get(image.id) ?? []).reduce(
         (sum, { chain }) => sum + ((owners.get(chain)?.length ?? 0) > 1 ? (layers.get(chain) ?? 0) : 0),
         0,
       ),
       containers: list.filter(({ imageID }) => imageID === image.id).length,
     }));
+}
+
+function blobsByImage(sql: Sql): ReadonlyMap<string, readonly SizedBlob[]> {
+  const rows = sql.all<SizedBlob & { readonly image: string }>(
+    `SELECT DISTINCT entry.image_id AS image, kept.digest, kept.size FROM image_index_blob AS kept
+     JOIN image_index_entry AS entry ON entry.index_digest = kept.index_digest AND entry.digest = kept.entry_digest
+     WHERE entry.image_id IS NOT NULL`,
+  );
+  return Map.groupBy(rows, ({ image }) => image);
+}
+
+interface SizedBlob {
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Each blob counts once. */
+function sizeOfBlobs(blobs: readonly SizedBlob[]): number {
+  const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 async function volumeUsages({ volumes }: ContainerDeps, list: readonly Container[]): Promise<readonly VolumeUsage[]> {

@@ -6,6 +6,7 @@ import type { ImageDifference } from "../image/diff.ts";
 import type { ExploredImage } from "../image/explore.ts";
 import { type HistoryLine, imageHistory } from "../image/history.ts";
 import {
+  contentSize,
   findID,
   getImage,
   type Image,
@@ -50,6 +51,8 @@ export interface Images {
   layerPaths(image: Image): OverlayPaths;
   /** Every image, newest first. */
   list(): readonly ImageSummary[];
+  /** Bytes of an image's config and of the archives of its layers, by its whole ID; undefined where that isn't known. */
+  contentSize(id: Digest): number | undefined;
   /** Every image for several platforms, by the digest of its index. */
   indexes(): readonly ImageIndex[];
   /** Point a name at an image. */
@@ -105,6 +108,7 @@ export function openImages(deps: ContainerDeps): Images {
     },
     list: () => listImages(deps),
     lastTagged: (id) => lastTagged(deps, id),
+    contentSize: (id) => contentSize(deps, id),
     indexes: () => listIndexes(deps),
     tag: (source, name) => tagImage(deps, source, name),
     remove: (nameOrID, { force = false, prune = true } = {}) =>

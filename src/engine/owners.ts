@@ -3,6 +3,7 @@ import { bytesOf, textOf } from "../archive/byte-string.ts";
 import { walk } from "../archive/walk.ts";
 import type { Operation } from "../base/operation.ts";
 import type { ContainerDeps } from "../container/deps.ts";
+import { indexBlobs } from "../image/index-records.ts";
 import { ballastName } from "../metadata/ballast.ts";
 import type { Sql } from "../metadata/database.ts";
 
@@ -22,7 +23,7 @@ export type OwnerKind =
 /** What one owner has. */
 export interface OwnerUsage {
   readonly kind: OwnerKind;
-  /** The image's ID, the layer's chain, the container's ID, the volume's name; empty where there is one owner alone. */
+  /** The image's ID or its index's digest, the layer's chain, the container's ID, the volume's name; empty where there is one owner alone. */
   readonly owner: string;
   /** Bytes of its files, as `du --apparent-size` counts them: hard links once, directories themselves left out. */
   readonly bytes: number;
@@ -65,7 +66,8 @@ const order: readonly OwnerKind[] = [
 ];
 
 interface Owners {
-  readonly images: ReadonlySet<string>;
+  /** By the blob that they have: images their config, indexes what is kept for them. */
+  readonly blobs: ReadonlyMap<string, string>;
   /** Chains by the layer's number. */
   readonly layers: ReadonlyMap<string, string>;
   readonly containers: ReadonlySet<string>;
@@ -76,7 +78,10 @@ function readOwners(sql: Sql): Owners {
   const ids = (query: string): ReadonlySet<string> => new Set(sql.all<{ id: string }>(query).map(({ id }) => id));
   const layers = sql.all<{ id: number; chain_id: string }>("SELECT id, chain_id FROM layer");
   return {
-    images: ids("SELECT id FROM image"),
+    blobs: new Map([
+      ...indexBlobs(sql).map(({ digest, index }) => [digest, index] as const),
+      ...[...ids("SELECT id FROM image")].map((id) => [id, id] as const),
+    ]),
     layers: new Map(layers.map(({ id, chain_id: chain }) => [String(id), chain])),
     containers: ids("SELECT id FROM container"),
     volumes: ids("SELECT name AS id FROM volume"),
@@ -86,8 +91,10 @@ function readOwners(sql: Sql): Owners {
 function ownerOf(owners: Owners, path: string): readonly [OwnerKind, string] {
   const [place = "", name = "", third = ""] = path.split("/");
   switch (place) {
-    case "blobs":
-      return owners.images.has(`${name}:${third}`) ? ["image", `${name}:${third}`] : ["temporary", ""];
+    case "blobs": {
+      const image = owners.blobs.get(`${name}:${third}`);
+      return image === undefined ? ["temporary", ""] : ["image", image];
+    }
     case "layers": {
       const chain = owners.layers.get(name.split(".")[0] ?? "");
       return chain === undefined ? ["temporary", ""] : ["layer", chain];

@@ -110,6 +110,18 @@ export function readConfig(deps: ImageDeps, id: Digest): Buffer {
   return deps.content.readAll(id, limits.json);
 }
 
+/** Bytes of an image's config and of the archives of its layers; undefined where a layer of an older store doesn't tell. */
+export function contentSize({ db }: Pick<ImageDeps, "db">, id: Digest): number | undefined {
+  const row = db.read((sql) =>
+    sql.get<{ config: number | null; layers: number; unknown: number }>(
+      `SELECT length(config) AS config, coalesce(sum(layer.bytes), 0) AS layers, count(chain_id) - count(layer.bytes) AS unknown
+       FROM image LEFT JOIN image_layer ON image_id = image.id LEFT JOIN layer USING (chain_id) WHERE image.id = ?`,
+      id,
+    ),
+  );
+  return row === undefined || row.config === null || row.unknown > 0 ? undefined : row.config + row.layers;
+}
+
 /** Every image, newest first. No config is read: that's what {@link getImage} is for. */
 export function listImages({ db }: Pick<ImageDeps, "db">): readonly ImageSummary[] {
   const { rows, names, indexed } = db.read((sql) => ({

@@ -28,6 +28,8 @@ export interface EntryRow {
   readonly manifest: Uint8Array;
   /** Null for what is no image: an attestation. */
   readonly image_id: Digest | null;
+  /** Bytes of its layers, and of what is kept beside. */
+  readonly size: number;
 }
 
 /** An image that is in the store, and its platform. */
@@ -46,13 +48,14 @@ export function recordIndex(sql: Sql, { digest, mediaType, bytes, entries }: New
   const stands = standing(presentIn(entries), before);
   if (stands === undefined) throw new Error(`index ${digest} has no image`);
   sql.run(
-    `INSERT INTO image_index (digest, media_type, bytes, image_id) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+    `INSERT INTO image_index (digest, media_type, bytes, image_id) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes`,
     ...[digest, mediaType, bytes, stands],
   );
   standFor(sql, digest, stands);
   for (const entry of entries) {
     sql.run(
-      "INSERT INTO image_index_entry (index_digest, digest, manifest, image_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      `INSERT INTO image_index_entry (index_digest, digest, manifest, image_id) VALUES (?, ?, ?, ?)
+       ON CONFLICT (index_digest, digest) DO UPDATE SET manifest = excluded.manifest, image_id = excluded.image_id`,
       ...[digest, entry.digest, entry.manifest, entry.imageID ?? null],
     );
     for (const blob of entry.blobs) {
@@ -89,7 +92,25 @@ export function presentIn<T extends { readonly platform: Platform | undefined; r
 
 /** The manifests of an index that are in the store. */
 export function entryRows(sql: Sql, index: Digest): readonly EntryRow[] {
-  return sql.all<EntryRow>("SELECT digest, manifest, image_id FROM image_index_entry WHERE index_digest = ?", index);
+  return sql.all<EntryRow>(
+    `SELECT digest, manifest, image_id, coalesce((SELECT size FROM image WHERE id = image_id), 0)
+       + (SELECT coalesce(sum(size), 0) FROM image_index_blob AS kept
+          WHERE kept.index_digest = entry.index_digest AND entry_digest = entry.digest) AS size
+     FROM image_index_entry AS entry WHERE index_digest = ?`,
+    index,
+  );
+}
+
+/** Bytes of the layers of all that is here of an index, and of what is kept beside, each once. */
+export function indexSize(sql: Sql, index: Digest): number {
+  const row = sql.get<{ layers: number; kept: number }>(
+    `SELECT (SELECT coalesce(sum(size), 0) FROM layer WHERE chain_id IN (
+         SELECT chain_id FROM image_layer JOIN image_index_entry USING (image_id) WHERE index_digest = ?1)) AS layers,
+       (SELECT coalesce(sum(size), 0) FROM (
+         SELECT DISTINCT digest, size FROM image_index_blob WHERE index_digest = ?1)) AS kept`,
+    index,
+  );
+  return (row?.layers ?? 0) + (row?.kept ?? 0);
 }
 
 /** The blobs that are kept for indexes. */

@@ -5,7 +5,7 @@ import { parseImageConfig } from "../oci/image-config.ts";
 import { type Descriptor, entriesOf, isImageEntry, partsOf } from "../oci/image-index.ts";
 import { bestFor, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
 import { findImage, findTarget, type Image, type ImageDeps, noSuchImage, sortedNames } from "./images.ts";
-import { type EntryRow, entryRows, presentIn } from "./index-records.ts";
+import { type EntryRow, entryRows, indexSize, presentIn } from "./index-records.ts";
 
 /** An image for several platforms. */
 export interface ImageIndex {
@@ -16,6 +16,8 @@ export interface ImageIndex {
   readonly imageID: Digest;
   /** The names that point to it, as Docker shows them. */
   readonly references: readonly string[];
+  /** Bytes of the layers of all that is here of it, each once, and of what is kept beside. */
+  readonly size: number;
   /** The images that it names, here or not, in its order. */
   readonly platforms: readonly IndexPlatform[];
 }
@@ -28,6 +30,8 @@ export interface IndexPlatform {
   readonly manifest: Digest;
   /** Undefined where it isn't in the store. */
   readonly imageID: Digest | undefined;
+  /** Bytes of its layers, and of what is kept beside; 0 where it isn't in the store. */
+  readonly size: number;
   /** Bytes of its manifest and of what that points to; 0 where it isn't in the store. */
   readonly contentSize: number;
 }
@@ -62,6 +66,7 @@ export function indexIn(sql: Sql, digest: Digest): ImageIndex | undefined {
     mediaType: row.media_type,
     imageID: row.image_id,
     references: sortedNames(names.map(({ reference }) => reference)),
+    size: indexSize(sql, digest),
     platforms: imagesIn(row.bytes).map((descriptor) => toPlatform(sql, descriptor, rows.get(descriptor.digest))),
   };
 }
@@ -123,6 +128,7 @@ function toPlatform(sql: Sql, { digest, platform }: Descriptor, row: EntryRow | 
     platform: own === undefined ? undefined : platformOf(own),
     manifest: digest,
     imageID,
+    size: row?.size ?? 0,
     contentSize: row === undefined ? 0 : contentSize(row.manifest),
   };
 }

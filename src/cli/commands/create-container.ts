@@ -18,7 +18,7 @@ export async function createNamed(
     throw new CliError(`container ID file found, make sure the other container isn't running or delete ${cidfile}`);
   }
   try {
-    deps.engine.images.get(request.image);
+    deps.engine.images.get(request.image, request.platform);
   } catch (error) {
     // Docker looks nowhere else for an ID.
     if (isKind(error, "not-found") && !isID(request.image)) {

@@ -45,7 +45,14 @@ function reclaimableText({ size, reclaimable, hasShare }: UsageRow): string {
 }
 
 /** The four lines of `system df`, computed as Docker does. */
-export function usageRows({ layersSize, images, containers, volumes, builds }: DiskUsage): readonly UsageRow[] {
+export function usageRows({
+  layersSize,
+  blobsSize,
+  images,
+  containers,
+  volumes,
+  builds,
+}: DiskUsage): readonly UsageRow[] {
   const sum = (sizes: readonly { readonly size: number }[]): number =>
     sizes.reduce((total, { size }) => total + size, 0);
   const usedImages = images.filter((each) => each.containers > 0);
@@ -54,9 +61,9 @@ export function usageRows({ layersSize, images, containers, volumes, builds }: D
   );
   const unlinked = volumes.filter(({ links }) => links === 0);
   const own = sum(builds.filter(({ shared }) => !shared));
-  const kept = usedImages.reduce((total, { image, shared }) => total + image.size - shared, 0);
+  const kept = usedImages.reduce((total, { image, shared, blobs }) => total + image.size - shared + blobs, 0);
   return [
-    row("Images", [images.length, usedImages.length], [layersSize, layersSize - kept]),
+    row("Images", [images.length, usedImages.length], [layersSize + blobsSize, layersSize + blobsSize - kept]),
     row("Containers", [containers.length, containers.length - idle.length], [sum(containers), sum(idle)]),
     row("Local Volumes", [volumes.length, volumes.length - unlinked.length], [sum(volumes), sum(unlinked)]),
     { ...row("Build Cache", [builds.length, 0], [own, own]), hasShare: false },

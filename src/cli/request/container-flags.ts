@@ -60,6 +60,7 @@ export interface ContainerValues {
   readonly network: NetworkMode | undefined;
   readonly net: NetworkMode | undefined;
   readonly "pids-limit": number | undefined;
+  readonly platform: string | undefined;
   readonly privileged: boolean;
   readonly pull: string | undefined;
   readonly quiet: boolean;
@@ -115,6 +116,7 @@ export const containerFlags: { readonly [Name in keyof ContainerValues]: Flag<Co
   network: value("Connect a container to a network", parseNetwork, { valueName: "network" }),
   net: value("Connect a container to a network", parseNetwork, { valueName: "network", hidden: true }),
   "pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
+  platform: text("Set platform if the image has several"),
   privileged: bool("Give extended privileges to this container"),
   pull: value('Pull image before running ("missing", "never")', parsePull, { shownDefault: '"missing"' }),
   quiet: bool("Suppress the pull output", { short: "q" }),
@@ -144,7 +146,7 @@ export const missingContainerFlags: Readonly<Record<string, Flag<undefined>>> = 
     ..."device-write-iops dns-option dns-search domainname expose gpus health-cmd health-interval".split(" "),
     ..."health-retries health-start-interval health-start-period health-timeout ip ip6 ipc isolation link".split(" "),
     ..."link-local-ip log-driver log-opt mac-address memory-reservation memory-swappiness network-alias".split(" "),
-    ..."oom-score-adj pid platform publish/p runtime storage-opt userns uts volume-driver volumes-from".split(" "),
+    ..."oom-score-adj pid publish/p runtime storage-opt userns uts volume-driver volumes-from".split(" "),
   ],
   alone: ["init", "no-healthcheck", "oom-kill-disable", "publish-all/P", "use-api-socket"],
 });

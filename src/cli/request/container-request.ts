@@ -1,4 +1,7 @@
+import { messageOf } from "../../base/errors.ts";
 import { type ContainerRequest, defaultRequest, type ResourceRequest } from "../../container/request.ts";
+import { type Platform, parsePlatform } from "../../oci/platform.ts";
+import { CliError } from "../cli-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { ContainerValues } from "./container-flags.ts";
 import { environmentOf, labelsOf } from "./environment.ts";
@@ -51,6 +54,7 @@ export function containerRequest(
     ulimits: values.ulimit,
     ...optional({
       name: values.name,
+      platform: platformOf(values.platform),
       entrypoint: values.entrypoint === undefined ? undefined : [values.entrypoint],
       workingDir: values.workdir,
       user: values.user,
@@ -60,6 +64,14 @@ export function containerRequest(
       stopTimeout: values["stop-timeout"],
     }),
   };
+}
+
+function platformOf(text: string | undefined): Platform | undefined {
+  try {
+    return text === undefined || text === "" ? undefined : parsePlatform(text);
+  } catch (error) {
+    throw new CliError(`error parsing specified platform: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function attached(
