@@ -54,7 +54,7 @@ export function containerRequest(
     ulimits: values.ulimit,
     ...optional({
       name: values.name,
-      platform: platformOf(values.platform),
+      platform: platformOf(values.platform ?? io.env["DOCKER_DEFAULT_PLATFORM"]),
       entrypoint: values.entrypoint === undefined ? undefined : [values.entrypoint],
       workingDir: values.workdir,
       user: values.user,
