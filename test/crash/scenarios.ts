@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Berth } from "../support/berth.ts";
 import { baseArchives } from "../support/images.ts";
-import { platforms, writeMultiPlatform } from "../support/multi-platform.ts";
+import { indexScenarios } from "./index-scenarios.ts";
 
 /** A command that changes the store, the way to the state that it starts from, and what it leaves. */
 export interface Scenario {
@@ -27,9 +27,6 @@ export async function openScenarios(berth: Berth): Promise<Readonly<Record<(type
   const archive = join(berth.directory, "kept.tar");
   await berth.out(["save", "-o", archive, "kept"]);
 
-  const layout = join(berth.directory, "layout");
-  const { digest, images } = writeMultiPlatform(layout, { name: "docker.io/library/multi:1" });
-
   const remove = async (image: string): Promise<void> => {
     if ((await berth.run(["image", "inspect", image])).code === 0) await berth.out(["rmi", "-f", image]);
   };
@@ -45,19 +42,8 @@ export async function openScenarios(berth: Berth): Promise<Readonly<Record<(type
   const hasNot = async (image: string): Promise<void> => {
     if ((await berth.run(["image", "inspect", image])).code === 0) throw new Error(`${image} is still there`);
   };
-  const hasIndex = async (): Promise<void> => {
-    const tree = await berth.out(["images", "--tree"]);
-    const at = tree.indexOf(`multi:1 `);
-    const [first = "", ...rest] = tree
-      .slice(at)
-      .split("\n")
-      .slice(0, 1 + platforms.length);
-    const isWhole =
-      first.includes(digest.slice("sha256:".length).slice(0, 12)) && rest.every((line) => line.endsWith("MB"));
-    if (at < 0 || !isWhole) throw new Error(`the index isn't there, or not all of it:\n${tree}`);
-    await has("multi:1", "/platform", platforms[0] ?? "");
-  };
   return {
+    ...indexScenarios(berth),
     import: {
       args: ["import", baseArchives().busybox, "made"],
       prepare: () => remove("made"),
@@ -67,11 +53,6 @@ export async function openScenarios(berth: Berth): Promise<Readonly<Record<(type
       args: ["load", "-q", "-i", archive],
       prepare: () => forget("kept"),
       verify: () => has("kept", "/ran", "run"),
-    },
-    "load-index": {
-      args: ["load", "-q", "-i", layout],
-      prepare: () => forget("multi:1"),
-      verify: hasIndex,
     },
     commit: {
       args: ["commit", "changed", "made"],
@@ -87,14 +68,6 @@ export async function openScenarios(berth: Berth): Promise<Readonly<Record<(type
       args: ["rmi", "made"],
       prepare: async () => void (await berth.out(["import", baseArchives().busybox, "made"])),
       verify: () => hasNot("made"),
-    },
-    "rmi-index": {
-      args: ["rmi", "multi:1"],
-      prepare: async () => void (await berth.out(["load", "-q", "-i", layout])),
-      verify: async () => {
-        await hasNot("multi:1");
-        for (const { id } of images.values()) await hasNot(id);
-      },
     },
     prune: {
       args: ["system", "prune", "-f"],

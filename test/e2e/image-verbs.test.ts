@@ -142,7 +142,7 @@ test("images --tree shows each image's names and its platform", async () => {
   await berth.out(["tag", "other", "team/other:1"]);
   const lines = (await berth.out(["images", "--tree"])).split("\n");
   expect(lines[0]).toMatch(/^IMAGE +ID +DISK USAGE +CONTENT SIZE +EXTRA$/);
-  const at = lines.findIndex((line) => line === "other:latest");
+  const at = lines.indexOf("other:latest");
   const id = (await berth.out(["images", "-q", "other"])).slice(0, 12);
   expect(lines[at + 1]).toMatch(new RegExp(`^team/other:1 +${id} +1\\.98MB +2\\.\\d+MB$`));
   expect(lines[at + 2]).toMatch(new RegExp(`^└─ linux/\\w+ +${id}`));

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Berth, openBerth } from "../support/berth.ts";
@@ -368,7 +368,7 @@ test("check names a kept blob that is damaged, and loading again mends it", asyn
   const multi = await loaded();
   const configs = new Set([...multi.images.values()].map(({ id }) => id.replace("sha256:", "")));
   const kept = blobs().find((name) => !configs.has(name)) ?? "";
-  execFileSync("truncate", ["-s", "10", join(berth.env["BERTH_ROOT"] ?? "", "blobs/sha256", kept)]);
+  truncateSync(join(berth.env["BERTH_ROOT"] ?? "", "blobs/sha256", kept), 10);
   for (const flags of [[], ["--quick"], ["--repair"]]) {
     const { stdout } = await berth.run(["system", "check", "--format", "json", ...flags]);
     expect(JSON.parse(stdout).problems).toMatchObject([
