@@ -2,7 +2,7 @@ import type { CheckOptions, Problem } from "../base/problem.ts";
 import type { Sql } from "../metadata/database.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
-import { partsOf } from "../oci/image-index.ts";
+import { jsonIn, partsOf } from "../oci/image-index.ts";
 import type { ImageDeps } from "./images.ts";
 import { type EntryRow, entryRows, indexBlobs, presentIn, standFor, standing } from "./index-records.ts";
 import { indexIn } from "./indexes.ts";
@@ -55,7 +55,7 @@ function* checkIndex({ db }: ImageDeps, { digest, bytes }: IndexRow): Generator<
 function wrongOf(sql: Sql, index: Digest, entry: EntryRow): Pick<Problem, "invariant" | "what"> | undefined {
   const bytes = Buffer.from(entry.manifest);
   if (digestOf(bytes) !== entry.digest) return { invariant: "N1", what: "its content has another digest" };
-  const parts = partsOf(JSON.parse(bytes.toString()));
+  const parts = partsOf(jsonIn(bytes));
   if (parts === undefined) return { invariant: "N1", what: "it is no manifest" };
   const needed = [parts.config, ...parts.layers].map(({ digest }) => digest);
   const made = entry.image_id === null ? new Set<string>() : madeOf(sql, entry.image_id);

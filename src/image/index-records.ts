@@ -1,6 +1,6 @@
 import type { Sql } from "../metadata/database.ts";
 import type { Digest } from "../oci/digest.ts";
-import { attestedBy, entriesOf } from "../oci/image-index.ts";
+import { attestedBy, entriesOf, jsonIn } from "../oci/image-index.ts";
 import { bestFor, hostPlatform, type Platform } from "../oci/platform.ts";
 
 /** What is recorded of an index. */
@@ -150,7 +150,7 @@ export function soleImages(sql: Sql, index: Digest): readonly Digest[] {
 /** Forget a manifest of an index, with what attests to it. */
 export function deleteEntry(sql: Sql, index: Digest, digest: Digest): void {
   const row = sql.get<{ bytes: Uint8Array }>("SELECT bytes FROM image_index WHERE digest = ?", index);
-  const entries = row === undefined ? [] : (entriesOf(JSON.parse(Buffer.from(row.bytes).toString())) ?? []);
+  const entries = row === undefined ? [] : (entriesOf(jsonIn(row.bytes)) ?? []);
   const about = entries.filter((entry) => attestedBy(entry) === digest).map((entry) => entry.digest);
   for (const gone of [digest, ...about]) {
     sql.run("DELETE FROM image_index_entry WHERE index_digest = ? AND digest = ?", index, gone);

@@ -2,7 +2,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
-import { type Descriptor, entriesOf, isImageEntry, partsOf } from "../oci/image-index.ts";
+import { type Descriptor, entriesOf, isImageEntry, jsonIn, partsOf } from "../oci/image-index.ts";
 import { bestFor, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
 import { findImage, findTarget, type Image, type ImageDeps, noSuchImage, sortedNames } from "./images.ts";
 import { type EntryRow, entryRows, indexSize, presentIn } from "./index-records.ts";
@@ -115,10 +115,9 @@ function requirePlatform(image: Image, name: string, wanted: Platform): Image {
   throw new BerthError("not-found", `${found} does not match the specified platform (${platformText(wanted)})`);
 }
 
-/** The images that an index names: what attests to them isn't one. */
+/** The images that an index names: what attests to them isn't one. One that is damaged names none; `system check` tells. */
 function imagesIn(bytes: Uint8Array): readonly Descriptor[] {
-  const value: unknown = JSON.parse(Buffer.from(bytes).toString());
-  return (entriesOf(value) ?? []).filter(isImageEntry);
+  return (entriesOf(jsonIn(bytes)) ?? []).filter(isImageEntry);
 }
 
 function toPlatform(sql: Sql, { digest, platform }: Descriptor, row: EntryRow | undefined): IndexPlatform {
@@ -144,7 +143,7 @@ function platformOf({ os, architecture, variant }: Platform): Platform {
 }
 
 function contentSize(manifest: Uint8Array): number {
-  const parts = partsOf(JSON.parse(Buffer.from(manifest).toString()));
+  const parts = partsOf(jsonIn(manifest));
   const blobs = parts === undefined ? [] : [parts.config, ...parts.layers];
   return blobs.reduce((sum, { size }) => sum + size, manifest.length);
 }

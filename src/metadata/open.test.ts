@@ -74,3 +74,24 @@ test("what refers to layers that are gone doesn't outlive the store's third vers
   await expect(database.write((sql) => sql.run("DELETE FROM layer"))).rejects.toThrow("FOREIGN KEY");
   expect(database.read((sql) => sql.all("PRAGMA foreign_key_check"))).toEqual([]);
 });
+
+test("names of a store before its fourth version mean the same images, and no index", async () => {
+  const root = place();
+  {
+    const file = {
+      path: join(root, "metadata.db"),
+      migrations: storeMigrations.slice(0, 3),
+      synchronous: "FULL",
+    } as const;
+    using old = await openDatabaseFile(file);
+    await old.write((sql) => {
+      sql.run("INSERT INTO image (id, size, stored_at) VALUES ('i', 1, '')");
+      sql.run("INSERT INTO image_reference VALUES ('name:1', 'i', '')");
+    });
+  }
+  using database = await openDatabase({ root });
+  const names = database.read((sql) => sql.all("SELECT reference, image_id, index_digest FROM image_reference"));
+  expect(names).toEqual([{ reference: "name:1", image_id: "i", index_digest: null }]);
+  const point = database.write((sql) => sql.run("UPDATE image_reference SET index_digest = 'none'"));
+  await expect(point).rejects.toThrow("FOREIGN KEY");
+});

@@ -44,6 +44,16 @@ export function isImageEntry(entry: Descriptor): boolean {
   return attestedBy(entry) === undefined && entry.platform?.os !== "unknown";
 }
 
+/** JSON, parsed; undefined for bytes that are none. */
+export function jsonIn(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** The entries of an index, in its order; undefined for what is no index. @param value parsed JSON */
 export function entriesOf(value: unknown): readonly Descriptor[] | undefined {
   const { manifests } = (value ?? {}) as Record<string, unknown>;

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBerth } from "../support/berth.ts";
 import { baseArchives } from "../support/images.ts";
+import { type MultiPlatform, writeMultiPlatform } from "../support/multi-platform.ts";
 import type { Outcome } from "../support/program.ts";
 import { runProgram } from "../support/program.ts";
 import { comparable, openTwins } from "../support/twins.ts";
@@ -179,7 +180,26 @@ describe.skipIf(twins === undefined || !existsSync("/usr/bin/podman"))("podman",
     expect(await other.out([...layers, name])).toBe(await berth(...layers, "grown:3"));
     await podman("rmi", "-af");
   });
+
+  test("takes this machine's platform out of an index that berth saves", async () => {
+    const { images } = await savedIndex();
+    const places = ["--root", at("podman/root"), "--runroot", at("podman/run"), "--storage-driver", "vfs"];
+    const podman = async (...args: string[]): Promise<string> =>
+      out(await runProgram("podman", [...places, ...args], { cwd: directory }));
+    const loaded = (await podman("pull", "-q", "oci-archive:index.tar")).split("\n").at(-1);
+    expect(`sha256:${loaded}`).toBe(images.get("linux/amd64")?.id);
+    await podman("rmi", "-af");
+  });
 });
+
+/** An image for several platforms that came in and went out again, as `index.tar`. */
+async function savedIndex(): Promise<MultiPlatform> {
+  const multi = writeMultiPlatform(at("multi"), { name: "docker.io/library/multi:1" });
+  await using own = openBerth();
+  await own.out(["load", "-i", at("multi")]);
+  await own.out(["save", "--format", "oci", "-o", at("index.tar"), "multi:1"]);
+  return multi;
+}
 
 describe.skipIf(twins === undefined || !existsSync("/usr/bin/skopeo") || !existsSync("/usr/bin/umoci"))(
   "skopeo and umoci",
@@ -203,6 +223,18 @@ describe.skipIf(twins === undefined || !existsSync("/usr/bin/skopeo") || !exists
       expect(readFileSync(at("again.tar")).equals(readFileSync(at("first.tar")))).toBe(true);
       const layers = JSON.parse(await berth("inspect", "--format", "{{json .RootFS.Layers}}", "grown:3"));
       expect((await config("docker-archive:first.tar")).rootfs.diff_ids).toEqual(layers);
+    });
+
+    test("copy an index that berth saves with all of its platforms, and back", async () => {
+      const { digest } = await savedIndex();
+      await skopeo("copy", "--all", "oci-archive:index.tar", "oci:copied:docker.io/library/multi:1");
+      const named = JSON.parse(readFileSync(at("copied/index.json"), "utf8"));
+      expect(named.manifests.map((each: { digest: string }) => each.digest)).toEqual([digest]);
+      await using other = openBerth();
+      expect(await other.out(["load", "-i", at("copied")])).toBe("Loaded image: multi:1");
+      expect(await other.out(["image", "inspect", "-f", "{{.RepoTags}}", digest])).toBe("[multi:1]");
+      await other.out(["save", "--format", "oci", "-o", at("index-again.tar"), "multi:1"]);
+      expect(readFileSync(at("index-again.tar")).equals(readFileSync(at("index.tar")))).toBe(true);
     });
 
     test("unpack what berth saves", async () => {

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Berth, openBerth } from "../support/berth.ts";
 import { type MultiPlatform, type MultiPlatformOptions, writeMultiPlatform } from "../support/multi-platform.ts";
@@ -378,6 +379,60 @@ test("check names a kept blob that is damaged, and loading again mends it", asyn
   expect((await berth.run(["save", "--format", "oci", "-o", "x.tar", "multi:1"])).stderr).toContain("is damaged");
   await berth.out(["load", "-i", "layout"]);
   await expectClean();
+});
+
+describe("check", () => {
+  test.each<readonly [string, string, string, boolean]>([
+    ["an index that was changed", "UPDATE image_index SET bytes = CAST('x' AS BLOB)", "N1", false],
+    ["a manifest that was changed", "UPDATE image_index_entry SET manifest = CAST('x' AS BLOB)", "N1", false],
+    [
+      "a blob without a record",
+      "DELETE FROM image_index_blob WHERE size = (SELECT max(size) FROM image_index_blob)",
+      "N2",
+      false,
+    ],
+    [
+      "a name that means another platform",
+      "UPDATE image_reference SET image_id = (SELECT max(image_id) FROM image_index_entry WHERE image_id != (SELECT image_id FROM image_index))",
+      "N3",
+      true,
+    ],
+    [
+      "another platform that stands for it",
+      "UPDATE image_index SET image_id = (SELECT max(image_id) FROM image_index_entry WHERE image_id != (SELECT image_id FROM image_index))",
+      "N3",
+      true,
+    ],
+  ])("finds %s", async (_, change, invariant, mends) => {
+    const multi = await loaded();
+    {
+      using records = new DatabaseSync(join(berth.env["BERTH_ROOT"] ?? "", "metadata.db"));
+      records.exec(change);
+    }
+    const check = async (...flags: readonly string[]): Promise<readonly { invariant: string; mended: boolean }[]> =>
+      JSON.parse((await berth.run(["system", "check", "--format", "json", ...flags])).stdout).problems;
+    const found = (await check()).map((problem) => problem.invariant);
+    expect(new Set(found.filter((each) => each !== "B2"))).toEqual(new Set([invariant]));
+    expect((await berth.run(["images", "--tree"])).code).toBe(0);
+    const mended = (await check("--repair")).filter((problem) => problem.invariant === invariant);
+    expect(mended.every((problem) => problem.mended)).toBe(mends);
+    if (!mends) await berth.out(["load", "-i", "layout"]);
+    await expectClean();
+    expect(await berth.out(["images", "-q", "--no-trunc"])).toBe(idOf(multi, "linux/amd64"));
+    await berth.out(["save", "--format", "oci", "-o", "whole.tar", "multi:1"]);
+  });
+});
+
+test("an index that is damaged is refused by save, and removed", async () => {
+  await loaded();
+  {
+    using records = new DatabaseSync(join(berth.env["BERTH_ROOT"] ?? "", "metadata.db"));
+    records.exec("UPDATE image_index SET bytes = CAST('x' AS BLOB)");
+  }
+  const saved = await berth.run(["save", "--format", "oci", "-o", "x.tar", "multi:1"]);
+  expect(saved.stderr).toMatch(/index sha256:\w+ is damaged/);
+  await berth.out(["rmi", "multi:1"]);
+  await expectEmpty();
 });
 
 test("an index in a Docker archive is loaded whole, though Docker's list in it has one platform", async () => {
