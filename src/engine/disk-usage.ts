@@ -7,9 +7,9 @@ import { codeOf } from "../base/errors.ts";
 import type { Container } from "../container/container.ts";
 import type { Containers } from "../container/containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
-import { type ImageSummary, listImages } from "../image/images.ts";
+import type { ImageSummary } from "../image/images.ts";
 import { indexBlobs } from "../image/index-records.ts";
-import { listIndexes } from "../image/indexes.ts";
+import { listPlatforms } from "../image/indexes.ts";
 import type { Sql } from "../metadata/database.ts";
 import { type ChainID, hexOf } from "../oci/digest.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
@@ -93,18 +93,13 @@ interface Counted {
 function imageUsages(deps: ContainerDeps, { owned, layers, list }: Counted): readonly ImageUsage[] {
   const owners = Map.groupBy(owned, ({ chain }) => chain);
   const chainsOf = Map.groupBy(owned, ({ image }) => image);
-  const images = listImages(deps);
-  const indexes = listIndexes(deps);
-  const namesOf = new Map(indexes.map(({ digest, references }) => [digest, references]));
+  const images = listPlatforms(deps);
   const kept = deps.db.read(blobsByImage);
   const parents = new Set(images.map(({ parent }) => parent));
   return images
     .filter(({ id, references }) => references.length > 0 || !parents.has(id))
     .map((image) => ({
-      image:
-        image.references.length > 0
-          ? image
-          : { ...image, references: image.variantOf.flatMap((index) => namesOf.get(index) ?? []) },
+      image,
       blobs: sizeOfBlobs(kept.get(image.id) ?? []),
       shared: (chainsOf.get(image.id) ?? []).reduce(
         (sum, { chain }) => sum + ((owners.get(chain)?.length ?? 0) > 1 ? (layers.get(chain) ?? 0) : 0),

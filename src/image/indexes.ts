@@ -4,7 +4,16 @@ import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
 import { type Descriptor, entriesOf, isImageEntry, jsonIn, partsOf } from "../oci/image-index.ts";
 import { bestFor, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
-import { findImage, findTarget, type Image, type ImageDeps, noSuchImage, sortedNames } from "./images.ts";
+import {
+  findImage,
+  findTarget,
+  type Image,
+  type ImageDeps,
+  type ImageSummary,
+  listImages,
+  noSuchImage,
+  sortedNames,
+} from "./images.ts";
 import { type EntryRow, entryRows, indexSize, presentIn } from "./index-records.ts";
 
 /** An image for several platforms. */
@@ -69,6 +78,15 @@ export function indexIn(sql: Sql, digest: Digest): ImageIndex | undefined {
     size: indexSize(sql, digest),
     platforms: imagesIn(row.bytes).map((descriptor) => toPlatform(sql, descriptor, rows.get(descriptor.digest))),
   };
+}
+
+/** Every image, newest first; one that is a platform of an index, and has no name of its own, has the names of that. */
+export function listPlatforms(deps: Pick<ImageDeps, "db">): readonly ImageSummary[] {
+  const names = new Map(listIndexes(deps).map(({ digest, references }) => [digest, references]));
+  return listImages(deps).map((image) => {
+    if (image.references.length > 0) return image;
+    return { ...image, references: image.variantOf.flatMap((index) => names.get(index) ?? []) };
+  });
 }
 
 /** The bytes of an index, as they came. @throws {BerthError} not-found; data-loss */

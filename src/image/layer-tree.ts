@@ -1,5 +1,6 @@
 import { type ChainID, chainIDs, type DiffID } from "../oci/digest.ts";
-import { findImage, type Image, type ImageDeps, type ImageSummary, listImages } from "./images.ts";
+import { findImage, type Image, type ImageDeps, type ImageSummary } from "./images.ts";
+import { listPlatforms } from "./indexes.ts";
 
 /** A layer, the images that end with it, and the layers that lie on it. */
 export interface TreeLayer {
@@ -40,7 +41,7 @@ export function layerTree(deps: ImageDeps): LayerTree {
   const nodes = new Map<ChainID, Node>();
   const layers: Node[] = [];
   const empty: ImageSummary[] = [];
-  for (const summary of listImages(deps).toReversed()) {
+  for (const summary of listPlatforms(deps).toReversed()) {
     const image = findImage(deps, summary.id);
     // Removed meanwhile.
     if (image === undefined) continue;

@@ -94,6 +94,19 @@ test("the tree has Docker's columns, and marks what a container uses and what is
   expect(stderr).toContain("--quiet is not yet supported with --tree");
 });
 
+test("system df -v and image tree tell of each platform by the index's name", async () => {
+  const multi = await loaded();
+  const ids = [...multi.images.values()].map(({ id }) => short(id));
+  const usage = lines(await berth.out(["system", "df", "-v"]));
+  const rows = usage.flatMap((line) => /^multi +1 +(\w{12}) /.exec(line)?.[1] ?? []);
+  expect(rows.toSorted()).toEqual(ids.toSorted());
+  const drawn = await berth.out(["image", "tree"]);
+  for (const id of ids) expect(drawn).toMatch(new RegExp(`multi:1 .*${id}|${id}.* multi:1`));
+  // What is kept beside the layers takes space, too: some 1.1 MB of compressed layers.
+  const size = await berth.out(["system", "df", "--format", "{{.Size}}"]);
+  expect(Number.parseFloat(lines(size)[0] ?? "")).toBeGreaterThan(2.9);
+});
+
 describe("load", () => {
   test("takes the platforms that are asked for, and adds to them", async () => {
     const multi = await loaded(named, "--platform", "linux/arm64");
