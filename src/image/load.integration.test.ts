@@ -224,6 +224,21 @@ describe("load takes", () => {
     await expect(refused).rejects.toThrow("requested platform(s) ([linux/s390x]) not found");
   });
 
+  test("no index whose manifests are huge together, though each may be", async () => {
+    const padded = ["a", "b"].map((each) => {
+      const annotations = { pad: each.repeat(5 << 20) };
+      return json({ ...JSON.parse(manifestFor(config, layers).toString()), annotations });
+    });
+    const index = json({ manifests: padded.map((bytes) => descriptor(manifestType, bytes)) });
+    const blobs = [config, index, ...padded, ...layers].map((bytes) => [blob(bytes), bytes] as const);
+    const directory = write(join(base, "in"), {
+      ...Object.fromEntries(blobs),
+      "index.json": json({ manifests: [descriptor(indexType, index)] }),
+    });
+    await expect(load(directory)).rejects.toThrow("the manifests of an index have more than 8388608 bytes");
+    expect(listImages(deps)).toEqual([]);
+  });
+
   test("many images, and layers that they share once", async () => {
     const other = configFor([bottom], { comment: "other" });
     const manifest = JSON.parse(docker({}).toString());
