@@ -5,12 +5,15 @@ import { type BuildFailure, type BuildOptions, build } from "esbuild";
 
 const project = join(import.meta.dirname, "..");
 
+/** What CommonJS has in the place of these. */
+const places = { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" };
+
 /**
- * Bundle the command (`dist/berth.cjs`) and the library (`dist/index.js`), a file each.
+ * Bundle the command (`dist/berth.cjs`) and the library (`dist/index.js`), a file each, and the threads that both start.
  * What is wrong in the sources is printed by esbuild itself.
  */
 try {
-  await Promise.all([bundleCommand(), bundleLibrary()]);
+  await Promise.all([bundleCommand(), bundleLibrary(), bundleThreads()]);
   // What Node kept of an earlier bundle is of no use any more.
   rmSync(join(project, "dist/compile-cache"), { recursive: true, force: true });
 } catch (error) {
@@ -25,7 +28,7 @@ async function bundleCommand(): Promise<void> {
     entryPoints: { berth: "./src/cli/main.ts" },
     outExtension: { ".js": ".cjs" },
     format: "cjs",
-    define: { BERTH_BUILD: JSON.stringify(commit()), "import.meta.dirname": "__dirname" },
+    define: { BERTH_BUILD: JSON.stringify(commit()), ...places },
   });
 }
 
@@ -35,6 +38,15 @@ async function bundleLibrary(): Promise<void> {
     entryPoints: { index: "./src/index.ts" },
     format: "esm",
     define: { BERTH_BUILD: JSON.stringify(commit()) },
+  });
+}
+
+async function bundleThreads(): Promise<void> {
+  await build({
+    ...common(),
+    entryPoints: { "unpack-worker": "./src/snapshot/unpack-worker.ts" },
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
   });
 }
 

@@ -28,7 +28,7 @@ export function compressionOf(head: Uint8Array): Compression {
 
 /**
  * The plain bytes of a stream that may be compressed with gzip, zstd, xz or bzip2 (the last two by the programs of
- * those names).
+ * those names). The source may use a chunk's memory again as soon as it is asked for the next one.
  *
  * @throws {BerthError} invalid-argument, when the compressed bytes are damaged or cut off, or grow too far; unavailable, when the program isn't installed
  */
@@ -41,7 +41,8 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of all) {
       taken += chunk.length;
-      yield chunk;
+      // A copy: what decompresses still reads it when the next one is asked for.
+      yield Buffer.from(chunk);
     }
   }
   for await (const chunk of through(counted(), compression)) {
@@ -80,7 +81,7 @@ async function peek(
   while (head.length < longestMagic && !ended) {
     const next = await iterator.next();
     if (next.done === true) ended = true;
-    else head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+    else head = next.value.length < longestMagic || head.length > 0 ? Buffer.concat([head, next.value]) : next.value;
   }
   async function* all(): AsyncGenerator<Uint8Array> {
     if (head.length > 0) yield head;

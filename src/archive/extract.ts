@@ -61,6 +61,7 @@ export interface AppliedLayer {
   /**
    * Directories that the archive doesn't list but has entries in: made with mode 0755, owner 0:0 and the time of the
    * first such entry. Absolute inside the root. Where a lower layer has them, their attributes are that layer's to say.
+   * With `overlay` the root is one of them, `""`, unless the archive lists it.
    */
   readonly implied: readonly string[];
   /** True when every file that was made is still where it was made: no later entry took its place or deleted it. */
@@ -126,6 +127,7 @@ class Extractor implements TarVisitor, Disposable {
     this.#free = new FreeSpace(root);
     this.#options = options;
     this.#made = options.whiteouts === "plain" ? new Set() : undefined;
+    if (this.#overlay) this.#implied.add(this.#root);
     this.#directories = new RootDirectories(root, (path) => {
       this.#free.file(this.#header?.name ?? "");
       this.#implied.add(path);

@@ -82,6 +82,14 @@ function shortened({ size, crc, target, device }: ManifestEntry): readonly unkno
   return size > 0 ? [size, crc] : [];
 }
 
+/** Have a manifest say something else of some files that it has. */
+export async function amendManifest(path: string, entries: readonly ManifestEntry[]): Promise<void> {
+  const amended = new Map(entries.map((entry) => [entry.path, entry]));
+  const recorder = new ManifestRecorder();
+  for (const entry of await readManifest(path)) recorder.add(amended.get(entry.path) ?? entry);
+  await recorder.write(path);
+}
+
 /** Read a manifest. @throws {BerthError} data-loss, when it is damaged; whatever reading a file throws */
 export async function readManifest(path: string): Promise<readonly ManifestEntry[]> {
   return [...(await openManifest(path))];

@@ -109,13 +109,9 @@ function tooMany(): BerthError {
 
 async function* readRange(file: FileHandle, at: number, size: number): AsyncGenerator<Uint8Array> {
   if (size === 0) return;
-  yield* createReadStream("", {
-    fd: file.fd,
-    start: at,
-    end: at + size - 1,
-    autoClose: false,
-    highWaterMark: readSize,
-  });
+  // By number: a stream would leave a listener at the handle, and Node warns of more than ten.
+  const range = { fd: file.fd, start: at, end: at + size - 1, autoClose: false };
+  yield* createReadStream("", { ...range, highWaterMark: readSize });
 }
 
 async function stage(source: AsyncIterable<Uint8Array>, scratch: () => Promise<TempDir>): Promise<ArchiveFiles> {

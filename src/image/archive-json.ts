@@ -1,3 +1,4 @@
+import { wrongDigest } from "../archive/checked-blob.ts";
 import { BerthError, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { digestOf } from "../oci/digest.ts";
@@ -16,7 +17,8 @@ export async function readBlob(files: ArchiveFiles, blob: Blob): Promise<Buffer>
   }
   const bytes = Buffer.concat(await Array.fromAsync(files.open(blob.name)));
   const found = digestOf(bytes);
-  if (blob.digest !== undefined && found !== blob.digest) throw wrongDigest(blob, found);
+  const { name, digest } = blob;
+  if (digest !== undefined && found !== digest) throw wrongDigest({ name, digest }, found);
   return bytes;
 }
 
@@ -29,11 +31,6 @@ export async function sizeOf(files: ArchiveFiles, blob: Blob): Promise<number> {
     throw new BerthError("invalid-argument", message);
   }
   return size;
-}
-
-/** The error of bytes that are not what they are said to be. */
-export function wrongDigest({ name, digest }: Blob, found: string): BerthError {
-  return new BerthError("invalid-argument", `invalid archive: ${name} has the digest ${found}, expected ${digest}`);
 }
 
 /** Read JSON. @throws {BerthError} invalid-argument, in Docker's words, naming the file */

@@ -1,17 +1,16 @@
-import { createHash } from "node:crypto";
-import { decompress } from "../archive/decompress.ts";
 import { BerthError, messageOf } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Database } from "../metadata/database.ts";
-import { type ChainID, childChain, type DiffID, type Digest, digestOf } from "../oci/digest.ts";
+import { type DiffID, type Digest, digestOf } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import { hostPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
 import { familiar, parseReference, type Reference } from "../oci/reference.ts";
 import { tooDeep } from "../snapshot/overlay-mount.ts";
+import type { LayerArchive } from "../snapshot/unpack-layer.ts";
 import { type ArchiveFiles, type ArchiveSource, openArchiveFiles } from "./archive-files.ts";
-import { readBlob, sizeOf, wrongDigest } from "./archive-json.ts";
+import { readBlob, sizeOf } from "./archive-json.ts";
 import {
   type ArchivedEntry,
   type ArchivedImage,
@@ -167,32 +166,28 @@ class ImageLoader {
       throw new BerthError("invalid-argument", message);
     }
     if (diff_ids.length > limits.layers) throw tooDeep(diff_ids.length);
-    let parent: ChainID | undefined;
-    for (const [index, blob] of image.layers.entries()) {
-      const diffID = diff_ids[index];
-      if (diffID !== undefined) parent = await this.#layer(blob, { parent, diffID, index });
-    }
+    await this.#layers(image.layers, diff_ids);
     return { bytes, config };
   }
 
-  async #layer(
-    blob: Blob,
-    {
-      parent,
-      diffID,
-      index,
-    }: { readonly parent: ChainID | undefined; readonly diffID: DiffID; readonly index: number },
-  ): Promise<ChainID> {
-    const chain = childChain(parent, diffID);
-    const { signal } = this.#options;
-    if (this.#deps.snapshotter.find(chain) === undefined) {
-      const total = await sizeOf(this.#files, blob);
-      const open = (): AsyncIterable<Uint8Array> => decompress(this.#read(blob, { diffID, total }));
-      const archive = { diffID, name: `layer ${index}`, open };
-      await this.#deps.snapshotter.unpack(parent, archive, signal === undefined ? {} : { signal });
+  async #layers(blobs: readonly Blob[], diffIDs: readonly DiffID[]): Promise<void> {
+    const archives: LayerArchive[] = [];
+    for (const [index, diffID] of diffIDs.entries()) {
+      const blob = blobs[index];
+      if (blob !== undefined) archives.push(await this.#archive(blob, { diffID, name: `layer ${index}` }));
     }
-    await this.#used(blob.name);
-    return chain;
+    await this.#deps.snapshotter.unpack(undefined, archives, this.#options);
+  }
+
+  async #archive({ name, digest, size }: Blob, layer: Pick<LayerArchive, "diffID" | "name">): Promise<LayerArchive> {
+    const found = await this.#files.size(name);
+    return {
+      ...layer,
+      ...(digest === undefined ? {} : { blob: { name, digest } }),
+      ...(found === undefined ? {} : { size: found }),
+      open: () => this.#read({ name, ...(size === undefined ? {} : { size }) }, layer.diffID),
+      release: () => this.#used(name),
+    };
   }
 
   /** What was staged is dropped before the layers are synced: it need not reach the disk. */
@@ -209,22 +204,15 @@ class ImageLoader {
     await this.#deps.content.store(digest, () => this.#files.open(name));
   }
 
-  /** A layer as it is in the archive. The digest of one that isn't compressed is its diffID, which is checked elsewhere. */
-  async *#read(
-    blob: Blob,
-    { diffID, total }: { readonly diffID: DiffID; readonly total: number },
-  ): AsyncGenerator<Uint8Array> {
-    const hash = blob.digest === undefined || blob.digest === diffID ? undefined : createHash("sha256");
+  /** A layer as it is in the archive. */
+  async *#read(blob: Blob, diffID: DiffID): AsyncGenerator<Uint8Array> {
+    const total = await sizeOf(this.#files, blob);
     let current = 0;
     for await (const chunk of this.#files.open(blob.name)) {
-      hash?.update(chunk);
       current += chunk.length;
       this.#options.report?.({ kind: "bytes", id: shortID(diffID), name: "Loading layer", current, total });
       yield chunk;
     }
-    if (hash === undefined) return;
-    const found = `sha256:${hash.digest("hex")}`;
-    if (found !== blob.digest) throw wrongDigest(blob, found);
   }
 }
 

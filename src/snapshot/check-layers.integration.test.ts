@@ -50,7 +50,9 @@ const layerOf = (chainID: ChainID): Layer => {
 
 async function unpack(archive: Buffer): Promise<Layer> {
   const open = (): AsyncIterable<Buffer> => streamOf(archive);
-  return await store.snapshotter.unpack(undefined, { diffID: digestOf(archive), name: "layer", open });
+  const [layer] = await store.snapshotter.unpack(undefined, [{ diffID: digestOf(archive), name: "layer", open }]);
+  if (layer === undefined) throw new Error("no layer");
+  return layer;
 }
 
 const kinds: Readonly<Record<string, () => Promise<Layer>>> = {

@@ -10,7 +10,6 @@ import { type ChainID, childChain } from "../oci/digest.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import type { LayerStore } from "./layer-store.ts";
 import type { CommitOptions } from "./snapshotter.ts";
-import { type LayerArchive, unpackLayer } from "./unpack-layer.ts";
 
 /** What layers are made with. This file and what it imports is loaded when one is. */
 export interface CommitDeps {
@@ -22,9 +21,8 @@ export interface CommitDeps {
 export interface Upper {
   readonly directory: string;
   readonly parent: ChainID | undefined;
-  /** Where its manifest and its recipe are written, on the same disk. */
+  /** Where its manifest is written, on the same disk. */
   readonly manifest: string;
-  readonly recipe: string;
 }
 
 /** Time that hashing may take before the layer's data is sent to the disk meanwhile, milliseconds. */
@@ -60,21 +58,6 @@ function clampTimes(syscalls: Syscalls, directory: string, latest: bigint): void
   for (const { path, stats } of walk(bytesOf(directory))) {
     if (stats.mtimeNs > latest) syscalls.lutimes(pathOf(path), latest, latest);
   }
-}
-
-/** Unpack an archive into an upper directory, which is empty, and move it to its place. */
-export async function unpackUpper(
-  { host, store }: CommitDeps,
-  { directory, parent, manifest, recipe }: Upper,
-  archive: LayerArchive & Operation,
-): Promise<LayerRecord> {
-  const places = { upper: directory, lower: store.directories(parent), recipe };
-  const { writeManifest, ...unpacked } = await unpackLayer(host.syscalls, places, archive);
-  // The disk works meanwhile.
-  store.startWriteback();
-  await writeManifest(manifest);
-  const layer = { ...unpacked, chainID: childChain(parent, unpacked.diffID), parent, writer: "recipe" as const };
-  return await store.add({ directory, manifest, recipe }, layer);
 }
 
 /** Copy one upper directory into another, which is empty. */

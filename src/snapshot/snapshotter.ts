@@ -57,12 +57,14 @@ export interface Snapshotter extends AsyncDisposable {
    */
   open(key: string, parent: ChainID | undefined): Promise<ActiveSnapshot>;
   /**
-   * Unpack a layer's archive above `parent` and commit it, in one pass: its directory, and the recipe that gives its bytes
-   * back. An equal layer that exists already wins.
+   * Unpack the archives of layers, the bottom one first, above `parent`, and commit them, each in one pass: its directory, and
+   * the recipe that gives its bytes back. Large ones are unpacked side by side, whichever is there first: archives are opened
+   * in their order, several at a time. A layer that exists already isn't read; an equal one that comes meanwhile wins.
    *
-   * @throws {BerthError} invalid-argument, when the archive is malformed or isn't the one that the diffID says
+   * @returns all of them
+   * @throws {BerthError} invalid-argument, when an archive is malformed or isn't the one that the diffID says: the lowest such one
    */
-  unpack(parent: ChainID | undefined, archive: LayerArchive, op?: Operation): Promise<Layer>;
+  unpack(parent: ChainID | undefined, archives: readonly LayerArchive[], op?: Operation): Promise<readonly Layer[]>;
   /**
    * The archive of a committed snapshot, byte for byte.
    *
@@ -159,11 +161,14 @@ export function openSnapshotter(host: Host, db: Database): Snapshotter {
       active.load(parent);
       return active;
     },
-    unpack: async (parent, archive, operation) => {
-      const active = activeOf(`unpack-${randomID()}`);
-      await active.make(parent, {});
-      await using _removed = active;
-      return await active.unpack(archive, operation);
+    unpack: async (parent, archives, operation) => {
+      const { unpackLayers } = await import("./unpack-layers.ts");
+      const prepare = async (below: ChainID | undefined): Promise<ActiveOverlay> => {
+        const active = activeOf(`unpack-${randomID()}`);
+        await active.make(below, {});
+        return active;
+      };
+      return await unpackLayers({ host, store, prepare }, parent, { ...operation, archives });
     },
     archive: async function* (layer, operation) {
       const { layerArchive } = await import("./layer-archive.ts");
@@ -204,7 +209,8 @@ class ActiveOverlay implements ActiveSnapshot {
   parent: ChainID | undefined;
   readonly #host: Host;
   readonly #store: LayerStore;
-  readonly #directory: string;
+  /** Absolute; all that it has is in there. */
+  readonly directory: string;
   /** True for the one that made it, until it is kept or removed. */
   #owned = false;
   #holding = false;
@@ -214,11 +220,11 @@ class ActiveOverlay implements ActiveSnapshot {
     this.key = key;
     this.#host = host;
     this.#store = store;
-    this.#directory = join(store.paths.active, key);
+    this.directory = join(store.paths.active, key);
   }
 
   get upper(): string {
-    return join(this.#directory, "upper");
+    return join(this.directory, "upper");
   }
 
   async make(parent: ChainID | undefined, { init }: PrepareOptions): Promise<void> {
@@ -227,10 +233,10 @@ class ActiveOverlay implements ActiveSnapshot {
     await this.#store.hold(leaseNames.active(this.key));
     this.#holding = true;
     try {
-      makeDirectory(this.#directory, 0o700, `snapshot ${this.key} exists`);
+      makeDirectory(this.directory, 0o700, `snapshot ${this.key} exists`);
       this.#owned = true;
       this.#makeRoot(this.upper);
-      mkdirSync(join(this.#directory, "work"), { mode: 0o700 });
+      mkdirSync(join(this.directory, "work"), { mode: 0o700 });
       if (init !== undefined) await this.#makeInit(init);
     } catch (error) {
       await this[Symbol.asyncDispose]();
@@ -249,7 +255,7 @@ class ActiveOverlay implements ActiveSnapshot {
   }
 
   directories(): Required<OverlayPaths> {
-    return { lower: this.#lower(), upper: this.upper, work: join(this.#directory, "work") };
+    return { lower: this.#lower(), upper: this.upper, work: join(this.directory, "work") };
   }
 
   view(): MergedTree {
@@ -283,14 +289,6 @@ class ActiveOverlay implements ActiveSnapshot {
     return committed;
   }
 
-  async unpack(archive: LayerArchive, operation?: Operation): Promise<Layer> {
-    const { unpackUpper } = await import("./commit-layer.ts");
-    const deps = { host: this.#host, store: this.#store };
-    const committed = await unpackUpper(deps, this.#asUpper, { ...operation, ...archive });
-    await this.remove();
-    return committed;
-  }
-
   async commitCopy(options: CommitOptions = {}): Promise<Layer> {
     const { copyUpper } = await import("./commit-layer.ts");
     const copy = new ActiveOverlay(this.#host, this.#store, `commit-${randomID()}`);
@@ -301,7 +299,7 @@ class ActiveOverlay implements ActiveSnapshot {
   }
 
   async remove(): Promise<void> {
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true });
     this.#owned = false;
   }
 
@@ -314,12 +312,11 @@ class ActiveOverlay implements ActiveSnapshot {
   }
 
   get #asUpper(): Upper {
-    const [manifest, recipe] = [join(this.#directory, "manifest"), join(this.#directory, "recipe")];
-    return { directory: this.upper, parent: this.parent, manifest, recipe };
+    return { directory: this.upper, parent: this.parent, manifest: join(this.directory, "manifest") };
   }
 
   get #init(): string {
-    return join(this.#directory, "init");
+    return join(this.directory, "init");
   }
 
   /** What the upper directory lies on, the topmost first. */

@@ -1,5 +1,7 @@
-import { type ByteString, bytesOf } from "../archive/byte-string.ts";
+import { type ByteString, bytesOf, textOf } from "../archive/byte-string.ts";
+import { checkedBlob, type NamedBlob } from "../archive/checked-blob.ts";
 import { Copier } from "../archive/copy-tree.ts";
+import { decompress } from "../archive/decompress.ts";
 import { applyLayer, type FileBelow } from "../archive/extract.ts";
 import { ContentSums, ManifestRecorder, type ObserveOptions, observe } from "../archive/manifest.ts";
 import { RecipeRecorder, type RecordedArchive } from "../archive/recipe.ts";
@@ -7,7 +9,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import type { DiffID } from "../oci/digest.ts";
-import { adoptAttributes } from "./adopt.ts";
+import { adoptImplied } from "./implied.ts";
 import { LayerStack } from "./layer-stack.ts";
 import { resolveParents } from "./resolve-path.ts";
 
@@ -17,8 +19,17 @@ export interface LayerArchive {
   readonly diffID: DiffID;
   /** What errors call it: `layer 0`. */
   readonly name: string;
-  /** Its bytes, not compressed; asked for a second time when entries of the archive replace each other. */
+  /** The file that it comes in, where that is said to have a digest. */
+  readonly blob?: NamedBlob;
+  /** How many bytes {@link open} gives, where that is known. */
+  readonly size?: number;
+  /**
+   * Its bytes, compressed or not. Asked for a second time when entries of the archive replace each other, or need what lies
+   * below before that is there.
+   */
   open(): AsyncIterable<Uint8Array>;
+  /** Told when its bytes aren't needed any more. */
+  release?(): Promise<void>;
 }
 
 /** Where a layer is unpacked to, and what lies below it. Paths are absolute. */
@@ -27,14 +38,21 @@ export interface UnpackPlaces {
   readonly upper: string;
   /** Where the recipe is written. */
   readonly recipe: string;
-  /** Directories of the lower layers, the topmost first. */
-  readonly lower: readonly string[];
+  /** Directories of the lower layers, the topmost first; undefined while they aren't all there. */
+  readonly lower: readonly string[] | undefined;
+}
+
+/** Thrown where an archive can't be unpacked before the layers below it are there. */
+export class LowerLayersNeeded extends Error {
+  override readonly name: string = "LowerLayersNeeded";
 }
 
 /** What unpacking came to. */
 export interface UnpackedLayer extends RecordedArchive {
   /** Sum of the sizes of its regular files and symlinks, bytes. */
   readonly size: number;
+  /** Directories that are still to be made like those below, where those weren't there. @see AppliedLayer */
+  readonly implied: readonly string[];
   /** Write what the directory holds, at a path of the caller's choice. It takes a walk through the directory. */
   readonly writeManifest: (path: string) => Promise<void>;
 }
@@ -44,6 +62,7 @@ export interface UnpackedLayer extends RecordedArchive {
  * but doesn't list are like those below; a hard link may lead to a file of a lower layer, which becomes part of this one.
  *
  * @throws {BerthError} invalid-argument, when the archive is malformed or its digest another
+ * @throws {LowerLayersNeeded}
  */
 export async function unpackLayer(
   syscalls: Syscalls,
@@ -53,7 +72,7 @@ export async function unpackLayer(
   const { signal, report } = archive;
   await using recorder = new RecipeRecorder(places.recipe);
   const sums = new ContentSums();
-  const { size, implied, intact } = await applyLayer(recorder.through(archive.open()), places.upper, {
+  const { size, implied, intact } = await applyLayer(recorder.through(plainBytes(archive)), places.upper, {
     syscalls,
     whiteouts: "overlay",
     findBelow: (name) => findBelow(syscalls, places, name),
@@ -67,9 +86,21 @@ export async function unpackLayer(
   const recorded = verified(archive, await recorder.finish());
   // What was replaced isn't there to be read again: the recipe holds all of the archive then.
   if (!intact) await recordWhole(places.recipe, archive);
-  adoptImplied(syscalls, places, implied);
+  if (places.lower !== undefined) adoptImplied(syscalls, { upper: places.upper, lower: places.lower }, implied);
   const known = { syscalls, ...(intact ? { sum: sums.get.bind(sums) } : {}) };
-  return { ...recorded, size, writeManifest: (path) => writeManifest(places.upper, path, known) };
+  return {
+    ...recorded,
+    size,
+    implied: places.lower === undefined ? implied : [],
+    writeManifest: (path) => writeManifest(places.upper, path, known),
+  };
+}
+
+/** The archive itself. The digest of a blob that isn't compressed is its diffID, which is checked elsewhere. */
+function plainBytes(archive: LayerArchive): AsyncIterable<Uint8Array> {
+  const { diffID, blob } = archive;
+  const bytes = archive.open();
+  return decompress(blob === undefined || blob.digest === diffID ? bytes : checkedBlob(bytes, blob));
 }
 
 async function writeManifest(directory: string, path: string, options: ObserveOptions): Promise<void> {
@@ -80,7 +111,7 @@ async function writeManifest(directory: string, path: string, options: ObserveOp
 
 async function recordWhole(recipe: string, archive: LayerArchive & Operation): Promise<void> {
   await using recorder = new RecipeRecorder(recipe);
-  for await (const _chunk of recorder.through(archive.open())) archive.signal?.throwIfAborted();
+  for await (const _chunk of recorder.through(plainBytes(archive))) archive.signal?.throwIfAborted();
   verified(archive, await recorder.finish());
 }
 
@@ -94,6 +125,7 @@ function verified({ name, diffID }: LayerArchive, recorded: RecordedArchive): Re
 
 /** A file of a lower layer, to be copied up as overlayfs does when it gets another name. */
 function findBelow(syscalls: Syscalls, { upper, lower }: UnpackPlaces, name: ByteString): FileBelow | undefined {
+  if (lower === undefined) throw new LowerLayersNeeded(`the archive links to ${textOf(name)}, which it doesn't have`);
   const stack = new LayerStack(syscalls, { layers: lower.map(bytesOf), upper: bytesOf(upper) });
   const path = resolveParents(stack, name);
   const file = stack.find(path);
@@ -102,13 +134,4 @@ function findBelow(syscalls: Syscalls, { upper, lower }: UnpackPlaces, name: Byt
     path,
     bringUp: () => new Copier({ syscalls }).copy(file.source, `${bytesOf(upper)}/${path}`, file.stats),
   };
-}
-
-function adoptImplied(syscalls: Syscalls, { upper, lower }: UnpackPlaces, implied: readonly string[]): void {
-  if (implied.length === 0) return;
-  const below = new LayerStack(syscalls, { layers: lower.map(bytesOf) });
-  for (const path of implied.map(bytesOf)) {
-    const file = below.find(path.slice(1));
-    if (file?.stats.isDirectory() === true) adoptAttributes(syscalls, file.source, `${bytesOf(upper)}${path}`);
-  }
 }

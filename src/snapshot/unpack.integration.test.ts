@@ -21,7 +21,8 @@ async function unpacked(archive: Buffer, parent?: ChainID): Promise<readonly [La
     reads++;
     return streamOf(archive, 10_000);
   };
-  const layer = await store.snapshotter.unpack(parent, { diffID: digestOf(archive), name: "layer 0", open });
+  const [layer] = await store.snapshotter.unpack(parent, [{ diffID: digestOf(archive), name: "layer 0", open }]);
+  if (layer === undefined) throw new Error("no layer");
   return [layer, reads];
 }
 
@@ -92,7 +93,7 @@ test("a whiteout and a file of the same name are no reason to read an archive tw
 test("another archive than the diffID says is refused, and nothing is left", async () => {
   const archive = archiveOf(["a", "file", "1"]);
   const wrong = { diffID: digestOf("other"), name: "layer 3", open: () => streamOf(archive) };
-  await expect(store.snapshotter.unpack(undefined, wrong)).rejects.toMatchObject({
+  await expect(store.snapshotter.unpack(undefined, [wrong])).rejects.toMatchObject({
     kind: "invalid-argument",
     message: `invalid diffID for layer 3: expected "${digestOf("other")}", got "${digestOf(archive)}"`,
   });

@@ -1,0 +1,187 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { Operation } from "../base/operation.ts";
+import type { Host } from "../host/host.ts";
+import { type ChainID, childChain } from "../oci/digest.ts";
+import { leaseNames } from "./collect.ts";
+import { settleImplied } from "./implied.ts";
+import type { LayerRecord } from "./layer-records.ts";
+import type { LayerStore } from "./layer-store.ts";
+import { type LayerArchive, unpackLayer } from "./unpack-layer.ts";
+import { type ThreadPlaces, UnpackThread, type WrittenLayer } from "./unpack-thread.ts";
+
+/** What layers are unpacked with. This file and what it imports is loaded when some are. */
+export interface UnpackDeps {
+  readonly host: Host;
+  readonly store: LayerStore;
+  /** Make an active snapshot, gone when it is disposed. @returns its directory, absolute */
+  readonly prepare: (parent: ChainID | undefined) => Promise<Workplace>;
+}
+
+/** An active snapshot in which a layer is unpacked. */
+export interface Workplace extends AsyncDisposable {
+  /** Absolute; it has `upper` in it. */
+  readonly directory: string;
+}
+
+/** A layer's archive and its place among the layers. */
+interface Step {
+  readonly archive: LayerArchive;
+  readonly parent: ChainID | undefined;
+  readonly chainID: ChainID;
+}
+
+/** Most threads. */
+const mostThreads = 4;
+
+/** Bytes beside those of the largest layer from which on threads are worth their start, which takes 20 ms. */
+const worthwhile = 4 << 20;
+
+/**
+ * Unpack what isn't there yet of a stack of layers above `parent`, and commit it from the bottom up. Where it pays, layers are
+ * unpacked side by side, each on a thread: what depends on lower layers is done when those are there, so that the result is the same.
+ * The error is that of the lowest layer that has one.
+ */
+export async function unpackLayers(
+  deps: UnpackDeps,
+  parent: ChainID | undefined,
+  { archives, ...operation }: Operation & { readonly archives: readonly LayerArchive[] },
+): Promise<readonly LayerRecord[]> {
+  const steps = stepsOf(parent, archives);
+  const missing = steps.findIndex(({ chainID }) => deps.store.find(chainID) === undefined);
+  if (missing < 0) {
+    for (const { archive } of steps) await archive.release?.();
+    return layersOf(deps.store, steps);
+  }
+  const [there, rest] = [steps.slice(0, missing), steps.slice(missing)];
+  const base = there.at(-1)?.chainID ?? parent;
+  if (base !== undefined) await deps.store.holdChain(base);
+  try {
+    for (const { archive } of there) await archive.release?.();
+    const threads = threadsFor(rest);
+    if (threads > 1) await sideBySide(deps, rest, { ...operation, threads });
+    else for (const step of rest) await unpackHere(deps, step, operation);
+    return layersOf(deps.store, steps);
+  } finally {
+    if (base !== undefined) await deps.store.release(leaseNames.chain(base));
+  }
+}
+
+function stepsOf(parent: ChainID | undefined, archives: readonly LayerArchive[]): readonly Step[] {
+  let below = parent;
+  return archives.map((archive) => {
+    const step = { archive, parent: below, chainID: childChain(below, archive.diffID) };
+    below = step.chainID;
+    return step;
+  });
+}
+
+function layersOf(store: LayerStore, steps: readonly Step[]): readonly LayerRecord[] {
+  return steps.flatMap(({ chainID }) => store.find(chainID) ?? []);
+}
+
+function threadsFor(steps: readonly Step[]): number {
+  const sizes = steps.map(({ archive }) => archive.size ?? 0);
+  const beside = sizes.reduce((sum, size) => sum + size, 0) - Math.max(...sizes);
+  return beside < worthwhile ? 1 : Math.min(steps.length, availableParallelism(), mostThreads);
+}
+
+/** Unpack a layer above those that are there, on this thread, and commit it. */
+async function unpackHere(deps: UnpackDeps, step: Step, operation: Operation): Promise<void> {
+  const { host, store } = deps;
+  if (store.find(step.chainID) === undefined) {
+    await using workplace = await deps.prepare(step.parent);
+    const places = placesIn(workplace);
+    const archive = { ...operation, ...step.archive };
+    const lower = store.directories(step.parent);
+    const { writeManifest, ...layer } = await unpackLayer(host.syscalls, { ...places, lower }, archive);
+    // The disk works meanwhile.
+    store.startWriteback();
+    await writeManifest(places.manifest);
+    await place(store, step, { places, layer });
+  }
+  await step.archive.release?.();
+}
+
+/** A layer that was unpacked without those below it. */
+interface Apart {
+  readonly workplace: Workplace;
+  /** Undefined when that can't be. */
+  readonly layer: WrittenLayer | undefined;
+}
+
+async function sideBySide(
+  deps: UnpackDeps,
+  steps: readonly Step[],
+  { threads, ...operation }: Operation & { readonly threads: number },
+): Promise<void> {
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ended.signal, ...(operation.signal === undefined ? [] : [operation.signal])]);
+  await using owned = new AsyncDisposableStack();
+  const workers = Array.from({ length: threads }, () => owned.use(new UnpackThread()));
+  const unpacked = share(steps, workers, async ({ archive }, worker): Promise<Apart> => {
+    signal.throwIfAborted();
+    const workplace = owned.use(await deps.prepare(undefined));
+    const onUnpacked = (): void => deps.store.startWriteback();
+    const layer = await worker.unpack(placesIn(workplace), archive, { ...operation, signal, onUnpacked });
+    return { workplace, layer };
+  });
+  try {
+    for (const [step, apart] of unpacked) await commitApart(deps, step, { ...(await apart), operation });
+  } finally {
+    ended.abort();
+    await Promise.allSettled(unpacked.values());
+  }
+}
+
+/** Commit a layer that was unpacked apart, now that those below it are there. */
+async function commitApart(
+  deps: UnpackDeps,
+  step: Step,
+  { workplace, layer, operation }: Apart & { readonly operation: Operation },
+): Promise<void> {
+  const { host, store } = deps;
+  if (layer !== undefined) {
+    const places = placesIn(workplace);
+    const lower = store.directories(step.parent);
+    await settleImplied(host.syscalls, { ...places, lower }, layer.implied);
+    await place(store, step, { places, layer });
+  }
+  await workplace[Symbol.asyncDispose]();
+  if (layer === undefined) await unpackHere(deps, step, operation);
+  else await step.archive.release?.();
+}
+
+/** Move a layer that is unpacked to its place. An equal one that exists already wins. */
+async function place(
+  store: LayerStore,
+  { parent, chainID }: Step,
+  { places, layer }: { readonly places: ThreadPlaces; readonly layer: WrittenLayer },
+): Promise<void> {
+  const { upper: directory, manifest, recipe } = places;
+  const { diffID, size, bytes } = layer;
+  await store.add({ directory, manifest, recipe }, { chainID, diffID, parent, size, bytes, writer: "recipe" });
+}
+
+function placesIn({ directory }: Workplace): ThreadPlaces {
+  return {
+    upper: join(directory, "upper"),
+    recipe: join(directory, "recipe"),
+    manifest: join(directory, "manifest"),
+  };
+}
+
+/** Have `workers` do something for each item, in the order of the items, each worker one at a time. */
+function share<Item, Worker, Result>(
+  items: readonly Item[],
+  workers: readonly Worker[],
+  work: (item: Item, worker: Worker) => Promise<Result>,
+): ReadonlyMap<Item, Promise<Result>> {
+  const results = new Map(items.map((item) => [item, Promise.withResolvers<Result>()]));
+  const left = results.entries();
+  const serve = async (worker: Worker): Promise<void> => {
+    for (const [item, { resolve, reject }] of left) await work(item, worker).then(resolve, reject);
+  };
+  for (const worker of workers) void serve(worker);
+  return new Map([...results].map(([item, { promise }]) => [item, promise]));
+}

@@ -1,0 +1,168 @@
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Operation, ProgressEvent } from "../base/operation.ts";
+import { receivedError, type SentError } from "../base/sent-error.ts";
+import type { LayerArchive, UnpackedLayer } from "./unpack-layer.ts";
+
+/** Where a thread unpacks a layer to, absolute: an empty directory, and two files beside it. */
+export interface ThreadPlaces {
+  readonly upper: string;
+  readonly recipe: string;
+  readonly manifest: string;
+}
+
+/** What a thread is told. The bytes of an archive are numbered by how often it was opened. */
+export type ToThread =
+  | { readonly kind: "unpack"; readonly places: ThreadPlaces; readonly archive: ToldArchive }
+  | { readonly kind: "bytes"; readonly opened: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "end"; readonly opened: number }
+  | { readonly kind: "broken"; readonly opened: number };
+
+/** What a thread tells. `free` gives the memory of bytes back; `below` says that the lower layers are needed. */
+export type FromThread =
+  | { readonly kind: "open" }
+  | { readonly kind: "free"; readonly memory: ArrayBuffer }
+  | { readonly kind: "event"; readonly event: ProgressEvent }
+  | { readonly kind: "unpacked" }
+  | { readonly kind: "done"; readonly layer: WrittenLayer }
+  | { readonly kind: "below" }
+  | { readonly kind: "failed"; readonly error: SentError };
+
+type ToldArchive = Pick<LayerArchive, "diffID" | "name" | "blob">;
+
+/** A layer that is unpacked, its manifest and its recipe written; what it implies isn't settled. */
+export type WrittenLayer = Omit<UnpackedLayer, "writeManifest">;
+
+/** What a thread takes beside an archive. */
+export interface ThreadOptions extends Operation {
+  /** Told when the layer's files are all there. */
+  readonly onUnpacked: () => void;
+}
+
+/** Pieces of an archive that are on their way to a thread at most, and their size, bytes. */
+const pieces = 4;
+const pieceSize = 1 << 18;
+
+/** In the sources this file's neighbour, else a bundle of its own beside the one that this is part of. */
+const program = join(
+  import.meta.dirname,
+  import.meta.filename.endsWith(".ts") ? "unpack-worker.ts" : "unpack-worker.cjs",
+);
+
+/** A thread that unpacks one layer after the other, without what lies below. Its bytes are fed to it. */
+export class UnpackThread implements AsyncDisposable {
+  readonly #worker: Worker = new Worker(program, { execArgv: ["--disable-warning=ExperimentalWarning"] });
+  readonly #ended: Promise<unknown> = new Promise((resolve) => this.#worker.once("exit", resolve));
+
+  /**
+   * @returns undefined, when the archive can't be unpacked before the lower layers are there
+   * @throws {BerthError} as `unpackLayer` does; whatever the archive's source throws; the signal's reason, and the thread is gone
+   */
+  async unpack(
+    places: ThreadPlaces,
+    archive: LayerArchive,
+    { signal, report, onUnpacked }: ThreadOptions,
+  ): Promise<WrittenLayer | undefined> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<WrittenLayer | undefined>();
+    const feeder = new Feeder(this.#worker, archive);
+    const take = (message: FromThread): void => {
+      if (message.kind === "open") feeder.open();
+      else if (message.kind === "free") feeder.free(message.memory);
+      else if (message.kind === "event") report?.(message.event);
+      else if (message.kind === "unpacked") onUnpacked();
+      else if (message.kind === "done") resolve(message.layer);
+      else if (message.kind === "below") resolve(undefined);
+      else reject(feeder.failure ?? receivedError(message.error));
+    };
+    const stop = (): void => void this.#worker.terminate();
+    this.#worker.on("message", take).once("error", reject);
+    signal?.addEventListener("abort", stop, { once: true });
+    void this.#ended.then(() => reject(signal?.reason ?? new Error("a thread that unpacks layers has ended")));
+    try {
+      const { diffID, name, blob } = archive;
+      const told = blob === undefined ? { diffID, name } : { diffID, name, blob };
+      this.#worker.postMessage({ kind: "unpack", places, archive: told } satisfies ToThread);
+      return await promise;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      this.#worker.off("message", take).off("error", reject);
+      await feeder.stop();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+/** Sends an archive to a thread, piece by piece, in memory that goes to and fro. */
+class Feeder {
+  /** What the archive's source has thrown. */
+  failure: unknown;
+  readonly #worker: Worker;
+  readonly #archive: LayerArchive;
+  readonly #memory: ArrayBuffer[] = Array.from({ length: pieces }, () => new ArrayBuffer(pieceSize));
+  #wake: () => void = () => {};
+  #opened = 0;
+  #feeding: Promise<void> = Promise.resolve();
+
+  constructor(worker: Worker, archive: LayerArchive) {
+    this.#worker = worker;
+    this.#archive = archive;
+  }
+
+  open(): void {
+    const opened = ++this.#opened;
+    this.#wake();
+    this.#feeding = this.#feeding.then(() => this.#feed(opened));
+  }
+
+  free(memory: ArrayBuffer): void {
+    this.#memory.push(memory);
+    this.#wake();
+  }
+
+  /** Send no more, and let go of the archive. */
+  async stop(): Promise<void> {
+    this.#opened = Number.POSITIVE_INFINITY;
+    this.#wake();
+    await this.#feeding;
+  }
+
+  async #feed(opened: number): Promise<void> {
+    try {
+      for await (const chunk of this.#archive.open()) {
+        for (let at = 0; at < chunk.length; at += pieceSize) {
+          const memory = await this.#free(opened);
+          if (memory === undefined) return;
+          const piece = chunk.subarray(at, at + pieceSize);
+          const bytes = new Uint8Array(memory, 0, piece.length);
+          bytes.set(piece);
+          this.#send({ kind: "bytes", opened, bytes }, [memory]);
+        }
+      }
+      this.#send({ kind: "end", opened });
+    } catch (error) {
+      if (opened !== this.#opened) return;
+      this.failure = error;
+      this.#send({ kind: "broken", opened });
+    }
+  }
+
+  /** Memory for a piece; undefined when the archive isn't read any more. */
+  async #free(opened: number): Promise<ArrayBuffer | undefined> {
+    while (opened === this.#opened) {
+      const memory = this.#memory.pop();
+      if (memory !== undefined) return memory;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+    return undefined;
+  }
+
+  #send(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, [...transfer]);
+  }
+}
