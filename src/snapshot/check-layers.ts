@@ -254,7 +254,7 @@ async function unpackAgain(
   if (layer.writer !== "recipe") return undefined;
   const upper = join(scratch, "upper");
   mkdirSync(upper);
-  const places = { upper, recipe: join(scratch, "recipe") };
+  const places = { upper, recipe: join(scratch, "recipe"), manifest: join(scratch, "manifest") };
   const lower = store.directories(layer.parent);
   const open = (): AsyncIterable<Uint8Array> => layerArchive(host.syscalls, layer);
   try {

@@ -36,8 +36,9 @@ export interface LayerArchive {
 export interface UnpackPlaces {
   /** An empty directory. */
   readonly upper: string;
-  /** Where the recipe is written. */
+  /** Where the recipe is written, and where it is written what the directory holds. */
   readonly recipe: string;
+  readonly manifest: string;
   /** Directories of the lower layers, the topmost first; undefined while they aren't all there. */
   readonly lower: readonly string[] | undefined;
 }
@@ -53,12 +54,16 @@ export interface UnpackedLayer extends RecordedArchive {
   readonly size: number;
   /** Directories that are still to be made like those below, where those weren't there. @see AppliedLayer */
   readonly implied: readonly string[];
-  /** Write what the directory holds, at a path of the caller's choice. It takes a walk through the directory. */
-  readonly writeManifest: (path: string) => Promise<void>;
+}
+
+/** What {@link unpackLayer} takes beside an archive. */
+export interface UnpackOptions extends Operation {
+  /** Told when the layer's files are all there. */
+  readonly onUnpacked?: () => void;
 }
 
 /**
- * Unpack a layer, hash its archive and write its recipe, in one pass over the archive. Directories that it has files in
+ * Unpack a layer, hash its archive and write its recipe and its manifest, in one pass over the archive. Directories that it has files in
  * but doesn't list are like those below; a hard link may lead to a file of a lower layer, which becomes part of this one.
  *
  * @throws {BerthError} invalid-argument, when the archive is malformed or its digest another
@@ -67,9 +72,9 @@ export interface UnpackedLayer extends RecordedArchive {
 export async function unpackLayer(
   syscalls: Syscalls,
   places: UnpackPlaces,
-  archive: LayerArchive & Operation,
+  archive: LayerArchive & UnpackOptions,
 ): Promise<UnpackedLayer> {
-  const { signal, report } = archive;
+  const { signal, report, onUnpacked } = archive;
   await using recorder = new RecipeRecorder(places.recipe);
   const sums = new ContentSums();
   const { size, implied, intact } = await applyLayer(recorder.through(plainBytes(archive)), places.upper, {
@@ -87,13 +92,10 @@ export async function unpackLayer(
   // What was replaced isn't there to be read again: the recipe holds all of the archive then.
   if (!intact) await recordWhole(places.recipe, archive);
   if (places.lower !== undefined) adoptImplied(syscalls, { upper: places.upper, lower: places.lower }, implied);
+  onUnpacked?.();
   const known = { syscalls, ...(intact ? { sum: sums.get.bind(sums) } : {}) };
-  return {
-    ...recorded,
-    size,
-    implied: places.lower === undefined ? implied : [],
-    writeManifest: (path) => writeManifest(places.upper, path, known),
-  };
+  await writeManifest(places.upper, places.manifest, known);
+  return { ...recorded, size, implied: places.lower === undefined ? implied : [] };
 }
 
 /** The archive itself. The digest of a blob that isn't compressed is its diffID, which is checked elsewhere. */

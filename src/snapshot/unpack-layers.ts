@@ -7,8 +7,8 @@ import { leaseNames } from "./collect.ts";
 import { settleImplied } from "./implied.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import type { LayerStore } from "./layer-store.ts";
-import { type LayerArchive, unpackLayer } from "./unpack-layer.ts";
-import { type ThreadPlaces, UnpackThread, type WrittenLayer } from "./unpack-thread.ts";
+import { type LayerArchive, LowerLayersNeeded, type UnpackedLayer, unpackLayer } from "./unpack-layer.ts";
+import { type ApartPlaces, type Unpacker, UnpackThread } from "./unpack-thread.ts";
 
 /** What layers are unpacked with. This file and what it imports is loaded when some are. */
 export interface UnpackDeps {
@@ -92,12 +92,9 @@ async function unpackHere(deps: UnpackDeps, step: Step, operation: Operation): P
   if (store.find(step.chainID) === undefined) {
     await using workplace = await deps.prepare(step.parent);
     const places = placesIn(workplace);
-    const archive = { ...operation, ...step.archive };
     const lower = store.directories(step.parent);
-    const { writeManifest, ...layer } = await unpackLayer(host.syscalls, { ...places, lower }, archive);
-    // The disk works meanwhile.
-    store.startWriteback();
-    await writeManifest(places.manifest);
+    const options = { ...operation, onUnpacked: () => store.startWriteback() };
+    const layer = await unpackLayer(host.syscalls, { ...places, lower }, { ...options, ...step.archive });
     await place(store, step, { places, layer });
   }
   await step.archive.release?.();
@@ -107,7 +104,7 @@ async function unpackHere(deps: UnpackDeps, step: Step, operation: Operation): P
 interface Apart {
   readonly workplace: Workplace;
   /** Undefined when that can't be. */
-  readonly layer: WrittenLayer | undefined;
+  readonly layer: UnpackedLayer | undefined;
 }
 
 async function sideBySide(
@@ -118,7 +115,9 @@ async function sideBySide(
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, ...(operation.signal === undefined ? [] : [operation.signal])]);
   await using owned = new AsyncDisposableStack();
-  const workers = Array.from({ length: threads }, () => owned.use(new UnpackThread()));
+  // This thread is one of them.
+  const others = Array.from({ length: threads - 1 }, () => owned.use(new UnpackThread()));
+  const workers = [...others, unpackerHere(deps)];
   const unpacked = share(steps, workers, async ({ archive }, worker): Promise<Apart> => {
     signal.throwIfAborted();
     const workplace = owned.use(await deps.prepare(undefined));
@@ -132,6 +131,19 @@ async function sideBySide(
     ended.abort();
     await Promise.allSettled(unpacked.values());
   }
+}
+
+function unpackerHere({ host }: UnpackDeps): Unpacker {
+  return {
+    unpack: async (places, archive, options) => {
+      try {
+        return await unpackLayer(host.syscalls, { ...places, lower: undefined }, { ...options, ...archive });
+      } catch (error) {
+        if (error instanceof LowerLayersNeeded) return undefined;
+        throw error;
+      }
+    },
+  };
 }
 
 /** Commit a layer that was unpacked apart, now that those below it are there. */
@@ -156,14 +168,14 @@ async function commitApart(
 async function place(
   store: LayerStore,
   { parent, chainID }: Step,
-  { places, layer }: { readonly places: ThreadPlaces; readonly layer: WrittenLayer },
+  { places, layer }: { readonly places: ApartPlaces; readonly layer: UnpackedLayer },
 ): Promise<void> {
   const { upper: directory, manifest, recipe } = places;
   const { diffID, size, bytes } = layer;
   await store.add({ directory, manifest, recipe }, { chainID, diffID, parent, size, bytes, writer: "recipe" });
 }
 
-function placesIn({ directory }: Workplace): ThreadPlaces {
+function placesIn({ directory }: Workplace): ApartPlaces {
   return {
     upper: join(directory, "upper"),
     recipe: join(directory, "recipe"),

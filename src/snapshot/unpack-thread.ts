@@ -1,19 +1,12 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { Operation, ProgressEvent } from "../base/operation.ts";
+import type { ProgressEvent } from "../base/operation.ts";
 import { receivedError, type SentError } from "../base/sent-error.ts";
-import type { LayerArchive, UnpackedLayer } from "./unpack-layer.ts";
-
-/** Where a thread unpacks a layer to, absolute: an empty directory, and two files beside it. */
-export interface ThreadPlaces {
-  readonly upper: string;
-  readonly recipe: string;
-  readonly manifest: string;
-}
+import type { LayerArchive, UnpackedLayer, UnpackOptions, UnpackPlaces } from "./unpack-layer.ts";
 
 /** What a thread is told. The bytes of an archive are numbered by how often it was opened. */
 export type ToThread =
-  | { readonly kind: "unpack"; readonly places: ThreadPlaces; readonly archive: ToldArchive }
+  | { readonly kind: "unpack"; readonly places: ApartPlaces; readonly archive: ToldArchive }
   | { readonly kind: "bytes"; readonly opened: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "end"; readonly opened: number }
   | { readonly kind: "broken"; readonly opened: number };
@@ -24,24 +17,27 @@ export type FromThread =
   | { readonly kind: "free"; readonly memory: ArrayBuffer }
   | { readonly kind: "event"; readonly event: ProgressEvent }
   | { readonly kind: "unpacked" }
-  | { readonly kind: "done"; readonly layer: WrittenLayer }
+  | { readonly kind: "done"; readonly layer: UnpackedLayer }
   | { readonly kind: "below" }
   | { readonly kind: "failed"; readonly error: SentError };
 
 type ToldArchive = Pick<LayerArchive, "diffID" | "name" | "blob">;
 
-/** A layer that is unpacked, its manifest and its recipe written; what it implies isn't settled. */
-export type WrittenLayer = Omit<UnpackedLayer, "writeManifest">;
+/** Where a layer is unpacked without those below it. */
+export type ApartPlaces = Omit<UnpackPlaces, "lower">;
 
-/** What a thread takes beside an archive. */
-export interface ThreadOptions extends Operation {
-  /** Told when the layer's files are all there. */
-  readonly onUnpacked: () => void;
+/** Unpacks one layer after the other, without what lies below. */
+export interface Unpacker {
+  /**
+   * @returns undefined, when the archive can't be unpacked before the lower layers are there
+   * @throws {BerthError} as `unpackLayer` does; whatever the archive's source throws; the signal's reason
+   */
+  unpack(places: ApartPlaces, archive: LayerArchive, options: UnpackOptions): Promise<UnpackedLayer | undefined>;
 }
 
 /** Pieces of an archive that are on their way to a thread at most, and their size, bytes. */
-const pieces = 4;
-const pieceSize = 1 << 18;
+const pieces = 8;
+const pieceSize = 1 << 19;
 
 /** In the sources this file's neighbour, else a bundle of its own beside the one that this is part of. */
 const program = join(
@@ -49,28 +45,24 @@ const program = join(
   import.meta.filename.endsWith(".ts") ? "unpack-worker.ts" : "unpack-worker.cjs",
 );
 
-/** A thread that unpacks one layer after the other, without what lies below. Its bytes are fed to it. */
-export class UnpackThread implements AsyncDisposable {
+/** A thread that does it. The bytes of an archive are fed to it. When a signal stops it, it is gone. */
+export class UnpackThread implements Unpacker, AsyncDisposable {
   readonly #worker: Worker = new Worker(program, { execArgv: ["--disable-warning=ExperimentalWarning"] });
   readonly #ended: Promise<unknown> = new Promise((resolve) => this.#worker.once("exit", resolve));
 
-  /**
-   * @returns undefined, when the archive can't be unpacked before the lower layers are there
-   * @throws {BerthError} as `unpackLayer` does; whatever the archive's source throws; the signal's reason, and the thread is gone
-   */
   async unpack(
-    places: ThreadPlaces,
+    places: ApartPlaces,
     archive: LayerArchive,
-    { signal, report, onUnpacked }: ThreadOptions,
-  ): Promise<WrittenLayer | undefined> {
+    { signal, report, onUnpacked }: UnpackOptions,
+  ): Promise<UnpackedLayer | undefined> {
     signal?.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<WrittenLayer | undefined>();
+    const { promise, resolve, reject } = Promise.withResolvers<UnpackedLayer | undefined>();
     const feeder = new Feeder(this.#worker, archive);
     const take = (message: FromThread): void => {
       if (message.kind === "open") feeder.open();
       else if (message.kind === "free") feeder.free(message.memory);
       else if (message.kind === "event") report?.(message.event);
-      else if (message.kind === "unpacked") onUnpacked();
+      else if (message.kind === "unpacked") onUnpacked?.();
       else if (message.kind === "done") resolve(message.layer);
       else if (message.kind === "below") resolve(undefined);
       else reject(feeder.failure ?? receivedError(message.error));

@@ -31,11 +31,8 @@ async function unpack({ places, archive }: Unpacking): Promise<void> {
   pieces.length = 0;
   const report = (event: Extract<FromThread, { kind: "event" }>["event"]): void => tell({ kind: "event", event });
   try {
-    const source = { ...archive, open: incoming, report };
-    const { writeManifest, ...layer } = await unpackLayer(linux, { ...places, lower: undefined }, source);
-    tell({ kind: "unpacked" });
-    await writeManifest(places.manifest);
-    tell({ kind: "done", layer });
+    const source = { ...archive, open: incoming, report, onUnpacked: () => tell({ kind: "unpacked" }) };
+    tell({ kind: "done", layer: await unpackLayer(linux, { ...places, lower: undefined }, source) });
   } catch (error) {
     tell(error instanceof LowerLayersNeeded ? { kind: "below" } : { kind: "failed", error: sentError(error) });
   }
