@@ -82,3 +82,16 @@ test("a reader that stops early stops the source", async () => {
   for await (const _ of decompress(endless())) break;
   await vi.waitFor(() => expect(closed).toBe(true));
 });
+
+test.each([plain, gzipSync(plain)])("the source is closed when no more than its beginning is wanted", async (bytes) => {
+  let closed = false;
+  const source = async function* (): AsyncGenerator<Buffer> {
+    try {
+      yield* inPieces(bytes, 100);
+    } finally {
+      closed = true;
+    }
+  };
+  for await (const _chunk of decompress(source())) break;
+  expect(closed).toBe(true);
+});

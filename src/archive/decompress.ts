@@ -84,8 +84,13 @@ async function peek(
     else head = next.value.length < longestMagic || head.length > 0 ? Buffer.concat([head, next.value]) : next.value;
   }
   async function* all(): AsyncGenerator<Uint8Array> {
-    if (head.length > 0) yield head;
-    if (!ended) yield* { [Symbol.asyncIterator]: () => iterator };
+    try {
+      if (head.length > 0) yield head;
+      if (!ended) yield* { [Symbol.asyncIterator]: () => iterator };
+    } finally {
+      // Also for whoever needs no more than the head.
+      await iterator.return?.();
+    }
   }
   return { head, all: all() };
 }

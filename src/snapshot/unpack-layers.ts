@@ -194,6 +194,8 @@ function share<Item, Worker, Result>(
   const serve = async (worker: Worker): Promise<void> => {
     for (const [item, { resolve, reject }] of left) await work(item, worker).then(resolve, reject);
   };
+  // Whoever comes to a result is told; one that failed may have to wait for that.
+  for (const { promise } of results.values()) promise.catch(() => {});
   for (const worker of workers) void serve(worker);
   return new Map([...results].map(([item, { promise }]) => [item, promise]));
 }

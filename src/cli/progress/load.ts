@@ -20,20 +20,23 @@ export function loadProgress(
   { quiet, now = Date.now }: { readonly quiet: boolean; readonly now?: () => number },
 ): LoadProgress {
   const silent = quiet || stdout.isTTY !== true;
-  let shown = "";
-  let drawn = 0;
+  /** When each line was drawn, by its layer, the top one first. */
+  const drawn = new Map<string, number>();
   const end = (): void => {
-    if (shown !== "") stdout.write("\n");
-    shown = "";
+    if (drawn.size > 0) stdout.write("\n");
+    drawn.clear();
   };
   const report = (event: ProgressEvent): void => {
     if (silent || event.kind !== "bytes") return;
     const whole = event.current === event.total;
-    if (event.id === shown && !whole && now() - drawn < pause) return;
-    if (event.id !== shown) end();
-    shown = event.id;
-    drawn = now();
-    stdout.write(`\r\x1b[2K${line(event)}`);
+    const last = drawn.get(event.id);
+    if (last !== undefined && !whole && now() - last < pause) return;
+    if (last === undefined && drawn.size > 0) stdout.write("\n");
+    drawn.set(event.id, now());
+    // Layers are unpacked side by side: the line may not be the last one.
+    const up = drawn.size - 1 - [...drawn.keys()].indexOf(event.id);
+    const [there, back] = up === 0 ? ["", ""] : [`\x1b[${up}A`, `\x1b[${up}B`];
+    stdout.write(`${there}\r\x1b[2K${line(event)}${back}`);
   };
   return { report, end, [Symbol.dispose]: end };
 }
