@@ -250,6 +250,20 @@ describe("load takes", () => {
   });
 });
 
+test("a load of many layers has nothing to warn of", async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on("warning", note);
+  const many = Array.from({ length: 15 }, (_, index) => archiveOf([`f${index}`, "file", "1"]));
+  const names = many.map((_, index) => `${index}.tar`);
+  const files = Object.fromEntries(many.map((archive, index) => [names[index], archive]));
+  const manifest = docker({ Layers: names });
+  await load(tarOf(write(join(base, "in"), { ...files, "config.json": configFor(many), "manifest.json": manifest })));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", note);
+  expect(warnings.filter(({ name }) => name !== "ExperimentalWarning")).toEqual([]);
+});
+
 describe("load refuses", () => {
   const hex = hexOf(digestOf(top));
   test.each<readonly [string, Files, RegExp]>([

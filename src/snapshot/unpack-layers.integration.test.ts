@@ -23,7 +23,7 @@ const alone = availableParallelism() < 2;
 const ballast: Entry = ["ballast", "file", "x".repeat(3 << 20)];
 
 /** Layers each of which needs those below it. */
-const stack: readonly Buffer[] = [
+const entries: readonly (readonly Entry[])[] = [
   [
     ["", "dir", "", { mode: 0o711, uid: 7 }],
     ["tmp", "dir", "", { mode: 0o1777, uid: 3, gid: 4, mtimeNs: 5_000_000_006n }],
@@ -48,7 +48,8 @@ const stack: readonly Buffer[] = [
     ["old/own", "file", "5"],
     ["tmp/deep/new", "file", "6"],
   ],
-].map((entries) => archiveOf(...(entries as readonly Entry[]), ballast));
+];
+const stack = entries.map((each) => archiveOf(...each, ballast));
 
 /** @param first the number of the archive that comes at once; the others wait until it has been read */
 function archives(first?: number): readonly LayerArchive[] {
