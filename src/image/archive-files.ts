@@ -107,11 +107,15 @@ function tooMany(): BerthError {
   });
 }
 
+/** By single reads: a stream would leave a listener at the handle, and close it when no more than the beginning is wanted. */
 async function* readRange(file: FileHandle, at: number, size: number): AsyncGenerator<Uint8Array> {
-  if (size === 0) return;
-  // By number: a stream would leave a listener at the handle, and Node warns of more than ten.
-  const range = { fd: file.fd, start: at, end: at + size - 1, autoClose: false };
-  yield* createReadStream("", { ...range, highWaterMark: readSize });
+  for (let done = 0; done < size; ) {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(readSize, size - done));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at + done);
+    if (bytesRead === 0) return;
+    done += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 async function stage(source: AsyncIterable<Uint8Array>, scratch: () => Promise<TempDir>): Promise<ArchiveFiles> {
