@@ -116,6 +116,17 @@ export class LayerStore implements AsyncDisposable {
     throw noSuchLayer(chainID);
   }
 
+  /** Hold a chain as one that was committed here: until records refer to it. @returns false, when it isn't there any more */
+  async keep(chainID: ChainID): Promise<boolean> {
+    const name = leaseNames.chain(chainID);
+    await this.hold(name);
+    const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
+    const found = this.#pending.has(chainID) || recorded !== undefined;
+    if (!found || this.#fresh.has(chainID)) await this.release(name);
+    if (found) this.#fresh.add(chainID);
+    return found;
+  }
+
   /**
    * Make a layer of a directory, which is moved to its place, and of what is told of it. An equal layer that
    * exists already wins, and they stay where they are.

@@ -197,6 +197,17 @@ describe("layers unpacked side by side", () => {
     expect(leftovers()).toEqual([]);
   });
 
+  test("stay, also those that were there already, until records refer to them", async () => {
+    const chains = (await store.snapshotter.unpack(undefined, archives())).map(({ chainID }) => chainID);
+    await store.snapshotter.flush();
+    await store.snapshotter.referred(chains);
+    await using other = await store.another();
+    await other.snapshotter.unpack(undefined, archives().slice(0, 2));
+    expect((await store.snapshotter.collect()).layers.toSorted()).toEqual(chains.slice(2).toSorted());
+    await other.snapshotter.referred(chains.slice(0, 2));
+    expect((await store.snapshotter.collect()).layers.toSorted()).toEqual(chains.slice(0, 2).toSorted());
+  });
+
   test("need a parent that is there", async () => {
     await expect(store.snapshotter.unpack(digestOf("none"), archives())).rejects.toMatchObject({ kind: "not-found" });
     expect(existsSync(join(store.host.root, "active", "upper"))).toBe(false);

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import { type ChainID, childChain } from "../oci/digest.ts";
-import { leaseNames } from "./collect.ts";
 import { settleImplied } from "./implied.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import type { LayerStore } from "./layer-store.ts";
@@ -48,22 +47,23 @@ export async function unpackLayers(
   { archives, ...operation }: Operation & { readonly archives: readonly LayerArchive[] },
 ): Promise<readonly LayerRecord[]> {
   const steps = stepsOf(parent, archives);
-  const missing = steps.findIndex(({ chainID }) => deps.store.find(chainID) === undefined);
-  if (missing < 0) {
-    for (const { archive } of steps) await archive.release?.();
-    return layersOf(deps.store, steps);
-  }
-  const [there, rest] = [steps.slice(0, missing), steps.slice(missing)];
-  const base = there.at(-1)?.chainID ?? parent;
-  if (base !== undefined) await deps.store.holdChain(base);
-  try {
-    for (const { archive } of there) await archive.release?.();
-    const threads = threadsFor(rest);
-    if (threads > 1) await sideBySide(deps, rest, { ...operation, threads });
-    else for (const step of rest) await unpackHere(deps, step, operation);
-    return layersOf(deps.store, steps);
-  } finally {
-    if (base !== undefined) await deps.store.release(leaseNames.chain(base));
+  const missing = await firstMissing(deps.store, steps);
+  for (const { archive } of steps.slice(0, missing)) await archive.release?.();
+  const rest = steps.slice(missing);
+  const threads = threadsFor(rest);
+  if (threads > 1) await sideBySide(deps, rest, { ...operation, threads });
+  else for (const step of rest) await unpackHere(deps, step, operation);
+  return layersOf(deps.store, steps);
+}
+
+/** How many of the layers are there already. They stay until records refer to them. */
+async function firstMissing(store: LayerStore, steps: readonly Step[]): Promise<number> {
+  for (;;) {
+    const missing = steps.findIndex(({ chainID }) => store.find(chainID) === undefined);
+    const count = missing < 0 ? steps.length : missing;
+    const top = steps[count - 1];
+    // Another process may just have deleted them.
+    if (top === undefined || (await store.keep(top.chainID))) return count;
   }
 }
 
@@ -89,7 +89,7 @@ function threadsFor(steps: readonly Step[]): number {
 /** Unpack a layer above those that are there, on this thread, and commit it. */
 async function unpackHere(deps: UnpackDeps, step: Step, operation: Operation): Promise<void> {
   const { host, store } = deps;
-  if (store.find(step.chainID) === undefined) {
+  if (!(await store.keep(step.chainID))) {
     await using workplace = await deps.prepare(step.parent);
     const places = placesIn(workplace);
     const lower = store.directories(step.parent);
