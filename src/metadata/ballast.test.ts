@@ -1,13 +1,13 @@
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { scratchOfTest } from "../base/testing.ts";
 import { lock } from "../host/lock.ts";
 import { linux } from "../host/syscalls.ts";
 import { ballastName, ballastSize, checkBallast, openBallast } from "./ballast.ts";
 
 function place() {
-  const root = mkdtempSync(join(tmpdir(), "berth-ballast-"));
+  const root = scratchOfTest("ballast");
   return { root, runRoot: join(root, "run"), syscalls: linux, path: join(root, ballastName) };
 }
 
