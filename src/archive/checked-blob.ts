@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { BerthError } from "../base/errors.ts";
+import { checkedBytes } from "../oci/checked-bytes.ts";
 import type { Digest } from "../oci/digest.ts";
 
 /** A file that is said to have a digest. */
@@ -10,14 +10,8 @@ export interface NamedBlob {
 }
 
 /** The bytes of a blob as they come. @throws {BerthError} invalid-argument, at the end, when their digest is another */
-export async function* checkedBlob(source: AsyncIterable<Uint8Array>, blob: NamedBlob): AsyncGenerator<Uint8Array> {
-  const hash = createHash("sha256");
-  for await (const chunk of source) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  const found = `sha256:${hash.digest("hex")}`;
-  if (found !== blob.digest) throw wrongDigest(blob, found);
+export function checkedBlob(source: AsyncIterable<Uint8Array>, blob: NamedBlob): AsyncGenerator<Uint8Array> {
+  return checkedBytes(source, blob.digest, (_digest, found) => wrongDigest(blob, found));
 }
 
 /** The error of bytes that are not what they are said to be. */

@@ -7,6 +7,7 @@ import type { Host } from "../host/host.ts";
 import { tryLock } from "../host/lock.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type FileContent, makeDirectoryDurably, writeFileDurably } from "../host/write-file.ts";
+import { checkedBytes } from "../oci/checked-bytes.ts";
 import { type Digest, digestOf, hexOf, isDigest, parseDigest } from "../oci/digest.ts";
 
 /** Blobs by digest, one file each below `<root>/blobs/sha256`. A blob is visible only when it is whole, on disk and verified. */
@@ -58,7 +59,7 @@ export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore
       await write(digest, bytes);
       return digest;
     },
-    store: (digest, open) => write(digest, () => checked(open(), digest, otherDigest)),
+    store: (digest, open) => write(digest, () => checkedBytes(open(), digest, otherDigest)),
     read: (digest) => readChecked(pathOf(digest), digest),
     verify: (digest, length) => verify(pathOf(digest), digest, length),
     strays: () =>
@@ -98,22 +99,7 @@ function openForReading(path: string): Disposable & { readonly fd: number } {
 
 async function* readChecked(path: string, digest: Digest): AsyncGenerator<Uint8Array> {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) throw notFound(digest);
-  yield* checked(createReadStream(path, { highWaterMark: readSize }), digest, damaged);
-}
-
-/** The same bytes; at the end `failure` is thrown when they haven't the digest. */
-async function* checked(
-  bytes: AsyncIterable<Uint8Array>,
-  digest: Digest,
-  failure: (digest: Digest, found: string) => BerthError,
-): AsyncGenerator<Uint8Array> {
-  const hash = createHash("sha256");
-  for await (const chunk of bytes) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  const found = `sha256:${hash.digest("hex")}`;
-  if (found !== digest) throw failure(digest, found);
+  yield* checkedBytes(createReadStream(path, { highWaterMark: readSize }), digest, damaged);
 }
 
 const notFound = (digest: Digest): BerthError => new BerthError("not-found", `content ${digest}: not found`);

@@ -106,25 +106,17 @@ export class LayerStore implements AsyncDisposable {
 
   /** Hold a chain. @throws {BerthError} not-found, when it isn't committed */
   async holdChain(chainID: ChainID): Promise<LayerRecord> {
-    const name = leaseNames.chain(chainID);
-    await this.hold(name);
-    // As a writer: a collector that didn't see the hold is through by then.
-    const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
-    const layer = this.#pending.get(chainID)?.layer ?? recorded;
-    if (layer !== undefined) return layer;
-    await this.release(name);
-    throw noSuchLayer(chainID);
+    const layer = await this.#holdCommitted(chainID);
+    if (layer === undefined) throw noSuchLayer(chainID);
+    return layer;
   }
 
   /** Hold a chain as one that was committed here: until records refer to it. @returns false, when it isn't there any more */
   async keep(chainID: ChainID): Promise<boolean> {
-    const name = leaseNames.chain(chainID);
-    await this.hold(name);
-    const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
-    const found = this.#pending.has(chainID) || recorded !== undefined;
-    if (!found || this.#fresh.has(chainID)) await this.release(name);
-    if (found) this.#fresh.add(chainID);
-    return found;
+    if ((await this.#holdCommitted(chainID)) === undefined) return false;
+    if (this.#fresh.has(chainID)) await this.release(leaseNames.chain(chainID));
+    this.#fresh.add(chainID);
+    return true;
   }
 
   /**
@@ -233,6 +225,17 @@ export class LayerStore implements AsyncDisposable {
     (await this.#lease)?.[Symbol.dispose]();
     this.#lease = undefined;
     this.#holds.clear();
+  }
+
+  /** Hold a chain. @returns undefined, and nothing is held, when it isn't committed */
+  async #holdCommitted(chainID: ChainID): Promise<LayerRecord | undefined> {
+    const name = leaseNames.chain(chainID);
+    await this.hold(name);
+    // As a writer: a collector that didn't see the hold is through by then.
+    const recorded = await this.#db.write((sql) => findRecord(sql, this.paths.layers, chainID));
+    const layer = this.#pending.get(chainID)?.layer ?? recorded;
+    if (layer === undefined) await this.release(name);
+    return layer;
   }
 
   /** A number that no layer had before, as an empty directory that is held. Other processes reserve theirs meanwhile. */
