@@ -29,6 +29,10 @@ async function bundleCommand(): Promise<void> {
     outExtension: { ".js": ".cjs" },
     format: "cjs",
     define: { BERTH_BUILD: JSON.stringify(commit()), ...places },
+    // Each start reads the whole file; names stay for what a trace of the stack shows.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 160,
   });
 }
 

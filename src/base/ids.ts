@@ -12,3 +12,8 @@ export function randomID(): string {
 export function shortID(id: string): string {
   return id.slice(id.indexOf(":") + 1).slice(0, 12);
 }
+
+/** Whether a text is a whole ID of a container or an image, without its algorithm. */
+export function isID(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}

@@ -9,6 +9,7 @@ type Limit =
   | "json"
   | "indexDepth"
   | "manifests"
+  | "diagnostics"
   | "dockerfile"
   | "growth"
   | "growthFloor"
@@ -16,10 +17,20 @@ type Limit =
   | "sparseMap"
   | "sparseBlocks"
   | "name"
-  | "links";
+  | "links"
+  | "responseHead"
+  | "tokenAnswer"
+  | "refusal"
+  | "redirects"
+  | "pages"
+  | "tags"
+  | "toc"
+  | "chunk"
+  | "servedLayers"
+  | "cacheRecords";
 
 /**
- * What berth takes from outside (archives, images, Dockerfiles) at most. They are fixed: each is far beyond what people make,
+ * What berth takes from outside (archives, images, Dockerfiles, registries) at most. They are fixed: each is far beyond what people make,
  * and within what a machine survives. `docs/hostile-input.md` tells users.
  */
 export const limits: Readonly<Record<Limit, number>> = {
@@ -46,6 +57,8 @@ export const limits: Readonly<Record<Limit, number>> = {
   manifests: 10_000,
   /** Bytes of a Dockerfile or ignore file, which are in memory as a whole. BuildKit's messages end at 16 MiB, too. */
   dockerfile: 16 << 20,
+  /** Warnings of a Dockerfile, of which a text of that size may have millions. */
+  diagnostics: 10_000,
   /** Times its own size that a compressed stream may grow to. File systems come to a few; gzip's most is 1032, of zeros alone. */
   growth: 250,
   /** Bytes that any stream may grow to, such as an empty disk's image. */
@@ -60,4 +73,24 @@ export const limits: Readonly<Record<Limit, number>> = {
   name: 4096,
   /** Symbolic links that one name may lead through: what Docker follows. */
   links: 255,
+  /** Bytes of the head of a registry's answer: signed URLs and challenges come to a few kilobytes. */
+  responseHead: 64 << 10,
+  /** Bytes of a token server's answer: the tokens of the largest registries come to some kilobytes. */
+  tokenAnswer: 256 << 10,
+  /** Bytes of a registry's refusal that are looked at. */
+  refusal: 64 << 10,
+  /** Redirects of one request: what Go's net/http follows, and so Docker. */
+  redirects: 10,
+  /** Pages of a registry's list, such as of tags: each may link to another. */
+  pages: 10_000,
+  /** Tags of a repository: the largest of Docker Hub have some hundred thousand. */
+  tags: 1_000_000,
+  /** Bytes of a layer's table of contents, decompressed: some 300 a file. It is in memory as a whole. */
+  toc: 64 << 20,
+  /** Bytes of a file that a table of contents gives one checksum: eStargz has 4 MiB. They are in memory as a whole. */
+  chunk: 32 << 20,
+  /** Layers of an image that is started before it is whole: their longer paths have to fit one mount. */
+  servedLayers: 60,
+  /** Records of an imported build cache, and layers, and links between records: BuildKit itself reads a megabyte of them. */
+  cacheRecords: 100_000,
 };

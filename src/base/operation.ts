@@ -4,6 +4,11 @@ export interface Operation {
   readonly report?: (event: ProgressEvent) => void;
 }
 
+/** What of an operation's options is the operation's. */
+export function operationOf({ signal, report }: Operation): Operation {
+  return { ...(signal === undefined ? {} : { signal }), ...(report === undefined ? {} : { report }) };
+}
+
 /** How far a step is. `cached` ends a step that did not have to run, `canceled` one that was stopped by another's failure. */
 export type StepStatus = "started" | "cached" | "done" | "failed" | "canceled";
 
@@ -17,6 +22,8 @@ export type ProgressEvent =
       /** Milliseconds since the step started; given when it ends. */
       readonly duration?: number;
       readonly error?: string;
+      /** Of a vertex: those that it reads, by their `id`. */
+      readonly inputs?: readonly string[];
     }
   | {
       readonly kind: "output";
@@ -32,5 +39,13 @@ export type ProgressEvent =
       readonly current: number;
       /** Bytes, where the end is known. */
       readonly total?: number;
+    }
+  | {
+      /** Something that a step did on its way: `resolve docker.io/library/debian:12`. */
+      readonly kind: "status";
+      readonly id: string;
+      readonly name: string;
+      /** Milliseconds. */
+      readonly duration: number;
     }
   | { readonly kind: "warning"; readonly id: string; readonly message: string };

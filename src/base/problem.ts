@@ -14,8 +14,12 @@ export interface Problem {
   readonly leftover?: true;
   /** What a user can do where it isn't mended, a sentence. */
   readonly advice: string;
-  /** Mend it; false when that can't be done. Absent where nothing can mend it. Nothing but what is wrong is touched. */
-  readonly mend?: () => Promise<boolean>;
+  /**
+   * Mend it. Absent where nothing can mend it. Nothing but what is wrong is touched.
+   *
+   * @returns false when that can't be done, or why not, a clause
+   */
+  readonly mend?: () => Promise<boolean | string>;
 }
 
 /** How a store is checked. */

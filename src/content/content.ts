@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { BerthError } from "../base/errors.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
 import { namesIn } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
 import { tryLock } from "../host/lock.ts";
 import type { Syscalls } from "../host/syscalls.ts";
-import { type FileContent, makeDirectoryDurably, writeFileDurably } from "../host/write-file.ts";
+import { type FileContent, makeDirectoryDurably, moveDurably, writeFileDurably } from "../host/write-file.ts";
 import { checkedBytes } from "../oci/checked-bytes.ts";
 import { type Digest, digestOf, hexOf, isDigest, parseDigest } from "../oci/digest.ts";
 
@@ -28,8 +29,15 @@ export interface ContentStore {
    * @throws {BerthError} invalid-argument, when the bytes have another digest
    */
   store(digest: Digest, open: () => AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * Make a blob of a file on the same file system, whose bytes are known to have the digest: it is synced, and moved. Nothing
+   * happens when the blob is there and the file isn't: somebody else was quicker.
+   */
+  adopt(digest: Digest, path: string): Promise<void>;
   /** The bytes of a blob, piece by piece. @throws {BerthError} not-found; data-loss, at the end, when they no longer have that digest */
   read(digest: Digest): AsyncIterable<Uint8Array>;
+  /** A blob to read parts of, also after it was deleted; undefined when it isn't there. Its digest isn't checked. */
+  open(digest: Digest): Promise<OpenedBlob | undefined>;
   /** Delete a blob; nothing when it isn't there. */
   delete(digest: Digest): void;
   /** Whether a blob is there and has its digest. @param length how long it is known to be; its bytes aren't read then */
@@ -40,6 +48,14 @@ export interface ContentStore {
   deleteStray(name: string): void;
   /** Every blob with its size in bytes. */
   list(): readonly { readonly digest: Digest; readonly size: number }[];
+}
+
+/** The file of a blob. */
+export interface OpenedBlob extends AsyncDisposable {
+  /** Bytes. */
+  readonly size: number;
+  /** The bytes from `first` up to `end`, which isn't among them. A piece is good until the next one is asked for. */
+  read(first: number, end: number): AsyncIterable<Uint8Array>;
 }
 
 /** Open the blobs of a store. */
@@ -60,7 +76,16 @@ export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore
       return digest;
     },
     store: (digest, open) => write(digest, () => checkedBytes(open(), digest, otherDigest)),
+    adopt: async (digest, path) => {
+      await makeDirectoryDurably(directory);
+      try {
+        await moveDurably(path, pathOf(digest));
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT" || !existsSync(pathOf(digest))) throw error;
+      }
+    },
     read: (digest) => readChecked(pathOf(digest), digest),
+    open: (digest) => openBlob(pathOf(digest)),
     verify: (digest, length) => verify(pathOf(digest), digest, length),
     strays: () =>
       namesIn(directory).filter((name) => !isDigest(`sha256:${name}`) && isStray(host.syscalls, join(directory, name))),
@@ -81,6 +106,8 @@ function verify(path: string, digest: Digest, length: number | undefined): "whol
 }
 
 const readSize = 1 << 20;
+/** Less, for there may be hundreds who read. */
+const partSize = 1 << 18;
 
 function digestOfFile(path: string): Digest {
   const hash = createHash("sha256");
@@ -100,6 +127,27 @@ function openForReading(path: string): Disposable & { readonly fd: number } {
 async function* readChecked(path: string, digest: Digest): AsyncGenerator<Uint8Array> {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) throw notFound(digest);
   yield* checkedBytes(createReadStream(path, { highWaterMark: readSize }), digest, damaged);
+}
+
+async function openBlob(path: string): Promise<OpenedBlob | undefined> {
+  try {
+    const file = await open(path);
+    const { size } = await file.stat();
+    return { size, read: (first, end) => readPart(file, first, end), [Symbol.asyncDispose]: () => file.close() };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function* readPart(file: FileHandle, first: number, end: number): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(partSize, Math.max(end - first, 0)));
+  for (let at = first; at < end; ) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at);
+    if (bytesRead === 0) throw new Error("a blob has shrunk while it was read");
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 const notFound = (digest: Digest): BerthError => new BerthError("not-found", `content ${digest}: not found`);

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, type Stats } from "node:fs";
+import { lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
 
@@ -46,6 +46,21 @@ function deviceOf(path: string, { mode, uid, gid, rdev }: Stats): Device {
   const major = (rdev >>> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
   return { path, type: isBlock ? "b" : "c", major, minor, mode: mode & 0o7777, uid, gid };
+}
+
+/** The device node at a path; undefined for what is none. */
+export function deviceAt(path: string): Device | undefined {
+  const stats = statIfThere(realPathIfThere(path));
+  return stats?.isCharacterDevice() === true || stats?.isBlockDevice() === true ? deviceOf(path, stats) : undefined;
+}
+
+function realPathIfThere(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return path;
+    throw error;
+  }
 }
 
 /** Undefined for one that was pulled out meanwhile. */

@@ -51,14 +51,14 @@ function openLock(path: string, { create = true }: LockOptions): number | undefi
   }
 }
 
-/** Wait for a lock, with growing pauses: a blocking flock would stop the event loop. */
+/** Wait for a lock, with growing pauses: a blocking flock would stop the event loop. Without `create`, for the file too. */
 export async function lock(
   syscalls: Syscalls,
   path: string,
-  { signal, kind = "exclusive" }: Operation & Pick<LockOptions, "kind"> = {},
+  { signal, ...options }: Operation & LockOptions = {},
 ): Promise<Lock> {
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
-    const taken = tryLock(syscalls, path, { kind });
+    const taken = tryLock(syscalls, path, options);
     if (taken !== undefined) return taken;
     await sleep(pause, undefined, signal === undefined ? {} : { signal });
   }

@@ -57,6 +57,12 @@ export interface Syscalls {
    */
   makeRaw(fd: number): (() => void) | undefined;
   /**
+   * Have a terminal no longer show what is typed, all else as before.
+   *
+   * @returns how to give it back its modes; undefined when `fd` is no terminal
+   */
+  hideInput(fd: number): (() => void) | undefined;
+  /**
    * FS_IOC_SETFLAGS: say that what is in the directory `fd` has nothing to do with each other, so that ext4 makes it in
    * other places of the disk (chattr +T). False on file systems that have no such flag, and where the caller may not.
    */
@@ -67,13 +73,16 @@ export interface Syscalls {
   unsent(fd: number): number;
 }
 
-/** Every C function in use. Misspelt keys here give garbage in silence: this is the one place to get them right. */
+/**
+ * Every C function in use. Misspelt keys here give garbage in silence: this is the one place to get them right. Results are `i32`,
+ * lengths too, which are small here: a 64-bit one is an object, and making that may collect garbage before `errno` is read.
+ */
 const signatures = {
   __errno_location: { return: "pointer", arguments: [] },
   mknod: { return: "i32", arguments: ["buffer", "u32", "u64"] },
   lsetxattr: { return: "i32", arguments: ["buffer", "string", "buffer", "u64", "i32"] },
-  lgetxattr: { return: "i64", arguments: ["buffer", "string", "buffer", "u64"] },
-  llistxattr: { return: "i64", arguments: ["buffer", "buffer", "u64"] },
+  lgetxattr: { return: "i32", arguments: ["buffer", "string", "buffer", "u64"] },
+  llistxattr: { return: "i32", arguments: ["buffer", "buffer", "u64"] },
   lremovexattr: { return: "i32", arguments: ["buffer", "string"] },
   utimensat: { return: "i32", arguments: ["i32", "buffer", "buffer", "i32"] },
   futimens: { return: "i32", arguments: ["i32", "buffer"] },
@@ -115,10 +124,14 @@ const longestSocketPath = 107;
 const xattrLimit = 65536;
 
 let loaded: Functions | undefined;
+/** Where this thread has its `errno`, for all its life; looked up ahead, so that nothing comes between a call and its error. */
+let errnoLocation = 0n;
 
 /** Loading takes a millisecond that most commands needn't pay. */
 function libc(): Functions {
-  loaded ??= new ffi.DynamicLibrary(null).getFunctions(signatures) as unknown as Functions;
+  if (loaded !== undefined) return loaded;
+  loaded = new ffi.DynamicLibrary(null).getFunctions(signatures) as unknown as Functions;
+  errnoLocation = BigInt(loaded.__errno_location());
   return loaded;
 }
 
@@ -169,6 +182,7 @@ export const linux: Syscalls = {
     return { rows: size.readUInt16LE(0), columns: size.readUInt16LE(2) };
   },
   makeRaw,
+  hideInput,
 };
 
 /** Filled by one call and read before the next: one of its own for each would be most of what a look costs. */
@@ -217,24 +231,38 @@ const cookedInput = 0o2753;
 const postProcess = 0o1;
 /** ISIG, ICANON, ECHO, ECHONL, IEXTEN. */
 const cookedLocal = 0o100113;
+/** ECHO. */
+const echo = 0o10;
 /** CSIZE and PARENB. */
 const sizeAndParity = 0o460;
 const eightBits = 0o60;
 
+/** Changes one word of flags: which bits go, and which come. */
+type ChangeFlags = (at: number, cleared: number, set?: number) => void;
+
 function makeRaw(fd: number): (() => void) | undefined {
+  return changeModes(fd, (modes, change) => {
+    change(termios.iflag, cookedInput);
+    change(termios.oflag, postProcess);
+    change(termios.lflag, cookedLocal);
+    change(termios.cflag, sizeAndParity, eightBits);
+    modes[termios.vmin] = 1;
+    modes[termios.vtime] = 0;
+  });
+}
+
+function hideInput(fd: number): (() => void) | undefined {
+  return changeModes(fd, (_, change) => change(termios.lflag, echo));
+}
+
+function changeModes(fd: number, edit: (modes: Buffer, change: ChangeFlags) => void): (() => void) | undefined {
   const before = Buffer.alloc(termios.size);
   if (Number(libc().ioctl(fd, tcgets, before)) !== 0) return undefined;
-  const raw = Buffer.from(before);
-  const change = (at: number, cleared: number, set = 0): void => {
-    raw.writeUInt32LE(((raw.readUInt32LE(at) & ~cleared) | set) >>> 0, at);
-  };
-  change(termios.iflag, cookedInput);
-  change(termios.oflag, postProcess);
-  change(termios.lflag, cookedLocal);
-  change(termios.cflag, sizeAndParity, eightBits);
-  raw[termios.vmin] = 1;
-  raw[termios.vtime] = 0;
-  check("ioctl", libc().ioctl(fd, tcsets, raw));
+  const modes = Buffer.from(before);
+  edit(modes, (at, cleared, set = 0) => {
+    modes.writeUInt32LE(((modes.readUInt32LE(at) & ~cleared) | set) >>> 0, at);
+  });
+  check("ioctl", libc().ioctl(fd, tcsets, modes));
   // The terminal may be gone by then.
   return () => void libc().ioctl(fd, tcsets, before);
 }
@@ -251,7 +279,7 @@ function check(syscall: string, result: number | bigint, path?: PathLike): void 
 
 /** Right only straight after the call that failed: nothing else may run on this thread in between. */
 function currentErrno(): number {
-  return ffi.getInt32(BigInt(libc().__errno_location()));
+  return ffi.getInt32(errnoLocation);
 }
 
 /** Filled for one call, which is done with it: a buffer of its own for each would be most of what a call costs. */

@@ -16,8 +16,10 @@ export interface Database extends Disposable {
   /**
    * `BEGIN IMMEDIATE` … `COMMIT` around `body`, which can't await. Waits asynchronously while another process writes.
    * What `body` throws rolls back and is thrown on.
+   *
+   * @param options durable: false for what a loss of power may take back, as it isn't waited for; what is written later isn't kept without it
    */
-  write<T>(body: (sql: Sql) => T): Promise<T>;
+  write<T>(body: (sql: Sql) => T, options?: { readonly durable?: boolean }): Promise<T>;
   /** One consistent read. */
   read<T>(body: (sql: Sql) => T): T;
 }

@@ -149,6 +149,126 @@ export const storeMigrations: readonly string[] = [
   ALTER TABLE image_reference ADD COLUMN index_digest TEXT REFERENCES image_index(digest);
   CREATE INDEX image_reference_index ON image_reference(index_digest);
   `,
+  /*
+   * What registries know: layers in the form that travels, manifests of images for one platform, and names by digest.
+   * `writer` is null for what another program made, and may only be kept; else it says how berth makes the same bytes again.
+   * A packed layer's own bytes may be on disk or not.
+   */
+  `
+  CREATE TABLE packed_layer (
+    digest     TEXT PRIMARY KEY,
+    diff_id    TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size       INTEGER NOT NULL,
+    writer     TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX packed_layer_diff ON packed_layer(diff_id);
+  CREATE INDEX layer_diff ON layer(diff_id);
+  CREATE TRIGGER packed_layer_gone AFTER DELETE ON layer
+    WHEN NOT EXISTS (SELECT 1 FROM layer WHERE diff_id = OLD.diff_id)
+    BEGIN DELETE FROM packed_layer WHERE diff_id = OLD.diff_id; END;
+  CREATE TABLE image_manifest (
+    digest     TEXT PRIMARY KEY,
+    image_id   TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    media_type TEXT NOT NULL,
+    bytes      BLOB NOT NULL,
+    writer     TEXT
+  ) STRICT;
+  CREATE INDEX image_manifest_image ON image_manifest(image_id);
+  CREATE TABLE image_manifest_blob (
+    manifest_digest TEXT NOT NULL REFERENCES image_manifest(digest) ON DELETE CASCADE,
+    digest          TEXT NOT NULL,
+    size            INTEGER NOT NULL,
+    PRIMARY KEY (manifest_digest, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE repo_digest (
+    reference    TEXT PRIMARY KEY,
+    image_id     TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    index_digest TEXT REFERENCES image_index(digest) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX repo_digest_image ON repo_digest(image_id);
+  CREATE INDEX repo_digest_index ON repo_digest(index_digest);
+  `,
+  /*
+   * The pull-through cache. A manifest has its bytes here, a blob is a file; `used` is milliseconds since the epoch. A link says
+   * that a repository has something, by the manifest that names it or by itself; a tag when its registry was last asked.
+   */
+  `
+  CREATE TABLE cached_content (
+    digest     TEXT PRIMARY KEY,
+    size       INTEGER NOT NULL,
+    media_type TEXT,
+    bytes      BLOB,
+    used       INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX cached_content_used ON cached_content(used);
+  CREATE TABLE cached_link (
+    repository TEXT NOT NULL,
+    digest     TEXT NOT NULL,
+    size       INTEGER NOT NULL,
+    named_by   TEXT NOT NULL REFERENCES cached_content(digest) ON DELETE CASCADE,
+    PRIMARY KEY (repository, digest, named_by)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX cached_link_named_by ON cached_link(named_by);
+  CREATE TABLE cached_tag (
+    repository TEXT NOT NULL,
+    tag        TEXT NOT NULL,
+    digest     TEXT NOT NULL REFERENCES cached_content(digest) ON DELETE CASCADE,
+    checked    INTEGER NOT NULL,
+    PRIMARY KEY (repository, tag)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX cached_tag_digest ON cached_tag(digest);
+  `,
+  /*
+   * What is known of earlier builds. `summary` is what a list says, JSON; `detail` and `log` are JSON lines, compressed. `bytes` is the
+   * size of both. A list of files is named by the content that it lists, and goes with the last build that read it.
+   */
+  `
+  CREATE TABLE build (
+    seq       INTEGER PRIMARY KEY,
+    id        TEXT NOT NULL UNIQUE,
+    subject   TEXT NOT NULL,
+    image_id  TEXT,
+    bytes     INTEGER NOT NULL,
+    summary   TEXT NOT NULL,
+    detail    BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE build_log (
+    build_id  TEXT PRIMARY KEY REFERENCES build(id) ON DELETE CASCADE,
+    log       BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE build_files (
+    key       TEXT PRIMARY KEY,
+    bytes     INTEGER NOT NULL,
+    files     BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE build_read (
+    build_id  TEXT NOT NULL REFERENCES build(id) ON DELETE CASCADE,
+    key       TEXT NOT NULL REFERENCES build_files(key),
+    PRIMARY KEY (build_id, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX build_read_key ON build_read(key);
+  CREATE TRIGGER build_files_gone AFTER DELETE ON build_read
+    WHEN NOT EXISTS (SELECT 1 FROM build_read WHERE key = OLD.key)
+    BEGIN DELETE FROM build_files WHERE key = OLD.key; END;
+  `,
+  // What RUN steps that failed have left: keys of active snapshots, and the layers that these lie on and that mounts show.
+  `
+  CREATE TABLE kept_step (
+    id         TEXT PRIMARY KEY,
+    build_id   TEXT NOT NULL,
+    created    TEXT NOT NULL,
+    files_key  TEXT NOT NULL,
+    mounts_key TEXT,
+    detail     TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE kept_step_layer (
+    step_id    TEXT NOT NULL REFERENCES kept_step(id) ON DELETE CASCADE,
+    chain_id   TEXT NOT NULL REFERENCES layer(chain_id),
+    PRIMARY KEY (step_id, chain_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX kept_step_layer_chain ON kept_step_layer(chain_id);
+  `,
 ];
 
 /** The tables of the run-state database (`<run root>/state.db`), which ends with a reboot. */

@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.ts";
+import { isObject } from "../base/json-object.ts";
 import { type DiffID, isDigest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
 
@@ -47,6 +48,8 @@ export interface ImageConfig extends Platform {
   readonly config?: RunConfig;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly DiffID[] };
   readonly history?: readonly HistoryEntry[];
+  /** A build cache for others, base64: see `remote-cache/inline.ts`. */
+  readonly "moby.buildkit.cache.v0"?: string;
 }
 
 /**
@@ -80,7 +83,7 @@ function parseWithoutNulls(bytes: Uint8Array): unknown {
 const wordLists = ["Entrypoint", "Cmd", "Shell"];
 
 function withWordLists(value: unknown): unknown {
-  if (!isRecord(value) || !isRecord(value["config"])) return value;
+  if (!isObject(value) || !isObject(value["config"])) return value;
   const fields = Object.entries(value["config"]);
   const lists = fields.map(([name, field]) => [name, wordLists.includes(name) && isText(field) ? [field] : field]);
   return { ...value, config: Object.fromEntries(lists) };
@@ -91,19 +94,17 @@ type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === "string";
 const isFlag: Check = (value) => typeof value === "boolean";
 const isCount: Check = (value) => typeof value === "number";
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 // A null in a list has become a hole.
 const isTextList: Check = (value) => Array.isArray(value) && Array.from<unknown>(value).every(isText);
-const isTextMap: Check = (value) => isRecord(value) && Object.values(value).every(isText);
+const isTextMap: Check = (value) => isObject(value) && Object.values(value).every(isText);
 
 const topChecks: Readonly<Record<string, Check>> = {
   created: isText,
   author: isText,
   comment: isText,
   variant: isText,
-  config: isRecord,
-  history: (value) => Array.isArray(value) && Array.from<unknown>(value).every(isRecord),
+  config: isObject,
+  history: (value) => Array.isArray(value) && Array.from<unknown>(value).every(isObject),
 };
 const healthChecks: Readonly<Record<string, Check>> = {
   Test: isTextList,
@@ -115,16 +116,16 @@ const healthChecks: Readonly<Record<string, Check>> = {
 };
 const runChecks: Readonly<Record<string, Check>> = {
   User: isText,
-  ExposedPorts: isRecord,
+  ExposedPorts: isObject,
   Env: isTextList,
   Entrypoint: isTextList,
   Cmd: isTextList,
-  Volumes: isRecord,
+  Volumes: isObject,
   WorkingDir: isText,
   Labels: isTextMap,
   StopSignal: isText,
   ArgsEscaped: isFlag,
-  Healthcheck: isRecord,
+  Healthcheck: isObject,
   OnBuild: isTextList,
   Shell: isTextList,
 };
@@ -138,13 +139,13 @@ const historyChecks: Readonly<Record<string, Check>> = {
 
 /** The first field of a config that is of another type than it may be. */
 function wrongField(config: Readonly<Record<string, unknown>>): string | undefined {
-  const run = isRecord(config["config"]) ? config["config"] : {};
+  const run = isObject(config["config"]) ? config["config"] : {};
   const history = Array.isArray(config["history"]) ? config["history"] : [];
   return (
     failing(config, topChecks, "") ??
     failing(run, runChecks, "config.") ??
-    (isRecord(run["Healthcheck"]) ? failing(run["Healthcheck"], healthChecks, "config.Healthcheck.") : undefined) ??
-    history.map((entry) => (isRecord(entry) ? failing(entry, historyChecks, "history.") : "history")).find(isText)
+    (isObject(run["Healthcheck"]) ? failing(run["Healthcheck"], healthChecks, "config.Healthcheck.") : undefined) ??
+    history.map((entry) => (isObject(entry) ? failing(entry, historyChecks, "history.") : "history")).find(isText)
   );
 }
 

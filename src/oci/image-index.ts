@@ -18,12 +18,17 @@ export interface ManifestParts {
   readonly layers: readonly Descriptor[];
 }
 
+/** OCI's media type of an index. @see image-spec v1.1 media-types.md */
+export const indexType = "application/vnd.oci.image.index.v1+json";
+/** OCI's media type of a manifest. @see image-spec v1.1 media-types.md */
+export const manifestType = "application/vnd.oci.image.manifest.v1+json";
+
 const indexTypes: ReadonlySet<string> = new Set([
-  "application/vnd.oci.image.index.v1+json",
+  indexType,
   "application/vnd.docker.distribution.manifest.list.v2+json",
 ]);
 const manifestTypes: ReadonlySet<string> = new Set([
-  "application/vnd.oci.image.manifest.v1+json",
+  manifestType,
   "application/vnd.docker.distribution.manifest.v2+json",
 ]);
 
@@ -31,6 +36,18 @@ const manifestTypes: ReadonlySet<string> = new Set([
 export function kindOf({ mediaType = "" }: Descriptor): "index" | "manifest" | "other" {
   if (indexTypes.has(mediaType)) return "index";
   return manifestTypes.has(mediaType) ? "manifest" : "other";
+}
+
+/** How the archive of a layer is compressed where it travels. */
+export type LayerCompression = "none" | "gzip" | "zstd";
+
+/** What a media type says of a layer's compression; undefined where it is that of no layer. @see image-spec v1.1 layer.md */
+export function layerCompression(mediaType: string): LayerCompression | undefined {
+  const found = /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\..*\btar(?:[.+](gzip|zstd))?$/.exec(
+    mediaType,
+  );
+  if (found === null) return undefined;
+  return found[1] === "gzip" || found[1] === "zstd" ? found[1] : "none";
 }
 
 /** The manifest that an attestation is of; `""` where it doesn't say. Undefined for what is no attestation. @see BuildKit docs/attestations/attestation-storage.md */
@@ -60,11 +77,60 @@ export function entriesOf(value: unknown): readonly Descriptor[] | undefined {
   return Array.isArray(manifests) && manifests.every(isDescriptor) ? manifests : undefined;
 }
 
+/** What an index leads to. */
+export interface IndexContents {
+  /** Every manifest, in order. */
+  readonly manifests: readonly Descriptor[];
+  /** The indexes in it, at any depth, each behind those that it names. */
+  readonly inner: readonly Descriptor[];
+}
+
+/**
+ * What an index leads to, through the indexes in it, each of which is looked into once. One that isn't here leads to nothing.
+ *
+ * @param entries of the index
+ * @param bytesOf the bytes of an index in it; undefined where they aren't here
+ */
+export function contentsOf(
+  entries: readonly Descriptor[],
+  bytesOf: (index: Digest) => Uint8Array | undefined,
+): IndexContents {
+  const manifests: Descriptor[] = [];
+  const inner: Descriptor[] = [];
+  const seen = new Set<Digest>();
+  const walk = (list: readonly Descriptor[]): void => {
+    for (const entry of list) {
+      if (kindOf(entry) !== "index") manifests.push(entry);
+      else if (!seen.has(entry.digest)) {
+        seen.add(entry.digest);
+        walk(entriesOf(jsonIn(bytesOf(entry.digest) ?? new Uint8Array())) ?? []);
+        inner.push(entry);
+      }
+    }
+  };
+  walk(entries);
+  return { manifests, inner };
+}
+
 /** What a manifest points to; undefined for what is no manifest. @param value parsed JSON */
 export function partsOf(value: unknown): ManifestParts | undefined {
   const { config, layers } = (value ?? {}) as Record<string, unknown>;
   if (!isDescriptor(config) || !Array.isArray(layers) || !layers.every(isDescriptor)) return undefined;
   return { config, layers };
+}
+
+/** The config and the layers of a manifest; none for bytes that are no manifest. */
+export function blobsIn(manifest: Uint8Array): readonly Descriptor[] {
+  const parts = partsOf(jsonIn(manifest));
+  return parts === undefined ? [] : [parts.config, ...parts.layers];
+}
+
+/** What a manifest or an index says that it is; OCI's needn't say it. @see image-spec v1.1 manifest.md */
+export function mediaTypeIn(bytes: Uint8Array): string {
+  const value = jsonIn(bytes);
+  const { mediaType } = (value ?? {}) as Record<string, unknown>;
+  if (typeof mediaType === "string") return mediaType;
+  return entriesOf(value) === undefined ? manifestType : indexType;
 }
 
 function isDescriptor(value: unknown): value is Descriptor {

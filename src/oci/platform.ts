@@ -95,6 +95,11 @@ export function platformText(platform: Platform): string {
   return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
 }
 
+/** A list of platforms as Go prints it. */
+export function platformsText(platforms: readonly Platform[]): string {
+  return `[${platforms.map(platformText).join(" ")}]`;
+}
+
 function quoted(text: string): string {
   return JSON.stringify(text);
 }

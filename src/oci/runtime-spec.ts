@@ -10,14 +10,20 @@ export interface RuntimeSpec {
   readonly mounts: readonly SpecMount[];
   readonly linux: LinuxSpec;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly hooks?: { readonly poststart: readonly Hook[] };
+  readonly hooks?: Readonly<Partial<Record<HookPoint, readonly Hook[]>>>;
 }
+
+/** When a hook is run. */
+export type HookPoint = "prestart" | "createRuntime" | "createContainer" | "startContainer" | "poststart" | "poststop";
 
 /** A program that the runtime runs. @see runtime-spec v1.1 config.md#posix-platform-hooks */
 export interface Hook {
   /** Absolute. */
   readonly path: string;
   readonly args: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 /** What to run. @see runtime-spec v1.1 config.md#process */

@@ -1,0 +1,96 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { scratchOfTest } from "../base/testing.ts";
+import { defaultSettings, readSettings } from "./settings.ts";
+
+function fileWith(text: string): string {
+  const path = join(scratchOfTest("settings"), "engine.json");
+  writeFileSync(path, text);
+  return path;
+}
+
+test("every key is read", () => {
+  const path = fileWith(
+    JSON.stringify({
+      "registry-mirrors": ["https://mirror.test/", "http://127.0.0.1:5000/hub"],
+      "insecure-registries": ["a.test:5000", "10.0.0.0/8"],
+      "max-concurrent-downloads": 1,
+      "max-concurrent-uploads": 2,
+      "max-concurrent-ranges": 3,
+      "max-download-attempts": 7,
+      "stall-timeout": 8,
+      "kept-build-steps": 0,
+      proxies: { "http-proxy": "http://p:1", "https-proxy": "http://p:2", "no-proxy": "a.test" },
+      builder: {
+        gc: { enabled: false, defaultReservedSpace: "1GB", defaultMaxUsedSpace: "1.5 GiB", defaultMinFreeSpace: 7 },
+      },
+      registries: { "docker.io": { blocked: true }, "quay.test": { mirrors: ["https://m.test"], insecure: true } },
+    }),
+  );
+  expect(readSettings(path)).toEqual({
+    registryMirrors: ["https://mirror.test", "http://127.0.0.1:5000/hub"],
+    insecureRegistries: ["a.test:5000", "10.0.0.0/8"],
+    maxConcurrentDownloads: 1,
+    maxConcurrentUploads: 2,
+    maxConcurrentRanges: 3,
+    maxDownloadAttempts: 7,
+    stallTimeout: 8,
+    keptBuildSteps: 0,
+    proxies: { httpProxy: "http://p:1", httpsProxy: "http://p:2", noProxy: "a.test" },
+    builder: { gc: { enabled: false, reservedSpace: 2 ** 30, maxUsedSpace: 1.5 * 2 ** 30, minFreeSpace: 7 } },
+    registries: new Map([
+      ["docker.io", { blocked: true }],
+      ["quay.test", { mirrors: ["https://m.test"], insecure: true }],
+    ]),
+  });
+});
+
+test("what a file leaves out is as usual, and an empty one leaves out all", () => {
+  expect(readSettings(fileWith('{"max-concurrent-downloads": 9}'))).toEqual({
+    ...defaultSettings,
+    maxConcurrentDownloads: 9,
+  });
+  expect(readSettings(fileWith(""))).toEqual(defaultSettings);
+});
+
+test("what the build cache keeps has an older name, too", () => {
+  const text = '{"builder": {"gc": {"defaultKeepStorage": "10MB"}}}';
+  expect(readSettings(fileWith(text)).builder).toEqual({ gc: { reservedSpace: 10 * 2 ** 20 } });
+});
+
+test("the file is named by the environment", () => {
+  const path = fileWith('{"max-download-attempts": 1}');
+  expect(readSettings(undefined, { BERTH_CONFIG_FILE: path }).maxDownloadAttempts).toBe(1);
+});
+
+test("a named file must be there", () => {
+  expect(() => readSettings("/nonexistent/engine.json")).toThrow(
+    "open /nonexistent/engine.json: no such file or directory",
+  );
+  expect(() => readSettings(undefined, { BERTH_CONFIG_FILE: "/nonexistent/engine.json" })).toThrow(/no such file/);
+});
+
+test.each([
+  ["{", /Expected property name/],
+  ["[]", /not a JSON object/],
+  ['{"storage-driver": "overlay2"}', /the following directives don't match any configuration option: storage-driver$/],
+  ['{"proxies": {"ftp-proxy": "x"}}', /any configuration option: proxies\.ftp-proxy$/],
+  ['{"registries": {"a.test": {"mirror": "x"}}}', /any configuration option: registries\["a\.test"\]\.mirror$/],
+  ['{"registries": {"a.test": {"blocked": "yes"}}}', /registries\["a\.test"\]\.blocked: neither true nor false$/],
+  ['{"builder": {"gc": {"defaultReservedSpace": "much"}}}', /builder\.gc\.defaultReservedSpace: not a size, as 20GB$/],
+  ['{"builder": {"gc": {"policy": []}}}', /any configuration option: builder\.gc\.policy$/],
+  ['{"registries": []}', /registries: not an object$/],
+  ['{"max-download-attempts": 0}', /max-download-attempts: not a whole number of at least 1$/],
+  ['{"max-concurrent-uploads": "3"}', /max-concurrent-uploads: not a whole number/],
+  ['{"insecure-registries": "a"}', /insecure-registries: not a list of strings$/],
+  ['{"insecure-registries": [1]}', /insecure-registries\[0\]: not a string$/],
+  ['{"registry-mirrors": ["mirror.test"]}', /registry-mirrors: invalid mirror: no scheme specified for "mirror\.test"/],
+  ['{"registry-mirrors": ["ftp://mirror.test"]}', /invalid mirror: unsupported scheme/],
+  ['{"registry-mirrors": ["https://me:pw@mirror.test"]}', /invalid mirror: username\/password not allowed in URI$/],
+  ['{"registry-mirrors": ["https://mirror.test/?a"]}', /invalid mirror: query or fragment/],
+])("%s is told by file and key", (text, message) => {
+  const path = fileWith(text);
+  expect(() => readSettings(path)).toThrow(message);
+  expect(() => readSettings(path)).toThrow(path);
+});
