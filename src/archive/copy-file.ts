@@ -14,6 +14,7 @@ import { codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, pathOf } from "./byte-string.ts";
 import { isHole } from "./holes.ts";
+import { createFlags } from "./safe-path.ts";
 import { writeXattrs } from "./xattrs.ts";
 
 /** What a copy of a regular file gets. */
@@ -47,7 +48,6 @@ const piecesPerTurn = 16;
 /** Used for one file after the other, and for no two at once: no other copy can begin between reading and writing. */
 const piece = Buffer.allocUnsafeSlow(pieceSize);
 
-const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 /**

@@ -14,7 +14,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
-import { copyFile } from "./copy-file.ts";
+import { copyFile, type FileAttributes } from "./copy-file.ts";
 import { majorOf, minorOf } from "./device.ts";
 import { type FileKind, kindOf } from "./file-kind.ts";
 import { childOf, isGone, type WalkedFile, walk } from "./walk.ts";
@@ -117,11 +117,13 @@ export class Copier {
       this.#links.set(key, to);
     }
     // Read before anything is made: the original may be gone.
-    const original = { kind, stats, xattrs: readXattrs(this.#options.syscalls, from) };
-    if (kind === "file") this.#file(from, to, original);
-    else {
-      this.#create(from, to, original);
-      this.#attributes(to, original);
+    const attributes = this.#attributesOf(stats, readXattrs(this.#options.syscalls, from));
+    if (kind === "file") {
+      const steps = copyFile(this.#options.syscalls, { from, to, size: Number(stats.size), ...attributes });
+      for (const _ of steps);
+    } else {
+      this.#create(from, to, { kind, stats });
+      this.#give(to, kind, attributes);
     }
   }
 
@@ -130,28 +132,25 @@ export class Copier {
     this.#times.clear();
   }
 
-  #file(from: ByteString, to: ByteString, { stats, xattrs }: Original): void {
-    const {
-      syscalls,
-      owner = this.#chown ? stats : this.#self,
-      mode = stats.mode,
-      mtimeNs = stats.mtimeNs,
-    } = this.#options;
-    const steps = copyFile(syscalls, {
-      from,
-      to,
-      size: Number(stats.size),
+  /** What a copy gets: what the options say, else what the original has. Only root gives files away. */
+  #attributesOf(stats: BigIntStats, xattrs: ReadonlyMap<string, Buffer>): FileAttributes {
+    const { mode = stats.mode, mtimeNs = stats.mtimeNs } = this.#options;
+    const owner = this.#chown ? (this.#options.owner ?? stats) : this.#self;
+    return {
       uid: Number(owner.uid),
       gid: Number(owner.gid),
       mode: Number(mode) & 0o7777,
       atimeNs: mtimeNs,
       mtimeNs,
       xattrs,
-    });
-    for (const _ of steps);
+    };
   }
 
-  #create(from: ByteString, to: ByteString, { kind, stats }: Original): void {
+  #create(
+    from: ByteString,
+    to: ByteString,
+    { kind, stats }: { readonly kind: FileKind; readonly stats: BigIntStats },
+  ): void {
     const path = pathOf(to);
     switch (kind) {
       case "dir":
@@ -173,14 +172,15 @@ export class Copier {
     }
   }
 
-  #attributes(to: ByteString, { kind, stats, xattrs }: Original): void {
-    const { syscalls, owner, mode, mtimeNs = stats.mtimeNs } = this.#options;
+  /** Give attributes to what is no regular file. */
+  #give(to: ByteString, kind: FileKind, { uid, gid, mode, atimeNs, mtimeNs, xattrs }: FileAttributes): void {
+    const { syscalls } = this.#options;
     const path = pathOf(to);
-    if (this.#chown) lchownSync(path, owner?.uid ?? Number(stats.uid), owner?.gid ?? Number(stats.gid));
-    if (kind !== "symlink") chmodSync(path, mode ?? Number(stats.mode) & 0o7777);
+    if (this.#chown) lchownSync(path, uid, gid);
+    if (kind !== "symlink") chmodSync(path, mode);
     writeXattrs(syscalls, to, xattrs);
     if (kind === "dir") this.#times.set(to, mtimeNs);
-    else syscalls.lutimes(path, mtimeNs, mtimeNs);
+    else syscalls.lutimes(path, atimeNs, mtimeNs);
   }
 }
 
@@ -198,10 +198,4 @@ function clear(to: ByteString, kind: FileKind): boolean {
   }
   if (kind !== "dir") unlinkSync(pathOf(to));
   return false;
-}
-
-interface Original {
-  readonly kind: FileKind;
-  readonly stats: BigIntStats;
-  readonly xattrs: ReadonlyMap<string, Buffer>;
 }

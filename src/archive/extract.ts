@@ -1,7 +1,6 @@
 import {
   chmodSync,
   closeSync,
-  constants,
   fchmodSync,
   fchownSync,
   ftruncateSync,
@@ -23,7 +22,7 @@ import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { FreeSpace } from "./free-space.ts";
 import { isHole } from "./holes.ts";
-import { cleanName, RootDirectories, realDirectories, splitName } from "./safe-path.ts";
+import { cleanName, createFlags, RootDirectories, realDirectories, splitName } from "./safe-path.ts";
 import { second, type TarHeader } from "./tar-header.ts";
 import { parseTar, type TarVisitor } from "./tar-reader.ts";
 import { isWhiteout, makeWhiteout, opaqueName, setOpaque, whiteoutPrefix } from "./whiteout.ts";
@@ -101,8 +100,6 @@ const archiveErrors = new Set([
   "EPERM",
   "EMLINK",
 ]);
-
-const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 class Extractor implements TarVisitor, Disposable {
   readonly #root: ByteString;

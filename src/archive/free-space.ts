@@ -56,6 +56,23 @@ export class FreeSpace {
   }
 }
 
+/**
+ * Refuse an image that can't fit before any of it is fetched.
+ *
+ * @param directory on the file system that it would be written to
+ * @param needed bytes, at least
+ * @param advice a sentence that says how to make room
+ * @throws {BerthError} failed-precondition
+ */
+export function requireFree(directory: string, needed: number, advice: string): void {
+  const { bavail, bsize } = statfsSync(directory);
+  const free = Math.max(0, bavail * bsize - limits.freeBytes);
+  if (needed <= free) return;
+  throw new BerthError("failed-precondition", `write ${directory}: no space left on device`, {
+    hint: `The image takes at least ${needed} bytes, ${free} are free. ${advice}`,
+  });
+}
+
 /** Of {@link limits}, what concerns the number of files. */
 type FileLimits = Pick<typeof limits, "files" | "freeInodes">;
 

@@ -10,6 +10,7 @@ import {
   flippedBit,
   type ManifestEntry,
   ManifestRecorder,
+  openManifest,
   readManifest,
 } from "./manifest.ts";
 
@@ -30,6 +31,8 @@ test("a manifest comes back as it was written", async () => {
   for (const entry of entries) recorder.add(entry);
   await recorder.write(path);
   expect(await readManifest(path)).toEqual(entries);
+  const opened = await openManifest(path);
+  expect([...opened, ...opened]).toEqual([...entries, ...entries]);
   writeFileSync(path, "no manifest");
   await expect(readManifest(path)).rejects.toMatchObject({ kind: "data-loss" });
 });

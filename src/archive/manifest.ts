@@ -53,6 +53,9 @@ const newline = 10;
 /** Most bytes of a manifest, decompressed: some millions of files. */
 const manifestLimit = 1 << 30;
 
+/** Bytes of a manifest that are made of text, or made text, at once. */
+const textAtOnce = 1 << 16;
+
 /** Files between two turns of the event loop. */
 const filesPerTurn = 500;
 
@@ -61,17 +64,26 @@ const decompress = promisify(zstdDecompress);
 
 /** Collects what a layer's directory holds, one file after the other, and writes it as one file. */
 export class ManifestRecorder {
-  readonly #lines: string[] = [magic];
+  /** Lines as they are written, and those that are to follow: as text they would take several times as much. */
+  readonly #written: Buffer[] = [];
+  #text = `${magic}\n`;
 
   add(entry: ManifestEntry): void {
     const { path, kind, mode, uid, gid, mtimeNs, size, crc, target, device, xattrs } = entry;
     const more = Object.keys(xattrs).length > 0 ? [size, crc, target, device, xattrs] : shortened(entry);
-    this.#lines.push(JSON.stringify([path, kind, mode, uid, gid, String(mtimeNs), ...more]));
+    this.#text += `${JSON.stringify([path, kind, mode, uid, gid, String(mtimeNs), ...more])}\n`;
+    if (this.#text.length >= textAtOnce) this.#flush();
   }
 
   /** Write the manifest; it isn't synced. */
   async write(path: string): Promise<void> {
-    await writeFile(path, await compress(`${this.#lines.join("\n")}\n`), { mode: 0o600 });
+    this.#flush();
+    await writeFile(path, await compress(Buffer.concat(this.#written)), { mode: 0o600 });
+  }
+
+  #flush(): void {
+    this.#written.push(Buffer.from(this.#text));
+    this.#text = "";
   }
 }
 
@@ -95,7 +107,10 @@ export async function readManifest(path: string): Promise<readonly ManifestEntry
   return [...(await openManifest(path))];
 }
 
-/** The same, an entry at a time: of what it holds only the text is in memory. What is wrong with a line is told when it comes. */
+/**
+ * The same, an entry at a time, as often as it is gone through: of what it holds only the text is in memory. What is wrong with
+ * a line is told when it comes.
+ */
 export async function openManifest(path: string): Promise<Iterable<ManifestEntry>> {
   const bytes = await readFile(path);
   const text = await decompress(bytes, { maxOutputLength: manifestLimit }).catch((error: unknown) => {
@@ -103,11 +118,8 @@ export async function openManifest(path: string): Promise<Iterable<ManifestEntry
   });
   const head = text.indexOf(newline);
   if (text.toString("latin1", 0, Math.max(head, 0)) !== magic || text.at(-1) !== newline) throw damaged(path);
-  return parseLines(path, text.subarray(head + 1));
+  return { [Symbol.iterator]: () => parseLines(path, text.subarray(head + 1)) };
 }
-
-/** Bytes of a manifest that are made text at once. */
-const textAtOnce = 1 << 16;
 
 function* parseLines(path: string, text: Buffer): Generator<ManifestEntry> {
   for (let at = 0; at < text.length; ) {
@@ -201,7 +213,7 @@ export async function* observe(directory: string, options: ObserveOptions): Asyn
     const hasNames = mayHaveNames(stats);
     const first = hasNames ? names.get(stats.ino) : undefined;
     if (hasNames && first === undefined) names.set(stats.ino, name);
-    const isRead = stats.isFile() && first === undefined;
+    const isRead = stats.isFile() && first === undefined && stats.size > 0n;
     yield entryOf(file, {
       first,
       crc: isRead ? (sum?.(name, Number(stats.size)) ?? checksum(path)) : 0,
@@ -215,16 +227,16 @@ function mayHaveNames(stats: BigIntStats): boolean {
   return stats.nlink > 1n && !stats.isDirectory() && !isWhiteout(stats);
 }
 
-const readSize = 1 << 20;
+/** Used for one file after the other: one of its own for each would be most of what reading a small file costs. */
+const readBuffer = Buffer.allocUnsafeSlow(1 << 20);
 
 /** CRC-32 of a regular file's content. */
 export function checksum(path: ByteString): number {
   const fd = openSync(pathOf(path), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const buffer = Buffer.allocUnsafe(readSize);
     let crc = 0;
-    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) {
-      crc = crc32(buffer.subarray(0, read), crc);
+    for (let read = readSync(fd, readBuffer); read > 0; read = readSync(fd, readBuffer)) {
+      crc = crc32(readBuffer.subarray(0, read), crc);
     }
     return crc;
   } finally {

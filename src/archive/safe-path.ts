@@ -1,7 +1,10 @@
-import { chmodSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
+import { chmodSync, constants, lstatSync, mkdirSync, readlinkSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type ByteString, pathOf, textOf } from "./byte-string.ts";
+
+/** Flags to open a file that isn't there yet, for writing; a link in its place is none. */
+export const createFlags: number = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
  * An archive's name as a path relative to the root, `""` for the root itself: no `.`, no `..`, no doubled slash.

@@ -50,6 +50,12 @@ export function childOf(directory: ByteString, name: ByteString): ByteString {
   return directory === "" ? name : `${directory}/${name}`;
 }
 
+/** True when {@link walk} comes by `a` before `b`. */
+export function isBefore(a: ByteString, b: ByteString): boolean {
+  // What is in a directory comes before its siblings, whatever their next character is.
+  return a.replaceAll("/", "\0") < b.replaceAll("/", "\0");
+}
+
 /** True when `error` came of a file that went away after the walk found it: the tree is in use. */
 export function isGone({ path }: Pick<WalkedFile, "path">, error: unknown): boolean {
   return codeOf(error) === "ENOENT" && lstatSync(pathOf(path), { throwIfNoEntry: false }) === undefined;

@@ -2,6 +2,7 @@ import { wrongDigest } from "../archive/checked-blob.ts";
 import { BerthError, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { digestOf } from "../oci/digest.ts";
+import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import { type ArchiveFiles, missing } from "./archive-files.ts";
 import type { Blob } from "./archived-image.ts";
 
@@ -42,5 +43,14 @@ export function parseArchiveJson(name: string, bytes: Buffer): unknown {
     const cut = bytes.length === 0 ? "EOF" : "unexpected EOF";
     const why = /end of JSON/.test(messageOf(error)) ? cut : messageOf(error);
     throw new BerthError("invalid-argument", `invalid archive: failed to decode ${name}: ${why}`, { cause: error });
+  }
+}
+
+/** Read the config of an image. @throws {BerthError} invalid-argument, naming the file */
+export function parseArchivedConfig(name: string, bytes: Buffer): ImageConfig {
+  try {
+    return parseImageConfig(bytes);
+  } catch (error) {
+    throw new BerthError("invalid-argument", `invalid archive: ${name}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -39,11 +39,16 @@ export async function* archiveOf(files: readonly ArchiveFile[]): AsyncGenerator<
       if (!directories.has(directory)) yield header({ name: directory, time: 0, size: 0 }, "dir");
       directories.add(directory);
     }
-    yield header({ name, time, size }, "file");
+    yield fileHeader({ name, time, size });
     yield* open();
     yield Buffer.alloc(paddingOf(size));
   }
   yield endOfArchive;
+}
+
+/** What stands in front of a file in an archive. */
+export function fileHeader(file: Omit<ArchiveFile, "open">): Buffer {
+  return header(file, "file");
 }
 
 function header({ name, time, size }: Omit<ArchiveFile, "open">, type: "file" | "dir"): Buffer {

@@ -19,6 +19,15 @@ export interface ArchivedImage {
   readonly layers: readonly Blob[];
   /** As the archive writes them. */
   readonly references: readonly string[];
+  /** Its manifest, which is kept; undefined where the archive has none, or one that was made for it alone. */
+  readonly manifest?: ArchivedManifest;
+}
+
+/** The manifest of an image for one platform. */
+export interface ArchivedManifest extends Required<Blob> {
+  readonly mediaType: string;
+  /** Those of the image. */
+  readonly layers: readonly Required<Blob>[];
 }
 
 /** An image for several platforms that an archive has: an index, and what is there of it. */
@@ -26,6 +35,8 @@ export interface ArchivedIndex {
   readonly index: { readonly digest: Digest; readonly mediaType: string; readonly bytes: Buffer };
   /** As the archive writes them. */
   readonly references: readonly string[];
+  /** The indexes in it that are in the archive, at any depth. */
+  readonly inner: readonly { readonly digest: Digest; readonly bytes: Buffer }[];
   /** Those that are in the archive and wanted, in the index's order. */
   readonly entries: readonly ArchivedEntry[];
 }

@@ -1,9 +1,11 @@
 import { isKind, messageOf } from "../base/errors.ts";
-import type { CheckOptions, Problem } from "../base/problem.ts";
+import type { Problem } from "../base/problem.ts";
 import type { Sql } from "../metadata/database.ts";
-import { type ChainID, chainIDs, type Digest } from "../oci/digest.ts";
+import { type ChainID, chainIDs, type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
+import type { Healer, ImageCheckOptions } from "./heal.ts";
 import { type ImageDeps, readConfig } from "./images.ts";
+import { wrongBlob } from "./wrong-blob.ts";
 
 interface ImageRow {
   readonly id: Digest;
@@ -15,7 +17,7 @@ interface ImageRow {
 const again = "Load, pull or build the image again.";
 
 /** Check every image: its config, its layers, its size. */
-export async function* checkImages(deps: ImageDeps, options: CheckOptions): AsyncGenerator<Problem> {
+export async function* checkImages(deps: ImageDeps, options: ImageCheckOptions): AsyncGenerator<Problem> {
   const ids = deps.db.read((sql) => sql.all<{ id: Digest }>("SELECT id FROM image ORDER BY stored_at, id"));
   for (const { id } of ids) {
     options.signal?.throwIfAborted();
@@ -24,17 +26,17 @@ export async function* checkImages(deps: ImageDeps, options: CheckOptions): Asyn
   options.looked("images", ids.length);
 }
 
-function* checkImage(deps: ImageDeps, id: Digest, { quick }: CheckOptions): Generator<Problem> {
+function* checkImage(deps: ImageDeps, id: Digest, { quick, healer }: ImageCheckOptions): Generator<Problem> {
   const row = deps.db.read((sql) => sql.get<ImageRow>("SELECT id, size, config FROM image WHERE id = ?", id));
   if (row === undefined) return;
   const copy = row.config === null ? undefined : Buffer.from(row.config);
-  const state = deps.content.verify(id, quick ? copy?.length : undefined);
-  if (state !== "whole") {
+  const wrong = wrongBlob(deps.content, id, quick ? copy?.length : undefined);
+  if (wrong !== undefined) {
     yield {
       invariant: "B1",
-      what: `blob ${id}: ${state === "missing" ? "it is missing" : "its content has another digest"}`,
+      what: `blob ${id}: ${wrong}`,
       advice: again,
-      ...(copy === undefined ? {} : { mend: () => restore(deps, id, copy) }),
+      mend: () => restore(deps, id, { copy, healer }),
     };
   }
   const chains = chainsOf(deps, id);
@@ -42,9 +44,15 @@ function* checkImage(deps: ImageDeps, id: Digest, { quick }: CheckOptions): Gene
   else if (chains !== undefined) yield* checkLayers(deps, row, chains);
 }
 
-async function restore({ content }: ImageDeps, id: Digest, copy: Buffer): Promise<boolean> {
-  content.delete(id);
-  return (await content.put(copy)) === id;
+/** Write a config again, of its second copy or else of what a registry has. */
+async function restore(
+  { content }: ImageDeps,
+  id: Digest,
+  { copy, healer }: { readonly copy: Buffer | undefined; readonly healer: Healer | undefined },
+): Promise<boolean | string> {
+  if (copy === undefined || digestOf(copy) !== id) return (await healer?.config(id)) ?? false;
+  await content.put(copy);
+  return true;
 }
 
 /** The chains that an image's config names; what is wrong with the config; or undefined, when it can't be read. */

@@ -1,11 +1,14 @@
-import type { CheckOptions, Problem } from "../base/problem.ts";
+import type { Problem } from "../base/problem.ts";
 import type { Sql } from "../metadata/database.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
 import { jsonIn, partsOf } from "../oci/image-index.ts";
+import type { Healer, ImageCheckOptions } from "./heal.ts";
 import type { ImageDeps } from "./images.ts";
-import { type EntryRow, entryRows, indexBlobs, presentIn, standFor, standing } from "./index-records.ts";
+import { type EntryRow, entryRows, indexBlobs, namedIn, presentIn, standFor, standing } from "./index-records.ts";
 import { indexIn } from "./indexes.ts";
+import { imageNames } from "./resolve.ts";
+import { otherDigest, wrongBlob } from "./wrong-blob.ts";
 
 interface IndexRow {
   readonly digest: Digest;
@@ -16,27 +19,35 @@ interface IndexRow {
 const again = "Load the image again.";
 
 /** Check every image for several platforms: its index, its manifests, its images, and the blobs that are kept for it. */
-export async function* checkIndexes(deps: ImageDeps, options: CheckOptions): AsyncGenerator<Problem> {
+export async function* checkIndexes(deps: ImageDeps, options: ImageCheckOptions): AsyncGenerator<Problem> {
   const rows = deps.db.read((sql) =>
     sql.all<IndexRow>("SELECT digest, bytes, image_id FROM image_index ORDER BY digest"),
   );
   for (const row of rows) {
     options.signal?.throwIfAborted();
-    for (const problem of checkIndex(deps, row)) yield { imageID: row.image_id, ...problem };
+    for (const problem of checkIndex(deps, row, options.healer)) yield { imageID: row.image_id, ...problem };
   }
   yield* checkBlobs(deps, new Map(rows.map((row) => [row.digest, row.image_id])), options);
   options.looked("indexes", rows.length);
 }
 
-function* checkIndex({ db }: ImageDeps, { digest, bytes }: IndexRow): Generator<Problem> {
+function* checkIndex({ db }: ImageDeps, { digest, bytes }: IndexRow, healer: Healer | undefined): Generator<Problem> {
   if (digestOf(bytes) !== digest) {
-    yield { invariant: "N1", what: `index ${digest}: its content has another digest`, advice: again };
+    const mend = async (): Promise<boolean | string> =>
+      (await healer?.manifest(digest, { index: digest }, restore)) ?? false;
+    const restore = (sql: Sql, right: Buffer): void =>
+      void sql.run("UPDATE image_index SET bytes = ? WHERE digest = ?", right, digest);
+    yield { invariant: "N1", what: `index ${digest}: ${otherDigest}`, advice: again, mend };
     return;
   }
-  for (const entry of db.read((sql) => entryRows(sql, digest))) {
-    const what = db.read((sql) => wrongOf(sql, digest, entry));
-    if (what !== undefined)
-      yield { ...what, what: `index ${digest}: manifest ${entry.digest}: ${what.what}`, advice: again };
+  const rows = db.read((sql) => entryRows(sql, digest));
+  const inner = new Set<string>(namedIn(bytes, rows).inner.map((each) => each.digest));
+  for (const entry of rows) {
+    const what =
+      wrongBytes(entry) ?? (inner.has(entry.digest) ? undefined : db.read((sql) => wrongOf(sql, digest, entry)));
+    if (what === undefined) continue;
+    const mend = (): Promise<boolean | string> => fetchManifest(healer, digest, entry);
+    yield { ...what, what: `index ${digest}: manifest ${entry.digest}: ${what.what}`, advice: again, mend };
   }
   const right = db.read((sql) => shouldStand(sql, digest));
   if (right === undefined) return;
@@ -51,11 +62,28 @@ function* checkIndex({ db }: ImageDeps, { digest, bytes }: IndexRow): Generator<
   };
 }
 
-/** What is wrong with a manifest. */
-function wrongOf(sql: Sql, index: Digest, entry: EntryRow): Pick<Problem, "invariant" | "what"> | undefined {
-  const bytes = Buffer.from(entry.manifest);
-  if (digestOf(bytes) !== entry.digest) return { invariant: "N1", what: "its content has another digest" };
-  const parts = partsOf(jsonIn(bytes));
+/** What came with its digest and names what isn't here can't be mended. */
+async function fetchManifest(
+  healer: Healer | undefined,
+  index: Digest,
+  { digest, manifest }: EntryRow,
+): Promise<boolean | string> {
+  if (healer === undefined || digestOf(manifest) === digest) return false;
+  return await healer.manifest(digest, { index }, (sql, right) => {
+    sql.run("UPDATE image_index_entry SET manifest = ? WHERE digest = ?", right, digest);
+  });
+}
+
+type Wrong = Pick<Problem, "invariant" | "what">;
+
+function wrongBytes({ digest, manifest }: EntryRow): Wrong | undefined {
+  if (digestOf(Buffer.from(manifest)) === digest) return undefined;
+  return { invariant: "N1", what: otherDigest };
+}
+
+/** What is wrong with a manifest whose bytes are right. */
+function wrongOf(sql: Sql, index: Digest, entry: EntryRow): Wrong | undefined {
+  const parts = partsOf(jsonIn(entry.manifest));
   if (parts === undefined) return { invariant: "N1", what: "it is no manifest" };
   const needed = [parts.config, ...parts.layers].map(({ digest }) => digest);
   const made = entry.image_id === null ? new Set<string>() : madeOf(sql, entry.image_id);
@@ -83,21 +111,22 @@ function shouldStand(sql: Sql, digest: Digest): Digest | undefined {
   const present = presentIn(index.platforms);
   const isOne = present.some(({ imageID }) => imageID === index.imageID);
   const right = standing(present, isOne ? index.imageID : undefined);
-  const stray = sql.get("SELECT 1 FROM image_reference WHERE index_digest = ? AND image_id != ?", digest, right ?? "");
+  const stray = sql.get(`SELECT 1 FROM ${imageNames} WHERE index_digest = ? AND image_id != ?`, digest, right ?? "");
   return index.imageID === right && stray === undefined ? undefined : right;
 }
 
 function* checkBlobs(
   { db, content }: ImageDeps,
   images: ReadonlyMap<Digest, Digest>,
-  { quick, signal }: CheckOptions,
+  { quick, signal, healer }: ImageCheckOptions,
 ): Generator<Problem> {
   for (const { digest, size, index } of db.read(indexBlobs)) {
     signal?.throwIfAborted();
-    const state = content.verify(digest, quick ? size : undefined);
-    if (state === "whole") continue;
-    const what = `blob ${digest}: ${state === "missing" ? "it is missing" : "its content has another digest"}`;
+    const wrong = wrongBlob(content, digest, quick ? size : undefined);
+    if (wrong === undefined) continue;
+    const what = `blob ${digest}: ${wrong}`;
     const imageID = images.get(index);
-    yield { invariant: "B1", what, advice: again, ...(imageID === undefined ? {} : { imageID }) };
+    const mend = async (): Promise<boolean | string> => (await healer?.blob({ digest, size }, { index })) ?? false;
+    yield { invariant: "B1", what, advice: again, mend, ...(imageID === undefined ? {} : { imageID }) };
   }
 }

@@ -1,11 +1,16 @@
 import type { Sql } from "../metadata/database.ts";
+import { cachedBlobs } from "./cache-records.ts";
 import type { ImageDeps } from "./images.ts";
 import { indexBlobs } from "./index-records.ts";
+import { manifestBlobs } from "./manifest-records.ts";
 
-/** The blobs that something has: configs of images, and what is kept for indexes. */
+/** The blobs that something has: configs of images, what is kept for indexes and manifests, and what passed through the cache. */
 export function ownedBlobs(sql: Sql): ReadonlySet<string> {
   const configs = sql.all<{ id: string }>("SELECT id FROM image").map(({ id }) => id);
-  return new Set([...configs, ...indexBlobs(sql).map(({ digest }) => digest)]);
+  return new Set([
+    ...configs,
+    ...[...indexBlobs(sql), ...manifestBlobs(sql), ...cachedBlobs(sql)].map(({ digest }) => digest),
+  ]);
 }
 
 /** Delete the blobs that nothing has and no living process holds: of images that were removed, or never recorded. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytesOf, pathOf } from "../archive/byte-string.ts";
 import type { Operation } from "../base/operation.ts";
@@ -6,6 +6,7 @@ import { chainIDs } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import type { MergedTree, TreeEntry } from "../snapshot/merged-tree.ts";
 import { getImage, type Image, type ImageDeps } from "./images.ts";
+import { firstDifferentByte } from "./same-bytes.ts";
 
 /** A file that one image has and the other has not, or has otherwise. */
 export interface FileDifference {
@@ -54,27 +55,58 @@ export async function diffImages(
   return { before, after, files, config: configDifferences(before.config, after.config) };
 }
 
-/** What differs, by path; now and then "turn", for the event loop. */
+/** Pairs of files between two turns of the event loop. */
+const filesPerTurn = 1000;
+
+/** What differs; now and then "turn", for the event loop. */
 function* differences(before: MergedTree, after: MergedTree): Generator<FileDifference | "turn"> {
   const pending = ["/"];
+  let files = 0;
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    const [old, now] = [childrenOf(before, directory), childrenOf(after, directory)];
-    const below: string[] = [];
-    for (const path of [...new Set([...old.keys(), ...now.keys()])].sort()) {
-      const [a, b] = [old.get(path), now.get(path)];
+    for (const [a, b] of pairsOf(childrenOf(before, directory), childrenOf(after, directory))) {
+      const path = a?.path ?? b?.path ?? "";
       const kind = kindOf(a, b);
       if (kind !== undefined) yield { kind, path, before: sizeOf(a), after: sizeOf(b) };
-      if (b?.kind === "dir") below.push(path);
+      if (b?.kind === "dir") pending.push(path);
+      if (++files % filesPerTurn === 0) yield "turn";
     }
-    pending.push(...below.reverse());
-    yield "turn";
   }
 }
 
-function childrenOf(tree: MergedTree, directory: string): ReadonlyMap<string, TreeEntry> {
+function childrenOf(tree: MergedTree, directory: string): Iterable<TreeEntry> {
   // A link to a directory is compared as a link.
-  if (directory !== "/" && tree.lstat(directory)?.kind !== "dir") return new Map();
-  return new Map(tree.entries(directory).map((entry) => [entry.path, entry]));
+  return directory !== "/" && tree.lstat(directory)?.kind !== "dir" ? [] : tree.entries(directory);
+}
+
+/** At most one of them is undefined: what the other has not. */
+type FilePair = readonly [a: TreeEntry | undefined, b: TreeEntry | undefined];
+
+/** The files of two directories, which come in the order of their names' bytes, those of one name together. */
+function* pairsOf(old: Iterable<TreeEntry>, now: Iterable<TreeEntry>): Generator<FilePair> {
+  const [left, right] = [entriesIn(old), entriesIn(now)];
+  let [a, b] = [left(), right()];
+  while (a !== undefined || b !== undefined) {
+    const order = compareNames(a, b);
+    yield [order <= 0 ? a : undefined, order >= 0 ? b : undefined];
+    if (order <= 0) a = left();
+    if (order >= 0) b = right();
+  }
+}
+
+/** One after the other; undefined at the end. */
+function entriesIn(entries: Iterable<TreeEntry>): () => TreeEntry | undefined {
+  const iterator = entries[Symbol.iterator]();
+  return () => {
+    const { done, value } = iterator.next();
+    return done === true ? undefined : value;
+  };
+}
+
+/** Negative when the first comes first. Nothing comes last. */
+function compareNames(a: TreeEntry | undefined, b: TreeEntry | undefined): number {
+  if (a === undefined || b === undefined) return a === undefined ? 1 : -1;
+  if (a.path === b.path) return 0;
+  return bytesOf(a.path) < bytesOf(b.path) ? -1 : 1;
 }
 
 function kindOf(a: TreeEntry | undefined, b: TreeEntry | undefined): FileDifference["kind"] | undefined {
@@ -89,7 +121,7 @@ function isSame(a: TreeEntry, b: TreeEntry): boolean {
   if (a.kind === "dir") return true;
   if (old.rdev !== now.rdev || old.size !== now.size) return false;
   if (a.kind === "symlink") return targetOf(a) === targetOf(b);
-  return a.kind !== "file" || hasSameBytes(a.source, b.source);
+  return a.kind !== "file" || now.size === 0n || firstDifferentByte(a.source, b.source) === undefined;
 }
 
 /** Where a link leads, byte by byte. */
@@ -97,29 +129,12 @@ function targetOf({ source }: TreeEntry): string {
   return readlinkSync(pathOf(bytesOf(source)), "latin1");
 }
 
-/** Bytes that are compared at once. */
-const chunk = 1 << 16;
-
-function hasSameBytes(a: string, b: string): boolean {
-  const [old, now] = [openSync(pathOf(bytesOf(a)), "r"), openSync(pathOf(bytesOf(b)), "r")];
-  const [left, right] = [Buffer.alloc(chunk), Buffer.alloc(chunk)];
-  try {
-    for (;;) {
-      const [read, other] = [readSync(old, left, 0, chunk, null), readSync(now, right, 0, chunk, null)];
-      if (read !== other || left.compare(right, 0, read, 0, read) !== 0) return false;
-      if (read === 0) return true;
-    }
-  } finally {
-    closeSync(old);
-    closeSync(now);
-  }
-}
-
 function sizeOf(entry: TreeEntry | undefined): number {
   return entry?.kind === "file" ? Number(entry.stats.size) : 0;
 }
 
-function configDifferences(before: ImageConfig, after: ImageConfig): readonly ConfigDifference[] {
+/** The settings that differ, by name. */
+export function configDifferences(before: ImageConfig, after: ImageConfig): readonly ConfigDifference[] {
   const [old, now] = [settingsOf(before), settingsOf(after)];
   return [...new Set([...old.keys(), ...now.keys()])]
     .sort()

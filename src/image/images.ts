@@ -15,7 +15,7 @@ import {
   withDefaultTag,
 } from "../oci/reference.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
-import { resolveTarget, type Target } from "./resolve.ts";
+import { imageNames, resolveTarget, type Target } from "./resolve.ts";
 
 /** What the image room works with. */
 export interface ImageDeps {
@@ -126,7 +126,7 @@ export function contentSize({ db }: Pick<ImageDeps, "db">, id: Digest): number |
 export function listImages({ db }: Pick<ImageDeps, "db">): readonly ImageSummary[] {
   const { rows, names, indexed } = db.read((sql) => ({
     rows: sql.all<ImageRow>(`SELECT ${columns} FROM image ORDER BY created DESC, stored_at DESC, id`),
-    names: sql.all<NameRow>("SELECT image_id AS id, reference FROM image_reference"),
+    names: sql.all<NameRow>(`SELECT image_id AS id, reference FROM ${imageNames}`),
     indexed: sql.all<VariantRow>(variants),
   }));
   const byImage = Map.groupBy(names, ({ id }) => id);
@@ -139,13 +139,8 @@ export function listImages({ db }: Pick<ImageDeps, "db">): readonly ImageSummary
  * An image with the same config is the same image; only the names are added.
  */
 export async function createImage(deps: ImageDeps, config: ImageConfig, options: CreateOptions = {}): Promise<Image> {
-  const text = JSON.stringify(config);
-  return storeConfig(deps, Buffer.from(text), options);
-}
-
-/** {@link createImage} from the bytes of a config, which are kept as they are. */
-export async function storeConfig(deps: ImageDeps, bytes: Buffer, options: CreateOptions = {}): Promise<Image> {
   const { references = [], ...image } = options;
+  const bytes = Buffer.from(JSON.stringify(config));
   const id = digestOf(bytes);
   await storeConfigs(deps, [{ bytes, ...image }], (sql) => {
     for (const reference of references) pointReference(sql, reference, { id, index: undefined });
@@ -279,7 +274,7 @@ export function pointReference(sql: Sql, reference: Reference, { id, index }: Ta
 
 function toImage(deps: ImageDeps, row: ImageRow): Image {
   const { names, indexes } = deps.db.read((sql) => ({
-    names: sql.all<NameRow>("SELECT image_id AS id, reference FROM image_reference WHERE image_id = ?", row.id),
+    names: sql.all<NameRow>(`SELECT image_id AS id, reference FROM ${imageNames} WHERE image_id = ?`, row.id),
     indexes: sql.all<VariantRow>(`${variants} AND image_index_entry.image_id = ?`, row.id),
   }));
   return { ...toSummary(row, names, indexes), config: parseImageConfig(readConfig(deps, row.id)) };

@@ -1,7 +1,9 @@
 import type { Sql } from "../metadata/database.ts";
 import type { Digest } from "../oci/digest.ts";
-import { attestedBy, entriesOf, jsonIn } from "../oci/image-index.ts";
+import { attestedBy, contentsOf, entriesOf, type IndexContents, jsonIn } from "../oci/image-index.ts";
 import { bestFor, hostPlatform, type Platform } from "../oci/platform.ts";
+import { diffIDsIn, packedIn, recordPackedLayers } from "./manifest-records.ts";
+import { imageNames } from "./resolve.ts";
 
 /** What is recorded of an index. */
 export interface NewIndex {
@@ -11,7 +13,7 @@ export interface NewIndex {
   readonly entries: readonly NewEntry[];
 }
 
-/** A manifest of an index that came in. */
+/** A manifest of an index that came in, or an index in it. */
 export interface NewEntry {
   readonly digest: Digest;
   readonly manifest: Buffer;
@@ -22,11 +24,11 @@ export interface NewEntry {
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
 }
 
-/** A manifest of an index that is in the store. */
+/** A manifest of an index that is in the store, or an index in it. */
 export interface EntryRow {
   readonly digest: Digest;
   readonly manifest: Uint8Array;
-  /** Null for what is no image: an attestation. */
+  /** Null for what is no image: an attestation, an index. */
   readonly image_id: Digest | null;
   /** Bytes of its layers, and of what is kept beside. */
   readonly size: number;
@@ -58,6 +60,9 @@ export function recordIndex(sql: Sql, { digest, mediaType, bytes, entries }: New
        ON CONFLICT (index_digest, digest) DO UPDATE SET manifest = excluded.manifest, image_id = excluded.image_id`,
       ...[digest, entry.digest, entry.manifest, entry.imageID ?? null],
     );
+    if (entry.imageID !== undefined) {
+      recordPackedLayers(sql, packedIn(entry.manifest, diffIDsIn(sql, entry.imageID) ?? []));
+    }
     for (const blob of entry.blobs) {
       sql.run(
         `INSERT INTO image_index_blob (index_digest, entry_digest, digest, size) VALUES (?, ?, ?, ?)
@@ -78,6 +83,7 @@ export function standing(images: readonly Present[], before: Digest | undefined)
 export function standFor(sql: Sql, index: Digest, imageID: Digest): void {
   sql.run("UPDATE image_index SET image_id = ? WHERE digest = ?", imageID, index);
   sql.run("UPDATE image_reference SET image_id = ? WHERE index_digest = ?", imageID, index);
+  sql.run("UPDATE repo_digest SET image_id = ? WHERE index_digest = ?", imageID, index);
 }
 
 /** Those whose image is in the store. */
@@ -90,7 +96,7 @@ export function presentIn<T extends { readonly platform: Platform | undefined; r
   });
 }
 
-/** The manifests of an index that are in the store. */
+/** The manifests of an index that are in the store, and the indexes in it. */
 export function entryRows(sql: Sql, index: Digest): readonly EntryRow[] {
   return sql.all<EntryRow>(
     `SELECT digest, manifest, image_id, coalesce((SELECT size FROM image WHERE id = image_id), 0)
@@ -99,6 +105,12 @@ export function entryRows(sql: Sql, index: Digest): readonly EntryRow[] {
      FROM image_index_entry AS entry WHERE index_digest = ?`,
     index,
   );
+}
+
+/** What an index names, through the indexes in it. One that is damaged names nothing; `system check` tells. */
+export function namedIn(bytes: Uint8Array, rows: readonly EntryRow[]): IndexContents {
+  const manifests = new Map(rows.map(({ digest, manifest }) => [digest, manifest]));
+  return contentsOf(entriesOf(jsonIn(bytes)) ?? [], (digest) => manifests.get(digest));
 }
 
 /** Bytes of the layers of all that is here of an index, and of what is kept beside, each once. */
@@ -140,7 +152,7 @@ export function soleImages(sql: Sql, index: Digest): readonly Digest[] {
     `SELECT DISTINCT image_id AS id FROM image_index_entry AS entry
      WHERE index_digest = ?1 AND image_id IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM image_index_entry WHERE image_id = entry.image_id AND index_digest != ?1)
-       AND NOT EXISTS (SELECT 1 FROM image_reference
+       AND NOT EXISTS (SELECT 1 FROM ${imageNames}
                        WHERE image_id = entry.image_id AND (index_digest IS NULL OR index_digest != ?1))`,
     index,
   );
@@ -150,8 +162,8 @@ export function soleImages(sql: Sql, index: Digest): readonly Digest[] {
 /** Forget a manifest of an index, with what attests to it. */
 export function deleteEntry(sql: Sql, index: Digest, digest: Digest): void {
   const row = sql.get<{ bytes: Uint8Array }>("SELECT bytes FROM image_index WHERE digest = ?", index);
-  const entries = row === undefined ? [] : (entriesOf(jsonIn(row.bytes)) ?? []);
-  const about = entries.filter((entry) => attestedBy(entry) === digest).map((entry) => entry.digest);
+  const manifests = row === undefined ? [] : namedIn(row.bytes, entryRows(sql, index)).manifests;
+  const about = manifests.filter((entry) => attestedBy(entry) === digest).map((entry) => entry.digest);
   for (const gone of [digest, ...about]) {
     sql.run("DELETE FROM image_index_entry WHERE index_digest = ? AND digest = ?", index, gone);
   }

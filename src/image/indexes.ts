@@ -2,7 +2,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
-import { type Descriptor, entriesOf, isImageEntry, jsonIn, partsOf } from "../oci/image-index.ts";
+import { blobsIn, type Descriptor, isImageEntry } from "../oci/image-index.ts";
 import { bestFor, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
 import {
   findImage,
@@ -14,7 +14,8 @@ import {
   noSuchImage,
   sortedNames,
 } from "./images.ts";
-import { type EntryRow, entryRows, indexSize, presentIn } from "./index-records.ts";
+import { type EntryRow, entryRows, indexSize, namedIn, presentIn } from "./index-records.ts";
+import { imageNames } from "./resolve.ts";
 
 /** An image for several platforms. */
 export interface ImageIndex {
@@ -27,7 +28,7 @@ export interface ImageIndex {
   readonly references: readonly string[];
   /** Bytes of the layers of all that is here of it, each once, and of what is kept beside. */
   readonly size: number;
-  /** The images that it names, here or not, in its order. */
+  /** The images that it names, through the indexes in it too, here or not, in its order. */
   readonly platforms: readonly IndexPlatform[];
 }
 
@@ -68,15 +69,18 @@ export function findIndex({ db }: Pick<ImageDeps, "db">, digest: Digest): ImageI
 export function indexIn(sql: Sql, digest: Digest): ImageIndex | undefined {
   const row = sql.get<IndexRow>("SELECT media_type, bytes, image_id FROM image_index WHERE digest = ?", digest);
   if (row === undefined) return undefined;
-  const names = sql.all<{ reference: string }>("SELECT reference FROM image_reference WHERE index_digest = ?", digest);
-  const rows = new Map(entryRows(sql, digest).map((entry) => [entry.digest, entry]));
+  const names = sql.all<{ reference: string }>(`SELECT reference FROM ${imageNames} WHERE index_digest = ?`, digest);
+  const entries = entryRows(sql, digest);
+  const rows = new Map(entries.map((entry) => [entry.digest, entry]));
+  // What attests to an image isn't one.
+  const images = namedIn(row.bytes, entries).manifests.filter(isImageEntry);
   return {
     digest,
     mediaType: row.media_type,
     imageID: row.image_id,
     references: sortedNames(names.map(({ reference }) => reference)),
     size: indexSize(sql, digest),
-    platforms: imagesIn(row.bytes).map((descriptor) => toPlatform(sql, descriptor, rows.get(descriptor.digest))),
+    platforms: images.map((descriptor) => toPlatform(sql, descriptor, rows.get(descriptor.digest))),
   };
 }
 
@@ -133,11 +137,6 @@ function requirePlatform(image: Image, name: string, wanted: Platform): Image {
   throw new BerthError("not-found", `${found} does not match the specified platform (${platformText(wanted)})`);
 }
 
-/** The images that an index names: what attests to them isn't one. One that is damaged names none; `system check` tells. */
-function imagesIn(bytes: Uint8Array): readonly Descriptor[] {
-  return (entriesOf(jsonIn(bytes)) ?? []).filter(isImageEntry);
-}
-
 function toPlatform(sql: Sql, { digest, platform }: Descriptor, row: EntryRow | undefined): IndexPlatform {
   const imageID = row?.image_id ?? undefined;
   const own = platform ?? (imageID === undefined ? undefined : platformIn(sql, imageID));
@@ -161,7 +160,5 @@ function platformOf({ os, architecture, variant }: Platform): Platform {
 }
 
 function contentSize(manifest: Uint8Array): number {
-  const parts = partsOf(jsonIn(manifest));
-  const blobs = parts === undefined ? [] : [parts.config, ...parts.layers];
-  return blobs.reduce((sum, { size }) => sum + size, manifest.length);
+  return blobsIn(manifest).reduce((sum, { size }) => sum + size, manifest.length);
 }

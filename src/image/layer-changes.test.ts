@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ManifestEntry } from "../archive/manifest.ts";
 import { opaqueXattr } from "../archive/whiteout.ts";
 import { type LayerChanges, LayerFollower } from "./layer-changes.ts";
@@ -109,4 +109,18 @@ test("a layer's sizes are the sums of its files'", () => {
 
 test("an entry before its directory is refused", () => {
   expect(() => follow([file("d/a", 1)])).toThrow('"d/a" before its directory');
+});
+
+describe("a directory of very many files", () => {
+  const many = [directory("d"), ...Array.from({ length: 130_000 }, (_, index) => file(`d/${index}`, 1))];
+  test.each<readonly [string, Part, number]>([
+    ["is deleted", whiteout("d"), 1],
+    ["is hidden", opaque("d"), many.length - 1],
+  ])(
+    "%s",
+    (_, part, rows) => {
+      expect(follow(many, [part])[1]?.files.length).toBe(rows);
+    },
+    60_000,
+  );
 });

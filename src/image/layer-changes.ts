@@ -35,10 +35,15 @@ interface Content {
 
 /** What can be seen at a path with the layers so far. */
 interface Node {
-  readonly entry: ManifestEntry;
   readonly content: Content | undefined;
   /** Of a directory. */
-  readonly children: Map<ByteString, Node> | undefined;
+  readonly directory: Directory | undefined;
+}
+
+interface Directory {
+  /** Mode, owner and extended attributes: all that makes it another one. */
+  readonly attributes: string;
+  readonly children: Map<ByteString, Node>;
 }
 
 interface Row extends Omit<LayerFile, "path" | "wasted"> {
@@ -48,7 +53,7 @@ interface Row extends Omit<LayerFile, "path" | "wasted"> {
 
 /** What an opaque directory has hidden. */
 interface Hidden {
-  readonly entry: ManifestEntry;
+  readonly directory: Directory | undefined;
   readonly bytes: number;
 }
 
@@ -60,13 +65,16 @@ interface Layer {
   readonly hidden: Map<ByteString, Hidden>;
 }
 
-/** Follows what layers do to each other, from the bottom up, by their manifests. */
+/**
+ * Follows what layers do to each other, from the bottom up, by their manifests. In memory are what each layer changes and what can be
+ * seen of all of them, not the manifests.
+ */
 export class LayerFollower {
-  readonly #layers: Layer[] = [];
+  readonly #layers: (readonly Row[])[] = [];
   readonly #root: Map<ByteString, Node> = new Map();
 
   /** The next layer. @param manifest directories before what is in them */
-  add(manifest: readonly ManifestEntry[]): void {
+  add(manifest: Iterable<ManifestEntry>): void {
     const layer: Layer = { rows: [], contents: new Map(), hidden: new Map() };
     for (const entry of manifest) {
       if (entry.path === "") {
@@ -74,13 +82,13 @@ export class LayerFollower {
       } else if (isWhiteoutEntry(entry)) this.#delete(layer, entry.path);
       else this.#place(layer, entry);
     }
-    layer.rows.push(...rowsOf(layer.hidden));
-    this.#layers.push(layer);
+    for (const row of rowsOf(layer.hidden)) layer.rows.push(row);
+    this.#layers.push(layer.rows);
   }
 
   /** What each layer changes, as far as layers were added. */
   changes(): readonly LayerChanges[] {
-    return this.#layers.map(({ rows }) => {
+    return this.#layers.map((rows) => {
       const files = rows
         .toSorted((a, b) => (a.path < b.path ? -1 : 1))
         .map(({ content, path, ...row }) => ({
@@ -105,15 +113,20 @@ export class LayerFollower {
     const { path } = entry;
     const [siblings, name] = this.#placeOf(path);
     const old = siblings.get(name);
-    const merged = entry.kind === "dir" ? old?.children : undefined;
+    const merged = entry.kind === "dir" ? old?.directory?.children : undefined;
     if (merged !== undefined && isOpaqueEntry(entry)) this.#hide(layer, path, merged);
     const content = contentOf(layer, entry);
-    siblings.set(name, { entry, content, children: entry.kind === "dir" ? (merged ?? new Map()) : undefined });
+    const directory =
+      entry.kind === "dir"
+        ? { attributes: attributesOf(entry), children: merged ?? new Map<ByteString, Node>() }
+        : undefined;
+    siblings.set(name, { content, directory });
 
     const hidden = layer.hidden.get(path);
     layer.hidden.delete(path);
-    const was = old?.entry ?? hidden?.entry;
-    if (was !== undefined && isSameDirectory(was, entry)) return;
+    const was = old ?? hidden;
+    // A directory that a layer has only because of what is in it.
+    if (directory !== undefined && was?.directory?.attributes === directory.attributes) return;
     const replaced = old === undefined || merged !== undefined ? 0 : drop(old);
     const size = entry.kind === "link" ? 0 : (content?.size ?? 0);
     layer.rows.push({
@@ -132,8 +145,8 @@ export class LayerFollower {
       const [directory, nodes] = next;
       for (const [name, node] of nodes) {
         const child = childOf(directory, name);
-        hidden.set(child, { entry: node.entry, bytes: release(node.content) });
-        if (node.children !== undefined) pending.push([child, node.children]);
+        hidden.set(child, { directory: node.directory, bytes: release(node.content) });
+        if (node.directory !== undefined) pending.push([child, node.directory.children]);
       }
     }
     children.clear();
@@ -145,7 +158,7 @@ export class LayerFollower {
     const name = names.pop() ?? "";
     let directory = this.#root;
     for (const each of names) {
-      const next = directory.get(each)?.children;
+      const next = directory.get(each)?.directory?.children;
       if (next === undefined) throw new Error(`a manifest has ${JSON.stringify(path)} before its directory`);
       directory = next;
     }
@@ -171,7 +184,7 @@ function drop(node: Node): number {
   const pending = [node];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     bytes += release(next.content);
-    if (next.children !== undefined) pending.push(...next.children.values());
+    if (next.directory !== undefined) for (const child of next.directory.children.values()) pending.push(child);
   }
   return bytes;
 }
@@ -182,15 +195,9 @@ function release(content: Content | undefined): number {
   return content.names === 0 ? content.size : 0;
 }
 
-/** True for a directory that a layer has only because of what is in it. */
-function isSameDirectory(a: ManifestEntry, b: ManifestEntry): boolean {
-  if (a.kind !== "dir" || b.kind !== "dir") return false;
-  return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && attributesOf(a) === attributesOf(b);
-}
-
-function attributesOf({ xattrs }: ManifestEntry): string {
+function attributesOf({ mode, uid, gid, xattrs }: ManifestEntry): string {
   const others = Object.entries(xattrs).filter(([name]) => name !== opaqueXattr);
-  return JSON.stringify(others.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify([mode, uid, gid, ...others.sort(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 /** What stays hidden, a directory in one row. */

@@ -1,7 +1,7 @@
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { attestedBy, type Descriptor, isImageEntry } from "../oci/image-index.ts";
-import { hostPlatform, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
+import { hostPlatform, matchesPlatform, type Platform, platformsText, platformText } from "../oci/platform.ts";
 import { type ArchiveFiles, missing } from "./archive-files.ts";
 import { readBlob, sizeOf } from "./archive-json.ts";
 import type { ArchivedEntry, Blob } from "./archived-image.ts";
@@ -83,18 +83,13 @@ function nothingFor(images: readonly Descriptor[], platforms: readonly Platform[
   if (platforms.length === 0) {
     return new BerthError("invalid-argument", `cannot load ${images[0]?.platform?.os} image on ${hostPlatform.os}`);
   }
-  return new BerthError("not-found", `requested platform(s) ([${textOf(platforms)}]) not found`, {
+  return new BerthError("not-found", `requested platform(s) (${platformsText(platforms)}) not found`, {
     hint: `The archive has an image for ${there}.`,
   });
 }
 
 function incomplete(absent: string, platforms: readonly Platform[]): BerthError {
   if (platforms.length === 0) return missing(absent);
-  const message = `requested platform(s) ([${textOf(platforms)}]) found, but some content is missing`;
+  const message = `requested platform(s) (${platformsText(platforms)}) found, but some content is missing`;
   return new BerthError("not-found", message, { cause: missing(absent) });
-}
-
-/** A list as Go prints it. */
-function textOf(platforms: readonly Platform[]): string {
-  return platforms.map(platformText).join(" ");
 }

@@ -1,169 +1,153 @@
-import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Digest } from "../oci/digest.ts";
-import { attestedBy, type Descriptor, kindOf } from "../oci/image-index.ts";
-import { hostPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
-import type { ArchiveFiles } from "./archive-files.ts";
-import { readBlob } from "./archive-json.ts";
+import { attestedBy, contentsOf, type Descriptor, kindOf } from "../oci/image-index.ts";
+import type { Platform } from "../oci/platform.ts";
+import { type ArchiveFiles, missing } from "./archive-files.ts";
+import { parseArchivedConfig, readBlob } from "./archive-json.ts";
 import type { ArchivedImage, ArchivedIndex } from "./archived-image.ts";
 import { indexEntries } from "./layout-entries.ts";
-import { blobOf, descriptorsIn, malformed, manifestIn } from "./layout-json.ts";
+import { groupsOf, indexFor, nameOf, type Placed, type Sorted, sorted } from "./layout-groups.ts";
+import { blobOf, descriptorsIn, malformed, readManifest } from "./layout-json.ts";
 
 /** The name of an OCI layout's list of images. @see image-spec v1.1 image-layout.md */
 export const indexName = "index.json";
 
-/** A manifest that an index leads to. */
-interface Found {
-  readonly descriptor: Descriptor;
-  readonly platform: Platform | undefined;
-}
-
 /** What {@link layoutImages} finds. */
 export interface LayoutContents {
   readonly images: readonly ArchivedImage[];
-  /** Those that lead to manifests alone, and so can be kept as they are. */
   readonly indexes: readonly ArchivedIndex[];
 }
 
 /**
- * The images of an OCI layout. An index of manifests comes whole, with what is there for `platforms`, or for any where none
- * is given. Of manifests for several platforms that have no index of their own, or one of indexes, it is the one for
- * `platforms`, or for this machine; attestations are passed over there.
+ * The images of an OCI layout. An index comes whole, through the indexes in it, with what is there for `platforms`, or for any
+ * where none is given. So do manifests for several platforms that the layout lists by one name, or all without one: the index
+ * that they haven't is {@link indexFor}. Docker with containerd's store, and skopeo, take but one of those.
  *
  * @throws {BerthError} invalid-argument, when the layout is malformed or a digest or size in it is wrong; not-found, when an
  *   index has nothing for `platforms`
  */
 export async function layoutImages(files: ArchiveFiles, platforms: readonly Platform[]): Promise<LayoutContents> {
-  const reader = new LayoutReader(files);
-  const indexes = new Map<Digest, ArchivedIndex>();
-  const others: Descriptor[] = [];
-  for (const descriptor of descriptorsIn(indexName, await readBlob(files, { name: indexName }))) {
-    const index = kindOf(descriptor) === "index" ? await reader.index(descriptor, platforms) : undefined;
-    if (index === undefined) others.push(descriptor);
-    else indexes.set(index.index.digest, withNames(index, indexes.get(index.index.digest), nameOf(descriptor)));
+  const reader = new LayoutReader(files, platforms);
+  const list = descriptorsIn(indexName, await readBlob(files, { name: indexName }));
+  const manifests = list.filter((descriptor) => !isIndex(descriptor));
+  const indexes: ArchivedIndex[] = [];
+  for (const same of Map.groupBy(list.filter(isIndex), ({ digest }) => digest).values()) {
+    for (const descriptor of same.slice(0, 1)) indexes.push(named(await reader.index(descriptor), same.map(nameOf)));
   }
+  for (const descriptor of manifests) reader.count(descriptor);
   const images: ArchivedImage[] = [];
-  for (const { name, descriptors } of groupsOf(others)) {
-    const found = await reader.manifests(descriptors);
-    for (const { descriptor } of chosen(found, platforms)) {
-      images.push({ ...(await reader.image(descriptor)), references: name === "" ? [] : [name] });
-    }
+  for (const { name, descriptors } of groupsOf(manifests)) {
+    const { together, alone } = await reader.sorted(name, descriptors);
+    for (const descriptor of alone) images.push(await reader.image(descriptor));
+    const [first, second] = together;
+    if (second !== undefined) indexes.push(named(await reader.listed(together, manifests), [name]));
+    else if (first !== undefined) images.push(named(await reader.image(first.descriptor), [name]));
   }
-  return { images: merged(images), indexes: [...indexes.values()] };
+  return {
+    images: merged(images, (image) => image.config.name),
+    indexes: merged(indexes, ({ index }) => index.digest),
+  };
 }
 
-/** True for a layout with an image for several platforms, which Docker's own list in the same archive knows one platform of. */
-export async function hasIndex(files: ArchiveFiles): Promise<boolean> {
-  if ((await files.size(indexName)) === undefined) return false;
-  try {
-    const descriptors = descriptorsIn(indexName, await readBlob(files, { name: indexName }));
-    return descriptors.some((descriptor) => kindOf(descriptor) === "index");
-  } catch (error) {
-    if (error instanceof BerthError && error.kind === "invalid-argument") return false;
-    throw error;
-  }
-}
+const isIndex = (descriptor: Descriptor): boolean => kindOf(descriptor) === "index";
 
 class LayoutReader {
   readonly #files: ArchiveFiles;
+  readonly #platforms: readonly Platform[];
   #manifests = 0;
+  /** Bytes that indexes in each other may still have: they are in memory together. */
+  #left: number = limits.json;
 
-  constructor(files: ArchiveFiles) {
+  constructor(files: ArchiveFiles, platforms: readonly Platform[]) {
     this.#files = files;
+    this.#platforms = platforms;
   }
 
-  /** An index of manifests; undefined for one of indexes. */
-  async index(descriptor: Descriptor, platforms: readonly Platform[]): Promise<ArchivedIndex | undefined> {
+  /** Note a manifest of the layout. @throws {BerthError} invalid-argument, when it is none, or one too many */
+  count(descriptor: Descriptor): void {
+    if (++this.#manifests > limits.manifests) throw malformed(`more than ${limits.manifests} manifests`);
+    if (kindOf(descriptor) !== "other") return;
+    throw malformed(`unsupported media type ${JSON.stringify(descriptor.mediaType ?? "")}`);
+  }
+
+  /** An image's own index. */
+  async index(descriptor: Descriptor): Promise<ArchivedIndex> {
     const { digest, mediaType = "" } = descriptor;
     const bytes = await readBlob(this.#files, blobOf(descriptor));
     const entries = descriptorsIn(digest, bytes);
-    if (entries.some((entry) => kindOf(entry) !== "manifest")) return undefined;
-    for (const _ of entries) this.#count();
+    const inner = new Map<Digest, Buffer>();
+    await this.#inner(entries, { inner, depth: 1 });
+    const { manifests } = contentsOf(entries, (each) => inner.get(each));
+    const [absent] = entries.filter((each) => isIndex(each) && !inner.has(each.digest));
+    if (manifests.length === 0 && absent !== undefined) throw missing(blobOf(absent).name);
     return {
       index: { digest, mediaType, bytes },
+      inner: [...inner].map(([each, content]) => ({ digest: each, bytes: content })),
       references: [],
-      entries: await indexEntries(this.#files, entries, platforms),
+      entries: await indexEntries(this.#files, manifests, this.#platforms),
     };
   }
 
-  /** The manifests that descriptors lead to, through indexes. @param above the indexes that these are in */
-  async manifests(descriptors: readonly Descriptor[], above: readonly Digest[] = []): Promise<readonly Found[]> {
-    const found: Found[] = [];
+  /** Manifests that the layout lists for the platforms of one image, and what attests to them. */
+  async listed(images: readonly Placed[], all: readonly Descriptor[]): Promise<ArchivedIndex> {
+    const digests = new Set<string>(images.map(({ descriptor }) => descriptor.digest));
+    const attestations = all.filter((descriptor) => digests.has(attestedBy(descriptor) ?? ""));
+    const { index, manifests } = indexFor(images, attestations);
+    return { index, inner: [], references: [], entries: await indexEntries(this.#files, manifests, this.#platforms) };
+  }
+
+  /** What manifests of one name are. */
+  async sorted(name: string, descriptors: readonly Descriptor[]): Promise<Sorted> {
+    const manifests: Placed[] = [];
     for (const descriptor of descriptors) {
-      this.#count();
-      if (attestedBy(descriptor) !== undefined) continue;
-      const kind = kindOf(descriptor);
-      if (kind === "index") found.push(...(await this.#inner(descriptor, above)));
-      else if (kind === "manifest") found.push({ descriptor, platform: descriptor.platform ?? undefined });
-      else throw malformed(`unsupported media type ${JSON.stringify(descriptor.mediaType ?? "")}`);
+      manifests.push({ descriptor, platform: descriptor.platform ?? (await this.#platformOf(descriptor)) });
     }
-    return found;
+    return sorted({ name, manifests });
   }
 
-  #count(): void {
-    if (++this.#manifests > limits.manifests) throw malformed(`more than ${limits.manifests} manifests`);
+  /** An image for one platform. */
+  async image(descriptor: Descriptor): Promise<ArchivedImage> {
+    const { config, manifest } = await readManifest(this.#files, descriptor);
+    return { config, layers: manifest.layers, references: [], manifest };
   }
 
-  async #inner(index: Descriptor, above: readonly Digest[]): Promise<readonly Found[]> {
-    if (above.length === limits.indexDepth) throw malformed(`indexes are nested deeper than ${limits.indexDepth}`);
-    const inner = descriptorsIn(index.digest, await readBlob(this.#files, blobOf(index)));
-    return await this.manifests(inner, [...above, index.digest]);
+  /** What the config says. */
+  async #platformOf(descriptor: Descriptor): Promise<Platform> {
+    const { config } = await readManifest(this.#files, descriptor);
+    return parseArchivedConfig(config.name, await readBlob(this.#files, config));
   }
 
-  async image(descriptor: Descriptor): Promise<Omit<ArchivedImage, "references">> {
-    const { config, layers } = manifestIn(descriptor.digest, await readBlob(this.#files, blobOf(descriptor)));
-    return { config: blobOf(config), layers: layers.map(blobOf) };
+  /** Read the indexes in an index that are there, each once. */
+  async #inner(
+    entries: readonly Descriptor[],
+    { inner, depth }: { readonly inner: Map<Digest, Buffer>; readonly depth: number },
+  ): Promise<void> {
+    for (const entry of entries) {
+      this.count(entry);
+      const { digest } = entry;
+      const blob = blobOf(entry);
+      if (!isIndex(entry) || inner.has(digest) || (await this.#files.size(blob.name)) === undefined) continue;
+      if (depth === limits.indexDepth) throw malformed(`indexes are nested deeper than ${limits.indexDepth}`);
+      this.#left -= entry.size;
+      if (this.#left < 0) throw malformed(`the indexes in an index have more than ${limits.json} bytes`);
+      const bytes = await readBlob(this.#files, blob);
+      inner.set(digest, bytes);
+      await this.#inner(descriptorsIn(digest, bytes), { inner, depth: depth + 1 });
+    }
   }
 }
 
-/** An index that is named twice is one with two names. */
-function withNames(index: ArchivedIndex, known: ArchivedIndex | undefined, name: string): ArchivedIndex {
-  const references = new Set([...(known?.references ?? []), ...(name === "" ? [] : [name])]);
-  return { ...index, references: [...references] };
+function named<T extends ArchivedImage | ArchivedIndex>(image: T, names: readonly string[]): T {
+  return { ...image, references: [...new Set(names)].filter((name) => name !== "") };
 }
 
-/** Of one image's manifests those that are wanted; one without a platform always is. */
-function chosen(found: readonly Found[], platforms: readonly Platform[]): readonly Found[] {
-  const fits = ({ platform }: Found): boolean =>
-    platform === undefined ||
-    (platforms.length === 0 ? [hostPlatform] : platforms).some((each) => matchesPlatform(each, platform));
-  const fitting = found.filter(fits);
-  if (fitting.length > 0 || platforms.length > 0) return fitting;
-  return found.slice(0, 1);
-}
-
-/** Descriptors of one image, by the name that they give it; empty for none. */
-interface Group {
-  readonly name: string;
-  readonly descriptors: Descriptor[];
-}
-
-/** Manifests for several platforms are one image, whatever they are called; others without a name are images of their own. */
-function groupsOf(descriptors: readonly Descriptor[]): readonly Group[] {
-  const groups = new Map<string, Group>();
-  for (const descriptor of descriptors) {
-    const name = nameOf(descriptor);
-    const key = name === "" && !descriptor.platform ? descriptor.digest : `name ${name}`;
-    const group = groups.get(key) ?? { name, descriptors: [] };
-    group.descriptors.push(descriptor);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
-}
-
-/** The name that a descriptor gives its image; a bare tag is none. */
-function nameOf({ annotations }: Descriptor): string {
-  const name = annotations?.["io.containerd.image.name"] ?? annotations?.["org.opencontainers.image.ref.name"] ?? "";
-  return /[:/]/.test(name) ? name : "";
-}
-
-/** An image that is named twice is one with two names. */
-function merged(images: readonly ArchivedImage[]): readonly ArchivedImage[] {
-  const byConfig = new Map<string, ArchivedImage>();
-  for (const image of images) {
-    const known = byConfig.get(image.config.name);
-    const references = [...new Set([...(known?.references ?? []), ...image.references])];
-    byConfig.set(image.config.name, { ...image, references });
-  }
-  return [...byConfig.values()];
+/** What is named twice is one with two names. */
+function merged<T extends ArchivedImage | ArchivedIndex>(
+  images: readonly T[],
+  keyOf: (image: T) => string,
+): readonly T[] {
+  return [...Map.groupBy(images, keyOf).values()].flatMap((same) => {
+    const references = [...new Set(same.flatMap((image) => image.references))];
+    return same.slice(-1).map((image) => ({ ...image, references }));
+  });
 }

@@ -1,8 +1,9 @@
 import { BerthError } from "../base/errors.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { type Descriptor, entriesOf, type ManifestParts, partsOf } from "../oci/image-index.ts";
-import { parseArchiveJson } from "./archive-json.ts";
-import type { Blob } from "./archived-image.ts";
+import { type Descriptor, entriesOf, layerCompression, type ManifestParts, partsOf } from "../oci/image-index.ts";
+import type { ArchiveFiles } from "./archive-files.ts";
+import { parseArchiveJson, readBlob } from "./archive-json.ts";
+import type { ArchivedManifest, Blob } from "./archived-image.ts";
 
 /** The entries of an index. @throws {BerthError} invalid-argument, for what is none */
 export function descriptorsIn(name: string, bytes: Buffer): readonly Descriptor[] {
@@ -16,6 +17,25 @@ export function manifestIn(digest: Digest, bytes: Buffer): ManifestParts {
   const parts = partsOf(parseArchiveJson(digest, bytes));
   if (parts === undefined) throw malformed(`manifest ${digest} has no config or no layers`);
   return parts;
+}
+
+/** What {@link readManifest} gives. */
+export interface ReadManifest {
+  readonly config: Required<Blob>;
+  readonly manifest: ArchivedManifest;
+  /** Whether a layer is said to be compressed. */
+  readonly isPacked: boolean;
+}
+
+/** A manifest of a layout, checked. @throws {BerthError} invalid-argument, for what is none */
+export async function readManifest(files: ArchiveFiles, descriptor: Descriptor): Promise<ReadManifest> {
+  const { digest, mediaType = "" } = descriptor;
+  const { config, layers } = manifestIn(digest, await readBlob(files, blobOf(descriptor)));
+  return {
+    config: blobOf(config),
+    manifest: { ...blobOf(descriptor), mediaType, layers: layers.map(blobOf) },
+    isPacked: layers.some((layer) => layerCompression(layer.mediaType ?? "") !== "none"),
+  };
 }
 
 /** Where a layout has a blob. */

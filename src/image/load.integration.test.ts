@@ -13,14 +13,18 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { compressionOf } from "../archive/decompress.ts";
 import { archiveOf, streamOf } from "../archive/testing.ts";
 import { openContent } from "../content/content.ts";
 import { digestOf, hexOf } from "../oci/digest.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import { type TestStore, testStore } from "../snapshot/testing.ts";
+import { checkManifests } from "./check-manifests.ts";
 import { getImage, type ImageDeps, listImages } from "./images.ts";
 import { listIndexes } from "./indexes.ts";
 import { type LoadedImage, type LoadOptions, loadImages } from "./load.ts";
+import { manifestOf } from "./manifests.ts";
+import { removeImage } from "./remove.ts";
 import { saveImages } from "./save.ts";
 
 let store: TestStore;
@@ -60,11 +64,16 @@ const descriptor = (mediaType: string, bytes: Buffer, more: object = {}) => ({
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const indexType = "application/vnd.oci.image.index.v1+json";
 
+function layerType(archive: Buffer): string {
+  const compression = compressionOf(archive);
+  return `application/vnd.oci.image.layer.v1.tar${compression === "none" ? "" : `+${compression}`}`;
+}
+
 function manifestFor(configBytes: Buffer, archives: readonly Buffer[]): Buffer {
   return json({
     schemaVersion: 2,
     config: descriptor("application/vnd.oci.image.config.v1+json", configBytes),
-    layers: archives.map((archive) => descriptor("application/vnd.oci.image.layer.v1.tar", archive)),
+    layers: archives.map((archive) => descriptor(layerType(archive), archive)),
   });
 }
 
@@ -239,6 +248,13 @@ describe("load takes", () => {
     expect(listImages(deps)).toEqual([]);
   });
 
+  test("a name with a digest, which no tag is made of, as in Docker", async () => {
+    const reference = `name:1@${id}`;
+    const source = tarOf(write(join(base, "in"), { ...old, "manifest.json": docker({ RepoTags: [reference] }) }));
+    expect(await load(source)).toEqual([{ id, references: [reference], moved: [] }]);
+    expect(listImages(deps).map(({ references }) => references)).toEqual([[]]);
+  });
+
   test("many images, and layers that they share once", async () => {
     const other = configFor([bottom], { comment: "other" });
     const manifest = JSON.parse(docker({}).toString());
@@ -246,7 +262,103 @@ describe("load takes", () => {
     const source = tarOf(write(join(base, "in"), { ...old, "other.json": other, "manifest.json": json(manifest) }));
     expect((await load(streamOf(readFileSync(source)))).map(({ references }) => references)).toEqual([["name:1"], []]);
     expect(store.snapshotter.layers().length).toBe(2);
-    expect(await load(source, { platforms: [parsePlatform("arm64")] })).toEqual([]);
+    await expect(load(source, { platforms: [parsePlatform("arm64")] })).rejects.toMatchObject({
+      message: "no images providing the requested platform(s) found: [linux/arm64]",
+      hint: "The archive has an image for linux/amd64.",
+    });
+  });
+});
+
+describe("an image of a layout with one manifest", () => {
+  const packed = [gzipSync(bottom), zstdCompressSync(top)];
+  const manifestIn = (files: Files): { readonly mediaType: string; readonly digest: string } =>
+    JSON.parse(files["index.json"]?.toString() ?? "").manifests[0];
+  const blobs = (): ReadonlySet<string> => new Set(deps.content.list().map(({ digest }) => digest));
+  const saved = async (): Promise<Buffer> =>
+    Buffer.concat(await Array.fromAsync(saveImages(deps, [id], { format: "oci" })));
+  const fileIn = (archive: Buffer, name: string): Buffer => execFileSync("tar", ["-xO", name], { input: archive });
+  /** A Docker archive that is a layout as well, as Docker has written it since version 25. */
+  const both = (archives: readonly Buffer[], named: object = {}): Files => ({
+    ...layout(archives, named),
+    "manifest.json": docker({ Config: blob(config), Layers: archives.map(blob) }),
+  });
+
+  test.each<readonly [string, () => Files, (directory: string) => Parameters<typeof loadImages>[1]]>([
+    ["a directory", () => layout(packed), (directory) => directory],
+    ["an archive", () => layout(packed), (directory) => tarOf(directory)],
+    ["a stream", () => layout(packed), (directory) => streamOf(gzipSync(readFileSync(tarOf(directory))))],
+    ["Docker's archive", () => both(packed), (directory) => tarOf(directory)],
+  ])("keeps its digest and the compressed bytes of its layers: %s", async (_, files, source) => {
+    const { mediaType, digest } = manifestIn(files());
+    await load(source(write(join(base, "in"), files())));
+    expect(await manifestOf(deps, getImage(deps, id))).toMatchObject({ mediaType, digest });
+    expect(blobs()).toEqual(new Set([id, ...packed.map((bytes) => digestOf(bytes))]));
+    const archive = await saved();
+    expect(JSON.parse(fileIn(archive, "index.json").toString()).manifests).toMatchObject([{ mediaType, digest }]);
+    for (const bytes of packed) expect(fileIn(archive, blob(bytes)).equals(bytes)).toBe(true);
+    expect(await savedLayers(id)).toEqual(layers);
+    expect(await Array.fromAsync(checkManifests(deps, { quick: false, looked: () => undefined }))).toEqual([]);
+    await removeImage(deps, id, { force: false, isRunning: () => false });
+    expect(blobs()).toEqual(new Set());
+  });
+
+  test("whose layers aren't compressed needs no second copy of them", async () => {
+    const { digest } = manifestIn(layout());
+    await load(write(join(base, "in"), layout()));
+    expect(blobs()).toEqual(new Set([id]));
+    expect((await manifestOf(deps, getImage(deps, id))).digest).toBe(digest);
+    const archive = await saved();
+    for (const bytes of layers) expect(fileIn(archive, blob(bytes)).equals(bytes)).toBe(true);
+  });
+
+  test("is that of a registry only where a layer is compressed: Docker makes another one for each archive", async () => {
+    await load(tarOf(write(join(base, "in"), both(layers))));
+    const manifest = await manifestOf(deps, getImage(deps, id));
+    expect(manifest.layers.map(({ mediaType }) => mediaType)).toEqual(
+      layers.map(() => expect.stringContaining("gzip")),
+    );
+    expect(blobs()).toEqual(new Set([id]));
+  });
+
+  test.each<readonly [string, Files]>([
+    ["malformed", { ...both(packed), "index.json": "{" }],
+    ["a list of other things", { ...both(packed), "index.json": json({ manifests: [descriptor("text/plain", top)] }) }],
+    ["without what it lists", { ...both(packed), "index.json": json({ manifests: [descriptor(manifestType, top)] }) }],
+    [
+      "of other layers",
+      { ...layout(), ...both(packed), "manifest.json": docker({ Config: blob(config), Layers: layers.map(blob) }) },
+    ],
+  ])("is made where the layout in Docker's archive is %s", async (_, files) => {
+    await load(tarOf(write(join(base, "in"), files)));
+    expect(await savedLayers(id)).toEqual(layers);
+    expect(blobs()).toEqual(new Set([id]));
+  });
+
+  test("is not taken with a layer that isn't what it says, though the layer is here", async () => {
+    await load(tarOf(write(join(base, "in"), old)));
+    const other = gzipSync(archiveOf(["c", "file", "other"]));
+    const spoilt = load(write(join(base, "spoilt"), layout([gzipSync(bottom), other])));
+    await expect(spoilt).rejects.toThrow(`invalid diffID for ${digestOf(other)}: expected "${digestOf(top)}"`);
+    expect(blobs()).toEqual(new Set([id]));
+    expect(deps.db.read((sql) => sql.all("SELECT * FROM packed_layer"))).toEqual([]);
+    await load(write(join(base, "right"), layout(packed)));
+    expect(blobs().size).toBe(3);
+  });
+
+  test("comes without its manifest where it lacks a layer that is here", async () => {
+    await load(tarOf(write(join(base, "in"), old)));
+    const { [blob(gzipSync(bottom))]: _, ...thin } = layout(packed);
+    expect(await load(write(join(base, "thin"), thin))).toMatchObject([{ id }]);
+    expect(blobs()).toEqual(new Set([id]));
+  });
+
+  test("that is loaded again replaces a blob that is damaged", async () => {
+    const directory = write(join(base, "in"), layout(packed));
+    await load(directory);
+    const path = join(store.host.root, blob(gzipSync(bottom)));
+    truncateSync(path, 5);
+    await load(directory);
+    expect(readFileSync(path).equals(gzipSync(bottom))).toBe(true);
   });
 });
 

@@ -1,28 +1,23 @@
-import { BerthError, messageOf } from "../base/errors.ts";
+import { BerthError } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
 import type { Operation } from "../base/operation.ts";
-import type { Database } from "../metadata/database.ts";
+import type { Database, Sql } from "../metadata/database.ts";
 import { type DiffID, type Digest, digestOf } from "../oci/digest.ts";
-import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
-import { hostPlatform, matchesPlatform, type Platform } from "../oci/platform.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
+import { hostPlatform, matchesPlatform, type Platform, platformsText, platformText } from "../oci/platform.ts";
 import { familiar, parseReference, type Reference } from "../oci/reference.ts";
 import { tooDeep } from "../snapshot/overlay-mount.ts";
 import type { LayerArchive } from "../snapshot/unpack-layer.ts";
 import { type ArchiveFiles, type ArchiveSource, openArchiveFiles } from "./archive-files.ts";
-import { readBlob, sizeOf } from "./archive-json.ts";
-import {
-  type ArchivedEntry,
-  type ArchivedImage,
-  type ArchivedIndex,
-  type Blob,
-  dockerImages,
-  manifestName,
-} from "./archived-image.ts";
+import { imagesIn } from "./archive-images.ts";
+import { parseArchivedConfig, readBlob, sizeOf } from "./archive-json.ts";
+import type { ArchivedEntry, ArchivedImage, ArchivedIndex, Blob } from "./archived-image.ts";
 import { collectBlobs } from "./collect-blobs.ts";
-import { type ImageDeps, pointReference, storeConfig, storeConfigs } from "./images.ts";
+import { type ImageDeps, pointReference, storeConfigs } from "./images.ts";
 import { type NewEntry, recordIndex } from "./index-records.ts";
-import { hasIndex, indexName, type LayoutContents, layoutImages } from "./layout-images.ts";
+import { keepBlobs, type LayerBlob, verifyLayer } from "./keep-blobs.ts";
+import { type NewManifest, recordManifest } from "./manifest-records.ts";
 import { resolveTarget, type Target } from "./resolve.ts";
 
 /** What {@link loadImages} takes beside the archive. */
@@ -45,11 +40,12 @@ export interface LoadedImage {
 
 /**
  * Read the images of an archive, compressed or not: Docker's (of any age that has a `manifest.json`), or an OCI layout, which
- * may be a directory too. Every digest and size that it tells is checked. Layers keep the bytes that they came with. An image
- * for several platforms comes with all that the archive has of it.
+ * may be a directory too. Every digest and size that it tells is checked. Layers keep the bytes that they came with, and an image
+ * the manifest that a layout has of it. An image for several platforms comes with all that the archive has of it.
  *
  * @returns each image when it is in the store
- * @throws {BerthError} invalid-argument, for what is no such archive; not-found, when an image isn't there for `platforms`
+ * @throws {BerthError} invalid-argument, for what is no such archive; not-found, when an index, or all of the archive,
+ *   has nothing for `platforms`
  */
 export async function* loadImages(
   deps: ImageDeps,
@@ -57,18 +53,24 @@ export async function* loadImages(
   options: LoadOptions = {},
 ): AsyncGenerator<LoadedImage> {
   await using files = await openArchiveFiles(source, () => deps.snapshotter.scratch());
-  const { images, indexes } = await imagesIn(files, options.platforms ?? []);
-  // Layers of an index are read again where they are compressed, and kept.
-  const uses = usesOf([...images, ...indexes.flatMap(({ entries }) => [...entries, ...entries])]);
+  const { platforms = [] } = options;
+  const { images, indexes } = await imagesIn(files, platforms);
+  const entries = indexes.flatMap((index) => index.entries);
+  // Layers that came with a manifest are read again where they are compressed, and kept.
+  const uses = usesOf([...images, ...images.flatMap(({ manifest }) => manifest ?? []), ...entries, ...entries]);
   const loader = new ImageLoader(deps, { files, uses }, options);
-  for (const image of images) {
-    const loaded = await loadOrForget(deps, () => loader.load(image));
-    if (loaded !== undefined) yield loaded;
+  const loads = [
+    ...images.map((image) => () => loader.load(image)),
+    ...indexes.map((index) => () => loader.loadIndex(index)),
+  ];
+  let loaded = false;
+  for (const load of loads) {
+    const image = await loadOrForget(deps, load);
+    if (image === undefined) continue;
+    loaded = true;
+    yield image;
   }
-  for (const index of indexes) {
-    const loaded = await loadOrForget(deps, () => loader.loadIndex(index));
-    if (loaded !== undefined) yield loaded;
-  }
+  if (!loaded && platforms.length > 0) throw nothingFor(platforms, loader.passedOver);
 }
 
 /** An image that can't be loaded leaves nothing behind. */
@@ -83,16 +85,6 @@ async function loadOrForget<T>(deps: ImageDeps, load: () => Promise<T>): Promise
   }
 }
 
-async function imagesIn(files: ArchiveFiles, platforms: readonly Platform[]): Promise<LayoutContents> {
-  const isDocker = (await files.size(manifestName)) !== undefined;
-  // Docker's own list knows one platform of an image.
-  if (isDocker && !(await hasIndex(files))) return { images: await dockerImages(files), indexes: [] };
-  if ((await files.size(indexName)) !== undefined) return await layoutImages(files, platforms);
-  throw new BerthError("invalid-argument", `invalid archive: does not contain a ${manifestName}`, {
-    hint: "`berth load` takes what `save` writes; `berth import` takes the archive of a file system.",
-  });
-}
-
 /** How often layers are still to be read. */
 type Uses = Map<string, number>;
 
@@ -102,11 +94,22 @@ function usesOf(images: readonly Pick<ArchivedImage, "layers">[]): Uses {
   return uses;
 }
 
+/** Docker's error, with containerd's store, for an archive that has nothing for what is asked for. */
+function nothingFor(platforms: readonly Platform[], there: ReadonlySet<string>): BerthError {
+  const message = `no images providing the requested platform(s) found: ${platformsText(platforms)}`;
+  const hint = `The archive has an image for ${[...there].join(", ")}.`;
+  return new BerthError("not-found", message, there.size === 0 ? {} : { hint });
+}
+
 class ImageLoader {
   readonly #deps: ImageDeps;
   readonly #files: ArchiveFiles;
   readonly #uses: Uses;
   readonly #options: LoadOptions;
+  /** Layers that were unpacked, and so are what their blobs say. */
+  readonly #unpacked: Set<string> = new Set();
+  /** The platforms of images that nobody asked for. */
+  readonly passedOver: Set<string> = new Set();
 
   constructor(deps: ImageDeps, archive: { readonly files: ArchiveFiles; readonly uses: Uses }, options: LoadOptions) {
     this.#deps = deps;
@@ -119,25 +122,50 @@ class ImageLoader {
   async load(image: ArchivedImage): Promise<LoadedImage | undefined> {
     const unpacked = await this.#unpack(image);
     if (unpacked === undefined) return undefined;
-    const references = image.references.map(parseTagged);
-    const before = namedBefore(this.#deps.db, references);
-    const { id } = await storeConfig(this.#deps, unpacked.bytes, { references });
-    return { id, ...movedFrom(before, { id, index: undefined }) };
+    const names = image.references.map(parseTagged);
+    await using held = new AsyncDisposableStack();
+    const manifest = await this.#manifest(image, unpacked, held);
+    const before = namedBefore(this.#deps.db, names);
+    const now = { id: digestOf(unpacked.bytes), index: undefined };
+    await storeConfigs(this.#deps, [{ bytes: unpacked.bytes }], (sql) => {
+      if (manifest !== undefined) recordManifest(sql, manifest);
+      for (const name of names.filter(isTag)) pointReference(sql, name, now);
+    });
+    return { id: now.id, ...movedFrom(before, now) };
+  }
+
+  /** The manifest of an image whose layers are in the store, and what is kept for it. */
+  async #manifest(
+    { manifest }: ArchivedImage,
+    { bytes: config, config: { rootfs } }: Unpacked,
+    held: AsyncDisposableStack,
+  ): Promise<NewManifest | undefined> {
+    if (manifest === undefined) return undefined;
+    const { digest, mediaType, layers } = manifest;
+    // A layer that is here may be left out.
+    for (const { name } of layers) if ((await this.#files.size(name)) === undefined) return undefined;
+    const bytes = await readBlob(this.#files, manifest);
+    const diffIDs = rootfs.diff_ids;
+    const blobs = await this.#keepPacked(layers, diffIDs, held);
+    return { digest, mediaType, bytes, imageID: digestOf(config), diffIDs, blobs };
   }
 
   /** @returns undefined, when nothing of it is for the platforms that were asked for */
-  async loadIndex({ index, references, entries }: ArchivedIndex): Promise<LoadedImage | undefined> {
+  async loadIndex({ index, inner, references, entries }: ArchivedIndex): Promise<LoadedImage | undefined> {
     const names = references.map(parseTagged);
     await using held = new AsyncDisposableStack();
     const loaded: LoadedEntry[] = [];
     for (const entry of entries) loaded.push(...(await this.#entry(entry, held)));
     const configs = loaded.flatMap(({ config }) => (config === undefined ? [] : { bytes: config }));
     if (configs.length === 0) return undefined;
+    const lists = inner.map(({ digest, bytes }) => ({
+      ...{ digest, manifest: bytes, imageID: undefined, platform: undefined, blobs: [] },
+    }));
     const before = namedBefore(this.#deps.db, names);
     let now: Target = { id: index.digest, index: index.digest };
     await storeConfigs(this.#deps, configs, (sql) => {
-      now = { ...now, id: recordIndex(sql, { ...index, entries: loaded }) };
-      for (const name of names) pointReference(sql, name, now);
+      now = { ...now, id: recordIndex(sql, { ...index, entries: [...lists, ...loaded] }) };
+      for (const name of names.filter(isTag)) pointReference(sql, name, now);
     });
     return { id: now.id, index: index.digest, ...movedFrom(before, now) };
   }
@@ -146,10 +174,11 @@ class ImageLoader {
   async #entry({ isImage, ...entry }: ArchivedEntry, held: AsyncDisposableStack): Promise<readonly LoadedEntry[]> {
     const image = isImage ? await this.#unpack(entry) : undefined;
     if (isImage && image === undefined) return [];
-    const blobs = blobsBeside(entry, image?.config);
-    for (const blob of blobs) await this.#keep(blob, held);
-    for (const { name } of entry.layers) await this.#used(name);
-    const { digest, manifest, platform = image?.config } = entry;
+    const { digest, manifest, config, layers, platform = image?.config } = entry;
+    const blobs =
+      image === undefined
+        ? await keepBlobs({ ...this.#deps, files: this.#files, held }, [config, ...layers], this.#options)
+        : await this.#keepPacked(layers, image.config.rootfs.diff_ids, held);
     const imageID = image === undefined ? undefined : digestOf(image.bytes);
     return [{ digest, manifest, platform, imageID, blobs, config: image?.bytes }];
   }
@@ -159,7 +188,10 @@ class ImageLoader {
     const bytes = await readBlob(this.#files, image.config);
     const config = configOf(image.config.name, bytes);
     const { platforms = [] } = this.#options;
-    if (platforms.length > 0 && !platforms.some((each) => matchesPlatform(each, config))) return undefined;
+    if (platforms.length > 0 && !platforms.some((each) => matchesPlatform(each, config))) {
+      this.passedOver.add(platformText(config));
+      return undefined;
+    }
     const { diff_ids } = config.rootfs;
     if (diff_ids.length !== image.layers.length) {
       const message = `invalid manifest, layers length mismatch: expected ${image.layers.length}, got ${diff_ids.length}`;
@@ -185,7 +217,10 @@ class ImageLoader {
       ...layer,
       ...(digest === undefined ? {} : { blob: { name, digest } }),
       ...(found === undefined ? {} : { size: found }),
-      open: () => this.#read({ name, ...(size === undefined ? {} : { size }) }, layer.diffID),
+      open: () => {
+        if (digest !== undefined) this.#unpacked.add(keyOf({ digest, diffID: layer.diffID }));
+        return this.#read({ name, ...(size === undefined ? {} : { size }) }, layer.diffID);
+      },
       release: () => this.#used(name),
     };
   }
@@ -197,11 +232,20 @@ class ImageLoader {
     if (left === 0) await this.#files.release(name);
   }
 
-  /** Store a blob as it is in the archive, held until its record is there. */
-  async #keep({ name, digest }: Required<Blob>, held: AsyncDisposableStack): Promise<void> {
-    held.use(await this.#deps.snapshotter.holdBlob(digest));
-    this.#options.signal?.throwIfAborted();
-    await this.#deps.content.store(digest, () => this.#files.open(name));
+  /** Keep what can't be made again from the layers of an image: those that are compressed. @returns them */
+  async #keepPacked(
+    layers: readonly Required<Blob>[],
+    diffIDs: readonly DiffID[],
+    held: AsyncDisposableStack,
+  ): Promise<readonly Required<Blob>[]> {
+    const packed = layers.flatMap((blob, index) => {
+      const diffID = diffIDs[index];
+      return diffID === undefined || diffID === blob.digest ? [] : [{ ...blob, diffID }];
+    });
+    const kept = await keepBlobs({ ...this.#deps, files: this.#files, held }, packed, this.#options);
+    for (const blob of packed) if (!this.#unpacked.has(keyOf(blob))) await verifyLayer(this.#deps, blob, this.#options);
+    for (const { name } of layers) await this.#used(name);
+    return kept;
   }
 
   /** A layer as it is in the archive. */
@@ -216,6 +260,8 @@ class ImageLoader {
   }
 }
 
+const keyOf = ({ digest, diffID }: LayerBlob): string => `${digest} ${diffID}`;
+
 /** A manifest of an index whose layers and blobs are in the store. */
 interface LoadedEntry extends NewEntry {
   /** Of an image. */
@@ -228,25 +274,13 @@ interface Unpacked {
   readonly config: ImageConfig;
 }
 
-/** What can't be made again from the layers: those that are compressed, and all of what is no image. */
-function blobsBeside(
-  { config, layers }: Pick<ArchivedEntry, "config" | "layers">,
-  image: ImageConfig | undefined,
-): readonly Required<Blob>[] {
-  const kept = image === undefined ? [config, ...layers] : layers.filter(isPacked(image));
-  return [...new Map(kept.map((blob) => [blob.digest, blob])).values()];
-}
-
-const isPacked =
-  ({ rootfs }: ImageConfig) =>
-  ({ digest }: Required<Blob>, index: number): boolean =>
-    digest !== rootfs.diff_ids[index];
-
 /** What names pointed to before. */
 type Before = ReadonlyMap<string, Target | undefined>;
 
 function namedBefore(db: Database, references: readonly Reference[]): Before {
-  return db.read((sql) => new Map(references.map((each) => [familiar(each), resolveTarget(sql, familiar(each))])));
+  const target = (sql: Sql, each: Reference): Target | undefined =>
+    isTag(each) ? resolveTarget(sql, familiar(each)) : undefined;
+  return db.read((sql) => new Map(references.map((each) => [familiar(each), target(sql, each)])));
 }
 
 /** An index that has more platforms now is still the same. */
@@ -259,20 +293,16 @@ function movedFrom(before: Before, now: Target): Pick<LoadedImage, "references" 
 }
 
 function configOf(name: string, bytes: Buffer): ImageConfig {
-  let config: ImageConfig;
-  try {
-    config = parseImageConfig(bytes);
-  } catch (error) {
-    throw new BerthError("invalid-argument", `invalid archive: ${name}: ${messageOf(error)}`, { cause: error });
-  }
+  const config = parseArchivedConfig(name, bytes);
   if (config.os === hostPlatform.os) return config;
   throw new BerthError("invalid-argument", `cannot load ${config.os} image on ${hostPlatform.os}`);
 }
 
 function parseTagged(text: string): Reference {
   const reference = parseReference(text);
-  if (reference.tag === undefined || reference.digest !== undefined) {
-    throw new BerthError("invalid-argument", `invalid tag ${JSON.stringify(text)}`);
-  }
+  if (reference.tag === undefined) throw new BerthError("invalid-argument", `invalid tag ${JSON.stringify(text)}`);
   return reference;
 }
+
+/** Docker takes a name with a digest, and says that it loaded it, but gives the image no such tag. */
+const isTag = ({ digest }: Reference): boolean => digest === undefined;

@@ -2,6 +2,7 @@ import { isKind } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { getImage, type Image, type ImageDeps, type ImageSummary, listImages } from "./images.ts";
 import { listIndexes } from "./indexes.ts";
+import { pruneDownloads } from "./prune-downloads.ts";
 import type { Removed, RemoveOptions } from "./removal.ts";
 import { removeImage } from "./remove.ts";
 
@@ -16,12 +17,12 @@ export interface PruneOptions extends Pick<RemoveOptions, "isRunning"> {
 /** What {@link pruneImages} did. */
 export interface PrunedImages {
   readonly lines: readonly Removed[];
-  /** Bytes of the layers that are gone. */
+  /** Bytes of the layers that are gone, and of downloads that were never finished. */
   readonly bytes: number;
 }
 
 /**
- * Remove the images that have neither a name nor a container nor an image made from them; with `all`, named ones too.
+ * Remove what pulls that ended early have left, and the images that have neither a name nor a container nor an image made from them; with `all`, named ones too.
  * What is in use stays, without a word.
  *
  * @see moby daemon/images `ImagePrune`
@@ -36,7 +37,7 @@ export async function pruneImages(deps: ImageDeps, options: PruneOptions): Promi
   }
   for (const index of unnamedIndexes(deps, options)) lines.push(...(await removedUnlessUsed(deps, index, options)));
   const bytes = lines.reduce((sum, line) => sum + ("deleted" in line ? (sizes.get(line.deleted) ?? 0) : 0), 0);
-  return { lines, bytes };
+  return { lines, bytes: bytes + (await pruneDownloads(deps)) };
 }
 
 function candidates(deps: ImageDeps, { all, fits }: PruneOptions): readonly ImageSummary[] {

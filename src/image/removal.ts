@@ -7,6 +7,7 @@ import { familiarRepository, parseReference } from "../oci/reference.ts";
 import { collectBlobs } from "./collect-blobs.ts";
 import { type ImageDeps, sortedNames } from "./images.ts";
 import { deleteEntry, entriesFor } from "./index-records.ts";
+import { imageNames } from "./resolve.ts";
 
 /** One line that `rmi` prints; `deleted` is an image, a layer or an index. */
 export type Removed = { readonly untagged: string } | { readonly deleted: string };
@@ -97,19 +98,20 @@ export function isStored(sql: Sql, id: Digest): boolean {
 /** Take a name away. */
 export function untag({ sql, steps }: Removal, id: Digest, name: string): void {
   sql.run("DELETE FROM image_reference WHERE reference = ?", name);
+  sql.run("DELETE FROM repo_digest WHERE reference = ?", name);
   recordEvent(sql, { type: "image", action: "untag", id, attributes: { name } });
   steps.push({ untagged: name });
 }
 
 /** The names of an image, those of the indexes that it stands for included. */
 export function namesOf(sql: Sql, id: Digest): readonly string[] {
-  const rows = sql.all<{ reference: string }>("SELECT reference FROM image_reference WHERE image_id = ?", id);
+  const rows = sql.all<{ reference: string }>(`SELECT reference FROM ${imageNames} WHERE image_id = ?`, id);
   return sortedNames(rows.map((row) => row.reference));
 }
 
 /** Names of an index. */
 export function indexNames(sql: Sql, index: Digest): readonly string[] {
-  const rows = sql.all<{ reference: string }>("SELECT reference FROM image_reference WHERE index_digest = ?", index);
+  const rows = sql.all<{ reference: string }>(`SELECT reference FROM ${imageNames} WHERE index_digest = ?`, index);
   return sortedNames(rows.map((row) => row.reference));
 }
 

@@ -11,6 +11,10 @@ export interface Target {
   readonly index: Digest | undefined;
 }
 
+/** Tags and names by digest, as one table. */
+export const imageNames =
+  "(SELECT reference, image_id, index_digest FROM image_reference UNION ALL SELECT reference, image_id, index_digest FROM repo_digest)";
+
 /**
  * What a name, an ID, the digest of an index or a unique prefix of these means, in Docker's order: whole ID, name, prefix.
  *
@@ -34,7 +38,7 @@ export function storedName(reference: Reference): string {
 
 function byName(sql: Sql, reference: Reference): Target | undefined {
   const row = sql.get<{ id: Digest; index: Digest | null }>(
-    "SELECT image_id AS id, index_digest AS 'index' FROM image_reference WHERE reference = ?",
+    `SELECT image_id AS id, index_digest AS 'index' FROM ${imageNames} WHERE reference = ?`,
     storedName(reference),
   );
   return row === undefined ? undefined : { id: row.id, index: row.index ?? undefined };
@@ -53,14 +57,14 @@ function byPrefix(sql: Sql, prefix: string): Target | undefined {
 /** Images and indexes whose digests lie between two texts, these included. */
 function targetsIn(sql: Sql, first: string, last: string): readonly (Target & { readonly name: string | null })[] {
   const images = sql.all<{ id: Digest; name: string | null }>(
-    `SELECT id, (SELECT min(reference) FROM image_reference WHERE image_id = id) AS name
+    `SELECT id, (SELECT min(reference) FROM ${imageNames} WHERE image_id = id) AS name
      FROM image WHERE id >= ? AND id <= ? ORDER BY id`,
     first,
     last,
   );
   const indexes = sql.all<{ id: Digest; index: Digest; name: string | null }>(
     `SELECT image_id AS id, digest AS 'index',
-       (SELECT min(reference) FROM image_reference WHERE index_digest = digest) AS name
+       (SELECT min(reference) FROM ${imageNames} WHERE index_digest = digest) AS name
      FROM image_index WHERE digest >= ? AND digest <= ? ORDER BY digest`,
     first,
     last,

@@ -3,20 +3,14 @@ import type { Operation } from "../base/operation.ts";
 import { chainIDs, type Digest, digestOf } from "../oci/digest.ts";
 import { attestedBy, type Descriptor } from "../oci/image-index.ts";
 import { bestFor, type Platform, platformText } from "../oci/platform.ts";
-import type { Reference } from "../oci/reference.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
+import type { Described } from "./archive-lists.ts";
 import { type ArchiveFile, bytesFile } from "./archive-writer.ts";
 import { getImage, type Image, type ImageDeps, noSuchImage, readConfig } from "./images.ts";
-import { type EntryRow, entryRows, presentIn } from "./index-records.ts";
+import { type EntryRow, entryRows, namedIn, presentIn } from "./index-records.ts";
 import { findIndex, type ImageIndex, type IndexPlatform, readIndex } from "./indexes.ts";
-import { blobName, descriptorsIn, manifestIn } from "./layout-json.ts";
+import { blobName, manifestIn } from "./layout-json.ts";
 import type { NamedImage } from "./saved-names.ts";
-
-/** What a layout's list has of an image. */
-export interface Described {
-  readonly references: readonly Reference[];
-  readonly descriptor: { readonly mediaType: string; readonly digest: Digest; readonly size: number };
-}
 
 /** An image that is saved as it came: its index, or one manifest of that. */
 export interface SavedWhole extends Described {
@@ -37,26 +31,35 @@ export function savedWhole(
 ): SavedWhole | undefined {
   if (named.index === undefined) return undefined;
   const bytes = readIndex(deps, named.index);
-  const descriptors = descriptorsIn(named.index, bytes);
   const index = indexOf(deps, named.index);
   const rows = deps.db.read((sql) => entryRows(sql, index.digest));
+  const { manifests, inner } = namedIn(bytes, rows);
   const chosen = new Set<string>(platforms.map((platform) => platformSaved(index, platform).manifest));
-  const wanted = rows.filter((row) => chosen.size === 0 || chosen.has(aboutOf(row, descriptors)));
+  const indexes = new Set<string>(inner.map(({ digest }) => digest));
+  const [lists, others] = [
+    rows.filter((row) => indexes.has(row.digest)),
+    rows.filter((row) => !indexes.has(row.digest)),
+  ];
+  const wanted = others.filter((row) => chosen.size === 0 || chosen.has(aboutOf(row, manifests)));
   const files = (list: readonly EntryRow[]): ArchiveFile[] => list.flatMap((row) => filesOf(deps, row, operation));
   const { references } = named;
   const only = platforms.length === 1 ? wanted.find(({ digest }) => chosen.has(digest)) : undefined;
   if (only !== undefined) {
-    const { mediaType = "" } = descriptors.find(({ digest }) => digest === only.digest) ?? {};
+    const { mediaType = "" } = manifests.find(({ digest }) => digest === only.digest) ?? {};
     const descriptor = { mediaType, digest: only.digest, size: only.manifest.length };
     return { named, references, descriptor, files: files([only]) };
   }
   const descriptor = { mediaType: index.mediaType, digest: index.digest, size: bytes.length };
-  return { named, references, descriptor, files: [bytesFile(blobName(index.digest), bytes), ...files(wanted)] };
+  const own = [
+    bytesFile(blobName(index.digest), bytes),
+    ...lists.map((row) => bytesFile(blobName(row.digest), bytesIn(row))),
+  ];
+  return { named, references, descriptor, files: [...own, ...files(wanted)] };
 }
 
 /** The manifest itself, or the one that it attests to. */
-function aboutOf({ digest }: EntryRow, descriptors: readonly Descriptor[]): string {
-  const descriptor = descriptors.find((each) => each.digest === digest);
+function aboutOf({ digest }: EntryRow, manifests: readonly Descriptor[]): string {
+  const descriptor = manifests.find((each) => each.digest === digest);
   return (descriptor === undefined ? undefined : attestedBy(descriptor)) ?? digest;
 }
 
@@ -83,10 +86,22 @@ export function unsuitable(platforms: readonly Platform[], hint?: string): Berth
   return new BerthError("failed-precondition", message, hint === undefined ? {} : { hint });
 }
 
+/** The error for what only an image for one platform can be: compressed anew. */
+export function severalPlatforms(): BerthError {
+  return new BerthError("invalid-argument", "an image for several platforms keeps the compression that it came with", {
+    hint: "Pick one image of it by `--platform`, or leave `--compression` out.",
+  });
+}
+
+function bytesIn({ digest, manifest }: EntryRow): Buffer {
+  const bytes = Buffer.from(manifest);
+  if (digestOf(bytes) !== digest) throw new BerthError("data-loss", `manifest ${digest} is damaged`);
+  return bytes;
+}
+
 /** A manifest of an index, and what it points to. */
 function filesOf(deps: ImageDeps, row: EntryRow, operation: Operation): readonly ArchiveFile[] {
-  const bytes = Buffer.from(row.manifest);
-  if (digestOf(bytes) !== row.digest) throw new BerthError("data-loss", `manifest ${row.digest} is damaged`);
+  const bytes = bytesIn(row);
   const { config, layers } = manifestIn(row.digest, bytes);
   const manifest = bytesFile(blobName(row.digest), bytes);
   const kept = ({ digest, size }: Descriptor, time: number = 0): ArchiveFile => {

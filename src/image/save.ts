@@ -1,18 +1,29 @@
 import type { BatchOptions } from "../archive/tar-parts.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import { type DiffID, digestOf, hexOf } from "../oci/digest.ts";
+import { digestOf } from "../oci/digest.ts";
+import type { LayerCompression } from "../oci/image-index.ts";
 import { matchesPlatform, type Platform } from "../oci/platform.ts";
-import { familiar, familiarRepository, fullName, type Reference } from "../oci/reference.ts";
-import { archiveLength } from "../snapshot/layer-archive.ts";
-import type { Layer } from "../snapshot/snapshotter.ts";
-import { type ArchiveFile, archiveOf, bytesFile, jsonFile } from "./archive-writer.ts";
-import { type ManifestItem, manifestName } from "./archived-image.ts";
+import type { Reference } from "../oci/reference.ts";
+import { type Described, dockerLists, type ListedImage, layoutLists } from "./archive-lists.ts";
+import { type ArchiveFile, archiveOf, bytesFile } from "./archive-writer.ts";
 import { getImage, type Image, type ImageDeps, readConfig } from "./images.ts";
-import { indexName } from "./layout-images.ts";
 import { blobName } from "./layout-json.ts";
-import { type Described, indexOf, layersOf, platformSaved, savedWhole, timeOf, unsuitable } from "./save-whole.ts";
+import { manifestOf, manifestThatCame, packedBytes, plainLayers } from "./manifests.ts";
+import { type ImageManifest, ociManifest } from "./oci-manifest.ts";
+import { isBuilt, savedShipped } from "./save-shipped.ts";
+import {
+  indexOf,
+  layersOf,
+  platformSaved,
+  type SavedWhole,
+  savedWhole,
+  severalPlatforms,
+  timeOf,
+  unsuitable,
+} from "./save-whole.ts";
 import { type NamedImage, namesSaved } from "./saved-names.ts";
+import type { ImageForm } from "./shipped-image.ts";
 
 /** How images are saved. */
 export interface SaveOptions extends Operation, BatchOptions {
@@ -21,21 +32,23 @@ export interface SaveOptions extends Operation, BatchOptions {
    * several platforms is one of them in the first, and its index as it came in the second.
    */
   readonly format?: "docker" | "oci";
+  /**
+   * How layers are compressed in an OCI layout. The manifests are those of `manifestOf` then: what a push sends. When absent
+   * an image comes out as it came in, by its index or manifest; layers of one that was made here aren't compressed.
+   */
+  readonly compression?: LayerCompression;
+  /** What each image is to be beside that in an OCI layout: with `compression`, and not for an index that came in. */
+  readonly form?: Omit<ImageForm, "compression">;
   /** Images for other platforms are refused; for any platform when empty or absent. One alone is saved without its index. */
   readonly platforms?: readonly Platform[];
 }
-
-const layerType = "application/vnd.oci.image.layer.v1.tar";
-const configType = "application/vnd.oci.image.config.v1+json";
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
-const indexType = "application/vnd.oci.image.index.v1+json";
 
 /** An image, and the names that it is saved under. */
 interface SavedImage {
   readonly image: Image;
   readonly references: readonly Reference[];
-  readonly layers: readonly Layer[];
   readonly config: Buffer;
+  readonly manifest: ImageManifest;
 }
 
 /**
@@ -51,52 +64,84 @@ export async function* saveImages(
   names: readonly string[],
   options: SaveOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const { format = "docker", platforms = [] } = options;
+  const { format = "docker", compression } = options;
   const named = namesSaved(deps, names);
-  const wholes = format === "oci" ? named.flatMap((each) => savedWhole(deps, each, options) ?? []) : [];
+  checkCompression(named, options, (each) => isBuilt(deps, each));
+  const asCame = format === "oci" && compression === undefined;
+  const wholes = asCame
+    ? named.flatMap((each) => savedWhole(deps, each, options) ?? [])
+    : await formed(deps, named, options);
   const whole = new Set(wholes.map(({ named }) => named));
-  const images = named.filter((each) => !whole.has(each)).map((each) => describe(deps, each, platforms));
-  const lengths = await layerLengths(deps, images);
-  const manifests = images.map((saved) => Buffer.from(JSON.stringify(manifestOf(saved, lengths))));
+  const images: SavedImage[] = [];
+  for (const each of named) if (!whole.has(each)) images.push(await describe(deps, each, options));
   const files = new Map<string, ArchiveFile>();
   const add = (file: ArchiveFile): void => void (files.has(file.name) || files.set(file.name, file));
-  for (const [index, saved] of images.entries()) {
-    const time = timeOf(saved.image);
-    for (const layer of saved.layers) {
-      const name = blobName(layer.diffID);
-      add({ name, time, size: lengths.get(layer.diffID) ?? 0, open: () => deps.snapshotter.archive(layer, options) });
+  for (const { image, config, manifest } of images) {
+    const time = timeOf(image);
+    for (const layer of manifest.layers) {
+      add({ name: blobName(layer.digest), time, size: layer.size, open: () => packedBytes(deps, layer, options) });
     }
-    add({ ...blobFile(saved.config), time });
-    add(blobFile(manifests[index] ?? Buffer.alloc(0)));
+    add({ ...blobFile(config), time });
+    add(blobFile(manifest.bytes));
   }
   for (const { files: own } of wholes) for (const file of own) add(file);
-  add(jsonFile(indexName, listOf([...described(images, manifests), ...wholes])));
-  add(bytesFile("oci-layout", Buffer.from('{"imageLayoutVersion": "1.0.0"}')));
-  if (format === "docker") {
-    add(
-      jsonFile(
-        manifestName,
-        images.map((saved) => itemOf(saved, lengths)),
-        "\n",
-      ),
-    );
-    const repositories = repositoriesOf(images);
-    if (Object.keys(repositories).length > 0) add(jsonFile("repositories", repositories, "\n"));
-  }
+  for (const file of layoutLists([...images.map(described), ...wholes])) add(file);
+  if (format === "docker") for (const file of dockerLists(images.map(listed))) add(file);
   yield* archiveOf([...files.values()]);
 }
 
-function describe(deps: ImageDeps, named: NamedImage, platforms: readonly Platform[]): SavedImage {
-  const image = imageSaved(deps, named, platforms);
+/** Those that are saved in a form of their own. */
+async function formed(
+  deps: ImageDeps,
+  named: readonly NamedImage[],
+  { format, compression, form, platforms = [], reuse: _, ...operation }: SaveOptions,
+): Promise<readonly SavedWhole[]> {
+  if (format !== "oci" || compression === undefined || platforms.length > 0) return [];
+  const wholes: SavedWhole[] = [];
+  for (const each of named) {
+    if (form === undefined && !isBuilt(deps, each)) continue;
+    wholes.push(await savedShipped(deps, each, { ...operation, form: { ...form, compression } }));
+  }
+  return wholes;
+}
+
+/** @throws {BerthError} invalid-argument, where nothing can be compressed as is asked */
+function checkCompression(
+  named: readonly NamedImage[],
+  { format = "docker", platforms = [], ...options }: SaveOptions,
+  isAnyForm: (named: NamedImage) => boolean,
+): void {
+  const { compression } = options;
+  if (compression === undefined) return;
+  if (format === "docker" && compression !== "none") {
+    throw new BerthError("invalid-argument", "layers are not compressed in Docker's archive", {
+      hint: `\`berth save --format oci\` compresses each layer; or compress the whole archive: \`berth save … | ${compression}\``,
+    });
+  }
+  if (format === "oci" && platforms.length !== 1 && named.some((each) => each.index !== undefined && !isAnyForm(each)))
+    throw severalPlatforms();
+}
+
+async function describe(deps: ImageDeps, named: NamedImage, options: SaveOptions): Promise<SavedImage> {
+  const image = imageSaved(deps, named, options.platforms ?? []);
   if (image.config.rootfs.diff_ids.length === 0) {
     throw new BerthError("unimplemented", "empty export - not implemented");
   }
-  return {
-    image,
-    references: named.references,
-    layers: layersOf(deps, image),
-    config: readConfig(deps, image.id),
-  };
+  const config = readConfig(deps, image.id);
+  return { image, references: named.references, config, manifest: await manifestSaved(deps, image, options) };
+}
+
+async function manifestSaved(
+  deps: ImageDeps,
+  image: Image,
+  { format, compression, platforms: _platforms, reuse: _reuse, form: _form, ...operation }: SaveOptions,
+): Promise<ImageManifest> {
+  if (format === "oci" && compression !== undefined)
+    return await manifestOf(deps, image, { ...operation, compression });
+  const came = format === "oci" ? manifestThatCame(deps, image) : undefined;
+  if (came !== undefined) return came;
+  const config = { digest: image.id, size: readConfig(deps, image.id).length };
+  return ociManifest(config, await plainLayers(deps, layersOf(deps, image)));
 }
 
 /** The one that is asked for of an image for several platforms, or that stands for it. */
@@ -115,70 +160,12 @@ function checkPlatform(image: Image, platforms: readonly Platform[]): Image {
   throw unsuitable(platforms);
 }
 
-async function layerLengths(deps: ImageDeps, images: readonly SavedImage[]): Promise<ReadonlyMap<DiffID, number>> {
-  const lengths = new Map<DiffID, number>();
-  for (const layer of images.flatMap(({ layers }) => layers)) {
-    if (lengths.has(layer.diffID)) continue;
-    lengths.set(layer.diffID, await archiveLength((each) => deps.snapshotter.archive(each), layer));
-  }
-  return lengths;
+function described({ references, manifest: { mediaType, digest, bytes } }: SavedImage): Described {
+  return { references, descriptor: { mediaType, digest, size: bytes.length } };
 }
 
-function manifestOf({ image, layers, config }: SavedImage, lengths: ReadonlyMap<DiffID, number>): unknown {
-  return {
-    schemaVersion: 2,
-    mediaType: manifestType,
-    config: { mediaType: configType, digest: image.id, size: config.length },
-    layers: layers.map(({ diffID }) => ({ mediaType: layerType, digest: diffID, size: lengths.get(diffID) })),
-  };
-}
-
-function described(images: readonly SavedImage[], manifests: readonly Buffer[]): readonly Described[] {
-  return images.map(({ references }, index) => {
-    const bytes = manifests[index] ?? Buffer.alloc(0);
-    return { references, descriptor: { mediaType: manifestType, digest: digestOf(bytes), size: bytes.length } };
-  });
-}
-
-function listOf(images: readonly Described[]): unknown {
-  const descriptors = images.flatMap(({ references, descriptor }) => {
-    if (references.length === 0) return [descriptor];
-    return references.map((reference) => ({
-      ...descriptor,
-      annotations: {
-        "io.containerd.image.name": fullName(reference),
-        "org.opencontainers.image.ref.name": reference.tag,
-      },
-    }));
-  });
-  return { schemaVersion: 2, mediaType: indexType, manifests: descriptors };
-}
-
-function itemOf({ image, references, layers }: SavedImage, lengths: ReadonlyMap<DiffID, number>): ManifestItem {
-  const sources = new Map<DiffID, object>();
-  for (const { diffID } of layers) {
-    sources.set(diffID, { mediaType: layerType, size: lengths.get(diffID), digest: diffID });
-  }
-  const item = {
-    Config: blobName(image.id),
-    RepoTags: references.length === 0 ? null : references.map(familiar),
-    Layers: layers.map(({ diffID }) => blobName(diffID)),
-    LayerSources: Object.fromEntries([...sources].sort(([a], [b]) => (a < b ? -1 : 1))),
-  };
-  return item;
-}
-
-/** What Docker of before 2015 read: repository, tag, topmost layer. */
-function repositoriesOf(images: readonly SavedImage[]): Readonly<Record<string, Record<string, string>>> {
-  const repositories = new Map<string, Record<string, string>>();
-  for (const { references, layers } of images) {
-    for (const reference of references) {
-      const name = familiarRepository(reference);
-      const top = layers.at(-1)?.diffID;
-      repositories.set(name, { ...repositories.get(name), [reference.tag ?? ""]: top === undefined ? "" : hexOf(top) });
-    }
-  }
-  return Object.fromEntries([...repositories].sort(([a], [b]) => (a < b ? -1 : 1)));
+function listed({ image, references, manifest: { layers } }: SavedImage): ListedImage {
+  return { config: image.id, references, layers };
 }
 
 const blobFile = (bytes: Buffer): ArchiveFile => bytesFile(blobName(digestOf(bytes)), bytes);

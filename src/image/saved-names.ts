@@ -58,7 +58,7 @@ function targetNamed(deps: ImageDeps, name: string, reference: Reference | undef
 }
 
 /** Every image of a repository, by its tags' order. */
-function tagsOf(deps: ImageDeps, repository: Reference): readonly NamedImage[] {
+export function tagsOf(deps: Pick<ImageDeps, "db">, repository: Reference): readonly NamedImage[] {
   const rows = deps.db.read((sql) =>
     sql.all<{ reference: string; image_id: Digest; index_digest: Digest | null }>(
       "SELECT reference, image_id, index_digest FROM image_reference ORDER BY reference",

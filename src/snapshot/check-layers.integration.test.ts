@@ -34,8 +34,8 @@ async function problems(quick = false): Promise<readonly Problem[]> {
   return await Array.fromAsync(store.snapshotter.check({ quick, looked: () => undefined }));
 }
 
-async function mendAll(): Promise<readonly (boolean | undefined)[]> {
-  const answers: (boolean | undefined)[] = [];
+async function mendAll(): Promise<readonly (boolean | string | undefined)[]> {
+  const answers: (boolean | string | undefined)[] = [];
   for await (const { mend } of store.snapshotter.check({ quick: false, looked: () => undefined })) {
     answers.push(await mend?.());
   }
@@ -152,7 +152,32 @@ test("whiteouts that are names of one file, as overlayfs makes them, are whole",
   const layer = await active.commit();
   expect(await problems()).toEqual([]);
   rmSync(manifestPath(layer.path));
-  expect((await store.snapshotter.manifest(layer)).map(({ kind }) => kind)).toEqual(["dir", "char", "char"]);
+  expect([...(await store.snapshotter.manifest(layer))].map(({ kind }) => kind)).toEqual(["dir", "char", "char"]);
+});
+
+test("what is missing and what was added is named, whatever sorts in between", async () => {
+  const names = ["d", "d-e", "d.e", "d0"];
+  const { path } = layerOf(
+    await store.commit(
+      names.flatMap((name): Entry[] => [
+        [name, "dir"],
+        [`${name}/f`, "file", name],
+      ]),
+    ),
+  );
+  rmSync(join(path, "d/f"));
+  rmSync(join(path, "d.e"), { recursive: true });
+  mkdirSync(join(path, "d.d"));
+  writeFileSync(join(path, "d0/e"), "");
+  const lines = (await problems()).map(({ what }) => what.replace(/^layer \S+ /, ""));
+  const named = lines.filter((line) => /missing|not part/.test(line)).sort();
+  expect(named).toEqual([
+    "/d.d: not part of the layer",
+    "/d.e/f: missing",
+    "/d.e: missing",
+    "/d/f: missing",
+    "/d0/e: not part of the layer",
+  ]);
 });
 
 test("a file that its recipe holds comes from there", async () => {
@@ -183,7 +208,7 @@ test("a record whose directory is gone is named, and stays", async () => {
   await store.snapshotter.flush();
   rmSync(layerOf(chain).path, { recursive: true });
   expect(await problems()).toMatchObject([{ invariant: "L2", chainID: chain }]);
-  expect(await mendAll()).toEqual([undefined]);
+  expect(await mendAll()).toEqual([false]);
   expect(layerOf(chain).chainID).toBe(chain);
 });
 

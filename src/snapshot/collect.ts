@@ -6,11 +6,11 @@ import type { Database, Sql } from "../metadata/database.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import {
   allRecords,
-  containerKeys,
   deleteRecord,
   type LayerRecord,
   layerFiles,
   numberOf,
+  ownedKeys,
   referredChains,
 } from "./layer-records.ts";
 import { heldNames } from "./lease.ts";
@@ -90,10 +90,10 @@ export async function findUnneeded(
     const layers = unneeded(sql, all, held);
     act(sql, layers);
     const recorded = new Set(all.map(({ path }) => path));
-    const containers = containerKeys(sql);
+    const owned = ownedKeys(sql);
     const isLayerGarbage = (number: string): boolean =>
       !recorded.has(join(paths.layers, number)) && !held.has(leaseNames.directory(number));
-    const isActiveGarbage = (key: string): boolean => !containers.has(key) && !held.has(leaseNames.active(key));
+    const isActiveGarbage = (key: string): boolean => !owned.has(key) && !held.has(leaseNames.active(key));
     return {
       layers,
       paths: [

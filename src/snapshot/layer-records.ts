@@ -38,7 +38,8 @@ const select = `SELECT layer.id, layer.chain_id, layer.diff_id, layer.size, laye
 /** The chains that something needs: the one place that knows who refers to layers. */
 const referrers = `SELECT chain_id FROM image_layer
   UNION SELECT chain_id FROM container WHERE chain_id IS NOT NULL
-  UNION SELECT chain_id FROM build_record WHERE chain_id IS NOT NULL`;
+  UNION SELECT chain_id FROM build_record WHERE chain_id IS NOT NULL
+  UNION SELECT chain_id FROM kept_step_layer`;
 
 /** The record of a layer. @param directory where layers lie */
 export function findRecord(sql: Sql, directory: string, chainID: ChainID): LayerRecord | undefined {
@@ -51,14 +52,16 @@ export function allRecords(sql: Sql, directory: string): readonly LayerRecord[] 
   return sql.all<Row>(`${select} ORDER BY layer.id DESC`).map((row) => recordOf(row, directory));
 }
 
-/** The chains that images, containers and build records name. */
+/** The chains that images, containers, build records and kept steps name. */
 export function referredChains(sql: Sql): ReadonlySet<string> {
   return new Set(sql.all<{ chain_id: string }>(referrers).map((row) => row.chain_id));
 }
 
-/** The keys of the active snapshots that belong to containers. */
-export function containerKeys(sql: Sql): ReadonlySet<string> {
-  return new Set(sql.all<{ id: string }>("SELECT id FROM container").map((row) => row.id));
+/** The keys of the active snapshots that belong to containers, and of those that are kept of build steps that failed. */
+export function ownedKeys(sql: Sql): ReadonlySet<string> {
+  const query = `SELECT id FROM container UNION SELECT files_key FROM kept_step
+    UNION SELECT mounts_key FROM kept_step WHERE mounts_key IS NOT NULL`;
+  return new Set(sql.all<{ id: string }>(query).map((row) => row.id));
 }
 
 /** The largest number that a layer ever had. */

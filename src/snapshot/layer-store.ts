@@ -22,6 +22,7 @@ import {
 } from "./layer-records.ts";
 import { heldNames, type Lease, openLease } from "./lease.ts";
 import { tooDeep } from "./overlay-mount.ts";
+import { readablePaths, servedLayers } from "./served-layers.ts";
 import { type StorePaths, storePaths } from "./store-paths.ts";
 
 /** A layer whose directory is in place and that has no record yet. */
@@ -77,16 +78,26 @@ export class LayerStore implements AsyncDisposable {
     return [...pending, ...this.#db.read((sql) => allRecords(sql, this.paths.layers))];
   }
 
-  /** The directories of a chain's layers, the topmost first. @throws {BerthError} not-found */
+  /** The directories of a chain's layers, the topmost first; of layers that aren't here those of the process that serves them. @throws {BerthError} not-found */
   directories(chainID: ChainID | undefined): readonly string[] {
     const directories: string[] = [];
     for (let next = chainID; next !== undefined; ) {
       const layer = this.find(next);
-      if (layer === undefined) throw noSuchLayer(next);
-      directories.push(layer.path);
-      next = layer.parent;
+      const served = layer === undefined ? servedLayers(this.#host, next) : undefined;
+      // What was served until a moment ago is here now.
+      const found = layer ?? (served === undefined ? this.find(next) : undefined);
+      if (served !== undefined) directories.push(...readablePaths(served));
+      else if (found === undefined) throw noSuchLayer(next);
+      else directories.push(found.path);
+      next = found === undefined ? served?.below : found.parent;
     }
     return directories;
+  }
+
+  /** The topmost layer of a chain that is here: below those that a process serves, and else the chain's own. */
+  basisOf(chainID: ChainID): ChainID | undefined {
+    const served = this.find(chainID) === undefined ? servedLayers(this.#host, chainID) : undefined;
+    return served === undefined ? chainID : served.below;
   }
 
   /** Keep something from every collector until it is released as often. */
@@ -221,10 +232,14 @@ export class LayerStore implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.flush();
-    (await this.#lease)?.[Symbol.dispose]();
-    this.#lease = undefined;
-    this.#holds.clear();
+    try {
+      await this.flush();
+    } finally {
+      // On a full disk too: what wasn't recorded is garbage then.
+      (await this.#lease)?.[Symbol.dispose]();
+      this.#lease = undefined;
+      this.#holds.clear();
+    }
   }
 
   /** Hold a chain. @returns undefined, and nothing is held, when it isn't committed */

@@ -43,10 +43,12 @@ export function mendLayer(deps: MendDeps, tree: KnownTree, found: readonly Diffe
   }
   const wrong = new Map(found.map((each) => [each.path, each]));
   // In the order of the manifest: a directory before what is in it, a file before its further names.
-  for (const entry of tree.manifest) mendFile(deps, root, { entry, wrong: wrong.get(entry.path) });
-  for (const entry of tree.manifest.toReversed()) {
-    if (entry.kind === "dir" && entry.path !== "") setTime(deps.syscalls, childOf(root, entry.path), entry);
+  const directories: ManifestEntry[] = [];
+  for (const entry of tree.manifest) {
+    mendFile(deps, root, { entry, wrong: wrong.get(entry.path) });
+    if (entry.kind === "dir" && entry.path !== "") directories.push(entry);
   }
+  for (const entry of directories.reverse()) setTime(deps.syscalls, childOf(root, entry.path), entry);
 }
 
 function mendFile(

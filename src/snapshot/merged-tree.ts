@@ -39,8 +39,8 @@ export interface MergedTree {
   resolve(path: string): string;
   /** Names in a directory, links to it followed, in the order of their bytes; empty when it is none. */
   readdir(path: string): readonly string[];
-  /** The files in a directory, as {@link MergedTree.lstat} tells of each. */
-  entries(path: string): readonly TreeEntry[];
+  /** The files in a directory, as {@link MergedTree.lstat} tells of each, looked at one by one; in the order of their names' bytes. */
+  entries(path: string): Iterable<TreeEntry>;
   /** Every file, as {@link walk} goes through a directory: depth first, names in the order of their bytes, no link followed. */
   walk(): Iterable<WalkedFile>;
   /** The bytes of a regular file, links followed. @throws {BerthError} not-found; invalid-argument, over `limit` bytes */
@@ -66,10 +66,7 @@ export function mergedTree(syscalls: Syscalls, { layers, upper }: TreeLayers): M
     stat: (path) => entryAt(stack, resolve(stack, bytesOf(path))),
     resolve: (path) => `/${textOf(resolve(stack, bytesOf(path)))}`,
     readdir: (path) => stack.names(resolve(stack, bytesOf(path))).map(textOf),
-    entries: (path) => {
-      const directory = resolve(stack, bytesOf(path));
-      return stack.names(directory).flatMap((name) => entryAt(stack, childOf(directory, name)) ?? []);
-    },
+    entries: (path) => entriesOf(stack, resolve(stack, bytesOf(path))),
     walk: () => walkStack(stack),
     readFile: (path, limit) => readFile(stack, path, limit),
   };
@@ -80,6 +77,13 @@ function entryAt(stack: LayerStack, path: ByteString): TreeEntry | undefined {
   if (file === undefined) return undefined;
   const { source, stats } = file;
   return { path: `/${textOf(path)}`, source: textOf(source), kind: kindOf(stats), stats };
+}
+
+function* entriesOf(stack: LayerStack, directory: ByteString): Generator<TreeEntry> {
+  for (const name of stack.names(directory)) {
+    const entry = entryAt(stack, childOf(directory, name));
+    if (entry !== undefined) yield entry;
+  }
 }
 
 function* walkStack(stack: LayerStack): Generator<WalkedFile> {

@@ -10,20 +10,23 @@ import type { TempDir } from "../base/disposal.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
-import type { CheckOptions, Garbage, Problem } from "../base/problem.ts";
+import type { Garbage, Problem } from "../base/problem.ts";
 import type { Host } from "../host/host.ts";
 import type { Mount } from "../host/mount.ts";
 import type { Database } from "../metadata/database.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import { adoptAttributes, adoptMountPoints } from "./adopt.ts";
 import { type Change, changesOf } from "./changes.ts";
+import type { LayerCheckOptions } from "./check-layers.ts";
 import { type Collected, leaseNames } from "./collect.ts";
 import type { Upper } from "./commit-layer.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import { type CollectOptions, LayerStore } from "./layer-store.ts";
 import { type MergedTree, mergedTree } from "./merged-tree.ts";
 import { type OverlayPaths, overlayMount } from "./overlay-mount.ts";
+import { mountablePath } from "./served-layers.ts";
 import type { LayerArchive } from "./unpack-layer.ts";
+import type { UnpackManner } from "./unpack-layers.ts";
 
 /**
  * File system states as a tree, in containerd's words.
@@ -63,7 +66,7 @@ export interface Snapshotter extends AsyncDisposable {
    * @returns all of them
    * @throws {BerthError} invalid-argument, when an archive is malformed or isn't the one that the diffID says: the lowest such one
    */
-  unpack(parent: ChainID | undefined, archives: readonly LayerArchive[], op?: Operation): Promise<readonly Layer[]>;
+  unpack(parent: ChainID | undefined, archives: readonly LayerArchive[], op?: UnpackManner): Promise<readonly Layer[]>;
   /**
    * The archive of a committed snapshot, byte for byte.
    *
@@ -71,7 +74,7 @@ export interface Snapshotter extends AsyncDisposable {
    */
   archive(layer: Layer, op?: Operation & BatchOptions): AsyncIterable<Uint8Array>;
   /** What the directory of a committed snapshot holds, as it is written down; looked at, but for contents, where that is lost. */
-  manifest(layer: Layer): Promise<readonly ManifestEntry[]>;
+  manifest(layer: Layer): Promise<Iterable<ManifestEntry>>;
   /** The file system of a committed snapshot, read without a mount. */
   view(chainID: ChainID | undefined): MergedTree;
   /** Where the layers of a committed snapshot lie, the topmost first. @throws {BerthError} not-found */
@@ -87,7 +90,7 @@ export interface Snapshotter extends AsyncDisposable {
   /** Wait until every layer that this process committed is on disk and recorded: an image or build record comes after it. */
   flush(): Promise<void>;
   /** Check every committed snapshot, its directory and its archive. */
-  check(options: CheckOptions): AsyncIterable<Problem>;
+  check(options: LayerCheckOptions): AsyncIterable<Problem>;
   /** What {@link Snapshotter.collect} would delete. */
   garbage(): Promise<readonly Garbage[]>;
   /**
@@ -123,7 +126,10 @@ export interface ActiveSnapshot extends AsyncDisposable {
   readonly upper: string;
   /** What {@link ActiveSnapshot.mounts} puts together. */
   directories(): Required<OverlayPaths>;
-  /** The one overlay mount that shows it; give it to one mount namespace at a time. */
+  /**
+   * The one overlay mount that shows it; give it to one mount namespace at a time. Where the parent's layers are served
+   * (`served-layers.ts`), it can be made in a copy of that process's namespace alone.
+   */
   mounts(): readonly Mount[];
   /** The file system as it is now, read without a mount. */
   view(): MergedTree;
@@ -208,6 +214,8 @@ class ActiveOverlay implements ActiveSnapshot {
   parent: ChainID | undefined;
   readonly #host: Host;
   readonly #store: LayerStore;
+  /** What is held of the parent. */
+  #basis: ChainID | undefined;
   /** Absolute; all that it has is in there. */
   readonly directory: string;
   /** True for the one that made it, until it is kept or removed. */
@@ -228,7 +236,8 @@ class ActiveOverlay implements ActiveSnapshot {
 
   async make(parent: ChainID | undefined, { init }: PrepareOptions): Promise<void> {
     this.parent = parent;
-    if (parent !== undefined) await this.#store.holdChain(parent);
+    this.#basis = parent === undefined ? undefined : this.#store.basisOf(parent);
+    if (this.#basis !== undefined) await this.#store.holdChain(this.#basis);
     await this.#store.hold(leaseNames.active(this.key));
     this.#holding = true;
     try {
@@ -250,7 +259,8 @@ class ActiveOverlay implements ActiveSnapshot {
   }
 
   mounts(): readonly Mount[] {
-    return [overlayMount({ directory: this.#store.paths.layers, ...this.directories() })];
+    const { lower, ...own } = this.directories();
+    return [overlayMount({ directory: this.#store.paths.layers, lower: lower.map(mountablePath), ...own })];
   }
 
   directories(): Required<OverlayPaths> {
@@ -308,7 +318,7 @@ class ActiveOverlay implements ActiveSnapshot {
     if (!this.#holding) return;
     this.#holding = false;
     await this.#store.release(leaseNames.active(this.key));
-    if (this.parent !== undefined) await this.#store.release(leaseNames.chain(this.parent));
+    if (this.#basis !== undefined) await this.#store.release(leaseNames.chain(this.#basis));
   }
 
   get #asUpper(): Upper {

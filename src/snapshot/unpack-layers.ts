@@ -33,8 +33,20 @@ interface Step {
 /** Most threads. */
 const mostThreads = 4;
 
-/** Bytes beside those of the largest layer from which on threads are worth their start, which takes 20 ms. */
+/** Bytes of compressed archives beside the largest from which on threads are worth their start, at which their code is slow. */
 const worthwhile = 4 << 20;
+
+/** How many plain bytes take as long as one that is compressed. */
+const plainBytes = 4;
+
+/** Bytes of a layer from which on a thread that brings the archives in has it unpacked by another one. */
+const large = 64 << 20;
+
+/** How layers are unpacked. */
+export interface UnpackManner extends Operation {
+  /** True where this thread brings the archives in meanwhile, rather than reading them from a file. */
+  readonly isBusy?: boolean;
+}
 
 /**
  * Unpack what isn't there yet of a stack of layers above `parent`, and commit it from the bottom up. Where it pays, layers are
@@ -44,14 +56,14 @@ const worthwhile = 4 << 20;
 export async function unpackLayers(
   deps: UnpackDeps,
   parent: ChainID | undefined,
-  { archives, ...operation }: Operation & { readonly archives: readonly LayerArchive[] },
+  { archives, isBusy = false, ...operation }: UnpackManner & { readonly archives: readonly LayerArchive[] },
 ): Promise<readonly LayerRecord[]> {
   const steps = stepsOf(parent, archives);
   const missing = await firstMissing(deps.store, steps);
   for (const { archive } of steps.slice(0, missing)) await archive.release?.();
   const rest = steps.slice(missing);
-  const threads = threadsFor(rest);
-  if (threads > 1) await sideBySide(deps, rest, { ...operation, threads });
+  const threads = threadsFor(rest, isBusy);
+  if (threads.others > 0) await sideBySide(deps, rest, { ...operation, threads });
   else for (const step of rest) await unpackHere(deps, step, operation);
   return layersOf(deps.store, steps);
 }
@@ -80,10 +92,24 @@ function layersOf(store: LayerStore, steps: readonly Step[]): readonly LayerReco
   return steps.flatMap(({ chainID }) => store.find(chainID) ?? []);
 }
 
-function threadsFor(steps: readonly Step[]): number {
-  const sizes = steps.map(({ archive }) => archive.size ?? 0);
-  const beside = sizes.reduce((sum, size) => sum + size, 0) - Math.max(...sizes);
-  return beside < worthwhile ? 1 : Math.min(steps.length, availableParallelism(), mostThreads);
+/** Which threads unpack. */
+interface Threads {
+  readonly others: number;
+  /** Whether this one does, too. */
+  readonly here: boolean;
+}
+
+function threadsFor(steps: readonly Step[], isBusy: boolean): Threads {
+  const sizes = steps.map(({ archive: { size = 0, blob, diffID } }) =>
+    blob?.digest === diffID ? size / plainBytes : size,
+  );
+  const largest = Math.max(0, ...sizes);
+  const most = Math.min(steps.length, availableParallelism(), mostThreads);
+  if (isBusy && largest >= large && availableParallelism() > 1) {
+    return { others: Math.min(most, availableParallelism() - 1), here: false };
+  }
+  const beside = sizes.reduce((sum, size) => sum + size, 0) - largest;
+  return { others: beside < worthwhile ? 0 : most - 1, here: true };
 }
 
 /** Unpack a layer above those that are there, on this thread, and commit it. */
@@ -110,14 +136,13 @@ interface Apart {
 async function sideBySide(
   deps: UnpackDeps,
   steps: readonly Step[],
-  { threads, ...operation }: Operation & { readonly threads: number },
+  { threads, ...operation }: Operation & { readonly threads: Threads },
 ): Promise<void> {
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, ...(operation.signal === undefined ? [] : [operation.signal])]);
   await using owned = new AsyncDisposableStack();
-  // This thread is one of them.
-  const others = Array.from({ length: threads - 1 }, () => owned.use(new UnpackThread()));
-  const workers = [...others, unpackerHere(deps)];
+  const others = Array.from({ length: threads.others }, () => owned.use(new UnpackThread()));
+  const workers = threads.here ? [...others, unpackerHere(deps)] : others;
   const unpacked = share(steps, workers, async ({ archive }, worker): Promise<Apart> => {
     signal.throwIfAborted();
     const workplace = owned.use(await deps.prepare(undefined));

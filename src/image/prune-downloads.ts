@@ -1,0 +1,27 @@
+import { rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { namesIn } from "../host/held-dir.ts";
+import { tryLock } from "../host/lock.ts";
+import { digestOf, isDigest } from "../oci/digest.ts";
+import { downloadPath } from "./download.ts";
+import type { ImageDeps } from "./images.ts";
+
+/** Delete what pulls have downloaded and not recorded, unless a living process writes or needs it. @returns bytes that were freed */
+export async function pruneDownloads({ host, db, snapshotter }: ImageDeps): Promise<number> {
+  const directory = dirname(downloadPath(host, digestOf("")));
+  const found = namesIn(directory);
+  if (found.length === 0) return 0;
+  return await db.write(() => {
+    const isHeld = snapshotter.isHeldBlob();
+    let bytes = 0;
+    for (const name of found) {
+      const digest = `sha256:${name}`;
+      if (isDigest(digest) && isHeld(digest)) continue;
+      using taken = tryLock(host.syscalls, join(directory, name), { create: false });
+      if (taken === undefined) continue;
+      bytes += statSync(taken.path).size;
+      rmSync(taken.path, { force: true });
+    }
+    return bytes;
+  });
+}

@@ -1,0 +1,34 @@
+import type { Operation } from "../base/operation.ts";
+import { bytesSent, manifestsOf, type PlannedBlob, planBlobs } from "../registry/send.ts";
+import { type PushDeps, type PushedImage, type PushedName, type PushOptions, sendingOf, shipmentFor } from "./push.ts";
+
+/** What a push would do. */
+export interface PushPlan extends PushedImage {
+  /** The topmost layers first, configs last. */
+  readonly blobs: readonly PlannedBlob[];
+  /** What would be uploaded. */
+  readonly bytes: number;
+}
+
+/**
+ * Find out what {@link pushImage} would do, without sending anything. Layers that were never compressed are, to nowhere, since only that
+ * tells their digests; those are recorded.
+ *
+ * @throws {BerthError} as {@link pushImage}
+ */
+export async function planPush(deps: PushDeps, name: PushedName, options: PushOptions): Promise<PushPlan> {
+  const { reference } = name;
+  const { signal, report } = options;
+  const operation: Operation = { ...(signal && { signal }), ...(report && { report }) };
+  const repository = deps.registries.repository(reference);
+  const before = await shipmentFor(deps, name, { ...options, repository });
+  await manifestsOf(before, operation);
+  // Now every digest is known.
+  const known = await shipmentFor(deps, name, { ...options, repository });
+  const shipment = (await known.following?.(operation)) ?? known;
+  const { top } = await manifestsOf(shipment, operation);
+  const blobs = await planBlobs(repository, shipment, { ...operation, ...sendingOf(deps, reference) });
+  const { digest, size } = top;
+  const { insteadOf } = known;
+  return { reference, digest, size, blobs, bytes: bytesSent(blobs), ...(insteadOf && { insteadOf }) };
+}

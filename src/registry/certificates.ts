@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { extname, join } from "node:path";
+import { BerthError, codeOf } from "../base/errors.ts";
+import { nodeTls } from "./node-http.ts";
+import type { Env } from "./proxies.ts";
+
+/** What a user has put into `certs.d` for a server, as PEM. */
+export interface ServerCertificates {
+  /** Authorities beside those of the system. */
+  readonly ca: readonly string[];
+  /** To show to the server. */
+  readonly client: readonly { readonly cert: string; readonly key: string }[];
+}
+
+/** The directories that may have one named after a server: Docker's, Podman's, and those of a user. */
+function places(env: Env): readonly string[] {
+  const config = env["XDG_CONFIG_HOME"] || join(env["HOME"] || homedir(), ".config");
+  return ["/etc/docker", "/etc/containers", join(config, "docker"), join(config, "containers")];
+}
+
+/**
+ * Read `certs.d/HOST` wherever it is: `*.crt` are authorities, `*.cert` with the `*.key` of the same name are shown to the server.
+ *
+ * @param url of the server; its usual port may be in the name of the directory, or not
+ * @throws {BerthError} invalid-argument in Docker's words, where one of a pair is missing
+ */
+export function serverCertificates(url: URL, env: Env): ServerCertificates {
+  const hosts = url.port === "" ? [url.host, `${url.host}:443`] : [url.host];
+  const found = places(env).flatMap((place) => hosts.map((host) => readDirectory(join(place, "certs.d", host))));
+  return { ca: found.flatMap(({ ca }) => ca), client: found.flatMap(({ client }) => client) };
+}
+
+function readDirectory(directory: string): ServerCertificates {
+  const names = namesIn(directory);
+  const read = (name: string): string => readFileSync(join(directory, name), "utf8");
+  const paired = (name: string, extension: string): string => {
+    const other = `${name.slice(0, -extname(name).length)}${extension}`;
+    if (names.includes(other)) return other;
+    throw new BerthError(
+      "invalid-argument",
+      extension === ".key"
+        ? `missing key ${other} for client certificate ${name}. CA certificates must use the extension .crt`
+        : `missing client certificate ${other} for key ${name}`,
+      { hint: `Look into ${directory}.` },
+    );
+  };
+  for (const key of names.filter((name) => extname(name) === ".key")) paired(key, ".cert");
+  return {
+    ca: names.filter((name) => extname(name) === ".crt").map(read),
+    client: names
+      .filter((name) => extname(name) === ".cert")
+      .map((name) => ({ cert: read(name), key: read(paired(name, ".key")) })),
+  };
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR" || codeOf(error) === "EACCES") return [];
+    throw error;
+  }
+}
+
+/** Where distributions keep the authorities that they trust. @see Go crypto/x509 root_linux.go */
+const bundles = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/tls/cacert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+/** The authorities that this system trusts, as PEM: `$SSL_CERT_FILE`, or its own; Node's where it has none. */
+export function systemAuthorities(env: Env): readonly string[] {
+  const named = env["SSL_CERT_FILE"];
+  for (const bundle of named ? [named] : bundles) {
+    try {
+      return [readFileSync(bundle, "utf8")];
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR") throw error;
+    }
+  }
+  return nodeTls().rootCertificates;
+}

@@ -1,0 +1,83 @@
+import { BerthError, codeOf, messageOf } from "../base/errors.ts";
+import { connectionFailure, type RegistryError } from "./registry-error.ts";
+
+/** What a system error of a connection is, in the words that Go has for it. An error that is none of a connection stays as it is. */
+export function connectionError(error: unknown, host: string): unknown {
+  if (error instanceof BerthError) return error;
+  const code = codeOf(error) ?? "";
+  const cause = error;
+  if (again.has(code)) return connectionFailure(again.get(code) ?? "", { again: true, cause });
+  if (code === "ECONNREFUSED") {
+    return connectionFailure(`dial tcp ${addressOf(error)}: connect: connection refused`, { refused: true, cause });
+  }
+  const known = dialing.get(code);
+  if (known !== undefined) return connectionFailure(`dial tcp ${addressOf(error)}: connect: ${known}`, { cause });
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return lookupError(code, host, cause);
+  if (code.startsWith("HPE_")) return connectionFailure(malformed(code), { cause });
+  return tlsError(code, cause) ?? error;
+}
+
+/** Codes of what may well go through the next time. */
+const again: ReadonlyMap<string, string> = new Map([
+  ["ECONNRESET", "unexpected EOF"],
+  ["EPIPE", "write: broken pipe"],
+  ["ETIMEDOUT", "i/o timeout"],
+  ["ECONNABORTED", "connection aborted"],
+  ["ERR_STREAM_PREMATURE_CLOSE", "unexpected EOF"],
+]);
+
+const dialing: ReadonlyMap<string, string> = new Map([
+  ["ENETUNREACH", "network is unreachable"],
+  ["EHOSTUNREACH", "no route to host"],
+  ["EACCES", "permission denied"],
+  ["EPERM", "operation not permitted"],
+  ["EADDRNOTAVAIL", "cannot assign requested address"],
+]);
+
+/** The first one that was tried, of an error of several. */
+function addressOf(error: unknown): string {
+  const one: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const { address, port } = one as { readonly address?: string; readonly port?: number };
+  if (address === undefined) return "";
+  return `${address.includes(":") ? `[${address}]` : address}${port === undefined ? "" : `:${port}`}`;
+}
+
+function lookupError(code: string, host: string, cause: unknown): RegistryError {
+  const what = code === "ENOTFOUND" ? "no such host" : "Temporary failure in name resolution";
+  return connectionFailure(`dial tcp: lookup ${host}: ${what}`, { cause });
+}
+
+function malformed(code: string): string {
+  if (code === "HPE_HEADER_OVERFLOW") return "net/http: server response headers are too large";
+  return "net/http: HTTP/1.x transport connection broken: malformed HTTP response";
+}
+
+const unknownAuthority: ReadonlySet<string> = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "CERT_UNTRUSTED",
+]);
+
+function tlsError(code: string, cause: unknown): RegistryError | undefined {
+  if (/wrong.version.number|packet.length.too.long/i.test(`${code} ${messageOf(cause)}`)) {
+    return connectionFailure("http: server gave HTTP response to HTTPS client", { cause });
+  }
+  const verify = "tls: failed to verify certificate: x509:";
+  if (unknownAuthority.has(code)) {
+    return connectionFailure(`${verify} certificate signed by unknown authority`, {
+      cause,
+      hint: "Put the authority's certificate into /etc/docker/certs.d/HOST/ca.crt.",
+    });
+  }
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
+    return connectionFailure(`${verify} certificate has expired or is not yet valid`, { cause });
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return connectionFailure(`${verify} ${messageOf(cause)}`, { cause });
+  if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code === "EPROTO") {
+    return connectionFailure(`remote error: tls: ${messageOf(cause)}`, { cause });
+  }
+  return undefined;
+}
