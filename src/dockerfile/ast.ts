@@ -26,6 +26,8 @@ export interface Dockerfile {
   /** `ARG`s before the first `FROM`: they serve the `FROM` lines, and a stage that repeats the name. */
   readonly globalArgs: readonly Arg[];
   readonly stages: readonly Stage[];
+  /** Last lines of the instructions that have an empty line between their own. */
+  readonly gaps: readonly number[];
 }
 
 /** One `FROM` and what follows it. */
@@ -44,6 +46,8 @@ export interface Node {
   /** Source text without comments, lines joined: what progress output and history show. */
   readonly original: string;
   readonly span: Span;
+  /** The comment lines above it, without `#`: what describes it, and a `check=` that is for it alone. Absent without any. */
+  readonly comments?: readonly string[];
 }
 
 /** `<<NAME` on an instruction, with the lines up to the one that says NAME. */
@@ -195,7 +199,10 @@ export type AnyInstruction = From | Instruction;
 export interface Diagnostic {
   /** Name of the rule, as `# check=skip=` has it. */
   readonly rule: string;
+  /** What the rule is about. */
+  readonly description: string;
   readonly message: string;
   readonly span: Span;
-  readonly url: string;
+  /** The page that explains the rule; one rule has none. */
+  readonly url?: string;
 }

@@ -34,7 +34,8 @@ function isEscape(value: string): value is Escape {
   return value === "\\" || value === "`";
 }
 
-function parseDirective(text: string, line: number): Directive | undefined {
+/** A directive on a line; undefined when it has none. */
+export function parseDirective(text: string, line: number): Directive | undefined {
   const comment = trimStart(text);
   if (!comment.startsWith("#")) return undefined;
   const [, key = "", value = ""] = /^([a-z][a-z0-9]*)\s*=\s*(\S.*)$/i.exec(trimStart(comment.slice(1)).trimEnd()) ?? [];

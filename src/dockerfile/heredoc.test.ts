@@ -3,7 +3,7 @@ import { heredocMarks, heredocText, parseHeredocMark } from "./heredoc.ts";
 import { parseDockerfile } from "./parse.ts";
 
 function first(text: string): object | undefined {
-  return parseDockerfile(`FROM a\n${text}`).file.stages[0]?.instructions[0];
+  return parseDockerfile(`FROM a\n${text}`).stages[0]?.instructions[0];
 }
 
 describe("a heredoc mark", () => {

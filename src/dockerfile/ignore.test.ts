@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { BerthError } from "../base/errors.ts";
-import { openMatcher, parseIgnore } from "./ignore.ts";
+import { ignoreLines, openMatcher, parseIgnore } from "./ignore.ts";
 
 describe("parseIgnore", () => {
   const lines: readonly [string, readonly string[]][] = [
@@ -16,6 +16,19 @@ describe("parseIgnore", () => {
   test.each(lines)("reads %j", (text, patterns) => {
     expect(parseIgnore(text)).toEqual(patterns);
   });
+});
+
+test.each([
+  ["node_modules/x/y", 3, "node_modules"],
+  ["node_modules/keep/z", 5, "!/node_modules/keep"],
+  ["a.log", 2, "**/*.log"],
+  ["src/a.ts", undefined, undefined],
+  [".", undefined, undefined],
+])("the last pattern that applies decides, and its line is known: %s", (path, number, text) => {
+  const lines = ignoreLines("# a comment\n**/*.log\nnode_modules\n\n!/node_modules/keep\n");
+  const decided = openMatcher(lines.map(({ pattern }) => pattern)).decidedBy(path);
+  const line = decided === undefined ? undefined : lines[decided];
+  expect([line?.number, line?.text]).toEqual([number, text]);
 });
 
 // Patterns with blanks between them; a path; whether it is left out.

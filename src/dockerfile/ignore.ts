@@ -12,17 +12,37 @@ export interface Matcher {
   excludes(path: string): boolean;
   /** True when something below the left-out directory `dir` may be in nevertheless, by a pattern with `!`. */
   mayHaveExceptionsBelow(dir: string): boolean;
+  /** Index of the pattern that decides about `path`; undefined where none applies. */
+  decidedBy(path: string): number | undefined;
+}
+
+/** A line of an ignore file that is a pattern. */
+export interface IgnoreLine {
+  /** Cleaned: no leading or trailing `/`, `!` in front of an exception. */
+  readonly pattern: string;
+  /** Counted from 1. */
+  readonly number: number;
+  /** As it is written. */
+  readonly text: string;
 }
 
 /** The patterns of an ignore file, cleaned: no comments, no leading or trailing `/`, `!` in front of an exception. */
 export function parseIgnore(text: string): readonly string[] {
+  return ignoreLines(text).map(({ pattern }) => pattern);
+}
+
+/** The same with the lines that they are on. */
+export function ignoreLines(text: string): readonly IgnoreLine[] {
   return text
     .replace(/^\ufeff/, "")
     .split("\n")
-    .filter((line) => !line.startsWith("#"))
-    .map(trim)
-    .filter((line) => line !== "")
-    .map((line) => (line.startsWith("!") ? `!${cleanPattern(trim(line.slice(1)))}` : cleanPattern(line)));
+    .map((line, index) => ({ line, text: trim(line), number: index + 1 }))
+    .filter(({ line, text }) => !line.startsWith("#") && text !== "")
+    .map(({ text, number }) => ({ pattern: patternIn(text), number, text }));
+}
+
+function patternIn(line: string): string {
+  return line.startsWith("!") ? `!${cleanPattern(trim(line.slice(1)))}` : cleanPattern(line);
 }
 
 /**
@@ -51,6 +71,10 @@ export function openMatcher(patterns: readonly string[]): Matcher {
 
   return {
     excludes: (path) => path !== "." && decide(path).excluded,
+    decidedBy: (path) => {
+      const last = path === "." ? -1 : decide(path).applied.lastIndexOf(true);
+      return last < 0 ? undefined : last;
+    },
     mayHaveExceptionsBelow: (dir) =>
       exceptions.some(({ prefix }) => prefix === undefined || `${prefix}/`.startsWith(`${dir}/`)),
   };
@@ -100,4 +124,15 @@ function cleanPattern(pattern: string): string {
 /** The shortest name of a path, as Go's path.Clean makes it. */
 function clean(path: string): string {
   return posix.normalize(path).replace(/(?<=.)\/$/, "");
+}
+
+/**
+ * Tells whether patterns surely leave out what a `COPY` names, for the rule CopyIgnoredFile. Never where there are exceptions, which
+ * may bring back what is below; of the root (`.`) only by a pattern for everything.
+ */
+export function openSourceMatcher(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.some((pattern) => pattern.startsWith("!"))) return () => false;
+  const matcher = openMatcher(patterns);
+  const everything = patterns.some((pattern) => ["*", "**", "**/*"].includes(pattern));
+  return (path) => (path === "." || path === "/" ? everything : !path.startsWith("/") && matcher.excludes(path));
 }

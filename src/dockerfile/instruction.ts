@@ -6,7 +6,6 @@ import type {
   CommandLine,
   From,
   HealthcheckInstruction,
-  Node,
   Onbuild,
   Pairs,
   Run,
@@ -18,7 +17,7 @@ import { parseFlags } from "./flags.ts";
 import { parseHealthcheck } from "./healthcheck.ts";
 import { checkMount } from "./mount.ts";
 import { trim } from "./space.ts";
-import type { Statement } from "./statements.ts";
+import { nodeOf, type Statement } from "./statements.ts";
 import { withSuggestion } from "./suggest.ts";
 import { parseAdd, parseCopy } from "./transfer.ts";
 
@@ -72,10 +71,6 @@ function unknownInstruction(keyword: string): string {
 
 function wrong(message: string, hint?: string): BerthError {
   return new BerthError("invalid-argument", message, hint === undefined ? {} : { hint });
-}
-
-function nodeOf({ keyword, original, span }: Statement): Node {
-  return { keyword, original, span };
 }
 
 /** Only for instructions that have no flags: any flag is an error. */

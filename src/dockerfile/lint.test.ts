@@ -1,65 +1,57 @@
 import { expect, test } from "vitest";
-import { lintStage } from "./lint.ts";
+import { limits } from "../base/limits.ts";
+import { lintFile } from "./lint.ts";
+import { openLinter, parseCheckOptions } from "./linter.ts";
 import { parseDockerfile } from "./parse.ts";
 
-// A file, and the warnings for it and for its last stage: rule, first line, message.
-const table: readonly [string, readonly string[]][] = [
-  ["FROM a AS b\nRUN c", []],
-  ["FROM a AS B", ["StageNameCasing 1 Stage name 'B' should be lowercase"]],
-  ["FROM a as b", ["FromAsCasing 1 'as' and 'FROM' keywords' casing do not match"]],
-  ["FROM a AS scratch", [`ReservedStageName 1 Stage name should not use the same name as reserved stage "scratch"`]],
-  ["FROM a AS b\nFROM c AS b", [`DuplicateStageName 2 Duplicate stage name "b", stage names should be unique`]],
-  ["FROM a\nMAINTAINER b", ["MaintainerDeprecated 2 Maintainer instruction is deprecated in favor of using label"]],
-  ["FROM a\nRUN b \\\n\n c", ["NoEmptyContinuation 4 Empty continuation line"]],
-  [
-    "FROM a\nRUN b\nuser c",
-    ["ConsistentInstructionCasing 3 Command 'user' should match the case of the command majority (uppercase)"],
-  ],
-  [
-    "from a\nrun b\nUSER c",
-    ["ConsistentInstructionCasing 3 Command 'USER' should match the case of the command majority (lowercase)"],
-  ],
-  [
-    "FROM a\nENV b c",
-    [`LegacyKeyValueFormat 2 "ENV key=value" should be used instead of legacy "ENV key value" format`],
-  ],
-  [
-    "FROM a\nARG API_TOKEN\nENV TOKEN_FILE=/x KEY=y",
-    [
-      `SecretsUsedInArgOrEnv 2 Do not use ARG or ENV instructions for sensitive data (ARG "API_TOKEN")`,
-      `SecretsUsedInArgOrEnv 3 Do not use ARG or ENV instructions for sensitive data (ENV "KEY")`,
-    ],
-  ],
-  [
-    "FROM a\nCMD b",
-    ["JSONArgsRecommended 2 JSON arguments recommended for CMD to prevent unintended behavior related to OS signals"],
-  ],
-  [
-    'FROM a\nCMD ["b"]\nCMD ["c"]',
-    [
-      "MultipleInstructionsDisallowed 2 Multiple CMD instructions should not be used in the same stage because only the last one will be used",
-    ],
-  ],
-  [
-    "FROM a\nWORKDIR b\nWORKDIR c",
-    [`WorkdirRelativePath 2 Relative workdir "b" can have unexpected results if the base image changes`],
-  ],
-  ["FROM a\nWORKDIR /b\nWORKDIR c", []],
-  ["# check=skip=StageNameCasing, FromAsCasing;error=true\nFROM a as B", []],
-  ["# check=skip=all\nfrom a AS scratch\nMAINTAINER b", []],
-];
+// The rules, each with a bad and a good case, are in build/lint.test.ts: most need what lowering knows.
 
-test.each(table)("%j", (text, warnings) => {
-  const { file, diagnostics } = parseDockerfile(text);
-  const stage = file.stages.at(-1);
-  const found = [...diagnostics, ...(stage === undefined ? [] : lintStage(stage))];
-  expect(found.map(({ rule, span, message }) => `${rule} ${span.start} ${message}`)).toEqual(warnings);
+test("a warning says what its rule is about, and names the page that explains it", () => {
+  const linter = openLinter([]);
+  lintFile(parseDockerfile("FROM a AS B"), linter);
+  linter.warn("JSONArgsRecommended", { start: 2, end: 3 }, "CMD");
+  linter.warn("InvalidBaseImagePlatform", { start: 1, end: 1 }, "a", "linux/amd64", "linux/arm64");
+  expect(linter.diagnostics.map(({ url }) => url)).toEqual([
+    "https://docs.docker.com/go/dockerfile/rule/stage-name-casing/",
+    "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/",
+    undefined,
+  ]);
+  expect(linter.diagnostics[0]).toMatchObject({
+    rule: "StageNameCasing",
+    description: "Stage names should be lowercase",
+    span: { start: 1, end: 1 },
+  });
 });
 
-test("a warning names the page that explains it", () => {
-  const { diagnostics } = parseDockerfile("FROM a AS B");
-  expect(diagnostics[0]?.url).toBe("https://docs.docker.com/go/dockerfile/rule/stage-name-casing/");
-  const stage = parseDockerfile("FROM a\nCMD b").file.stages[0];
-  const [json] = stage === undefined ? [] : lintStage(stage);
-  expect(json?.url).toBe("https://docs.docker.com/go/dockerfile/rule/json-args-recommended/");
+test.each([
+  ["", { skip: [], experimental: [], error: false }],
+  [" skip= A , B ; error = true ", { skip: ["A", "B"], experimental: [], error: true }],
+  ["experimental=all;error=0", { skip: [], experimental: ["all"], error: false }],
+])("check options %j", (text, options) => {
+  expect(parseCheckOptions(text)).toEqual(options);
+});
+
+test.each([
+  ["skip", 'invalid check option "skip"'],
+  ["pass=A", 'invalid check option "pass"'],
+  ["error=ja", 'failed to parse check option "error=ja": strconv.ParseBool: parsing "ja": invalid syntax'],
+])("check options %j are refused", (text, message) => {
+  expect(() => parseCheckOptions(text)).toThrow(message);
+  expect(() => openLinter([{ name: "check", value: text, line: 1 }])).toThrow(
+    `failed to parse check options: ${message}`,
+  );
+});
+
+test("warnings are errors where the options say so, each rule named once", () => {
+  const linter = openLinter([{ name: "check", value: "error=true", line: 1 }]);
+  linter.refuse();
+  for (const name of ["A", "B"]) linter.warn("StageNameCasing", { start: 1, end: 1 }, name);
+  expect(() => linter.refuse()).toThrow(/^lint violation found for rules: StageNameCasing$/);
+});
+
+test("of the warnings of a hostile Dockerfile, no more are kept than the limit", () => {
+  const linter = openLinter([]);
+  for (let line = 1; line <= limits.diagnostics + 1; line++)
+    linter.warn("UndefinedVar", { start: line, end: line }, "x");
+  expect(linter.diagnostics).toHaveLength(limits.diagnostics);
 });

@@ -1,34 +1,35 @@
-import type { AnyInstruction, Diagnostic, Directive, Dockerfile, From, Instruction, Stage } from "./ast.ts";
-import { diagnose } from "./diagnose.ts";
+import type { AnyInstruction, Dockerfile, From, Instruction, Stage } from "./ast.ts";
+import type { Linter } from "./linter.ts";
 
 // BuildKit's rules that need no more than the text. @see docs.docker.com/reference/build-checks/
 
-/** What the whole file gets warnings for, whatever the target. */
-export function lintFile(file: Pick<Dockerfile, "stages">): readonly Diagnostic[] {
-  const { stages } = file;
-  return [
-    ...stages.flatMap(({ from, instructions }) => [...lintFrom(from), ...instructions.flatMap(lintMaintainer)]),
-    ...lintNames(stages),
-    ...lintCasing(stages.flatMap(({ from, instructions }) => [from, ...instructions])),
-  ];
+/** Tell what the whole file gets warnings for, whatever the target. */
+export function lintFile({ globalArgs, stages, gaps }: Dockerfile, linter: Linter): void {
+  for (const line of gaps) linter.warn("NoEmptyContinuation", { start: line, end: line });
+  const inStages = stages.flatMap(({ from, instructions }) => [from, ...instructions]);
+  for (const instruction of [...globalArgs, ...inStages]) lintAlone(instruction, linter.below(instruction.comments));
+  lintNames(stages, linter);
+  lintCasing(inStages, linter);
 }
 
-/** What a stage gets warnings for when it is built. */
-export function lintStage(stage: Stage): readonly Diagnostic[] {
-  const { instructions } = stage;
-  return [...instructions.flatMap(lintInstruction), ...lintRepeated(instructions), ...lintWorkdir(instructions)];
+/** Tell of the instructions of a stage that have no effect, since only the last one of their kind counts. */
+export function lintRepeated(instructions: readonly Instruction[], linter: Linter): void {
+  const last = new Map<string, Instruction>();
+  for (const instruction of instructions) {
+    const { kind, keyword, comments } = instruction;
+    if (kind !== "CMD" && kind !== "ENTRYPOINT" && kind !== "HEALTHCHECK") continue;
+    const earlier = last.get(kind);
+    if (earlier !== undefined) linter.below(comments).warn("MultipleInstructionsDisallowed", earlier.span, keyword);
+    last.set(kind, instruction);
+  }
 }
 
-/** Without what `# check=skip=Rule,Rule` or `# check=skip=all` silences. */
-export function unskipped(diagnostics: readonly Diagnostic[], directives: readonly Directive[]): readonly Diagnostic[] {
-  const check = directives.find(({ name }) => name === "check")?.value ?? "";
-  const skip = check.split(";").find((setting) => setting.trim().startsWith("skip="));
-  const rules =
-    skip
-      ?.split("=")[1]
-      ?.split(",")
-      .map((rule) => rule.trim()) ?? [];
-  return rules.includes("all") ? [] : diagnostics.filter(({ rule }) => !rules.includes(rule));
+const secret = /(?:_|^)(?:apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)/i;
+const harmless = /(?:_|^)(?:public|file|version)(?:_|$)/i;
+
+/** True for a variable whose name says that it holds a secret. */
+export function namesSecret(name: string): boolean {
+  return secret.test(name) && !harmless.test(name);
 }
 
 function isLower(text: string): boolean {
@@ -39,117 +40,54 @@ function isUpper(text: string): boolean {
   return text === text.toUpperCase();
 }
 
-function lintFrom({ as, keyword, original, span }: From): readonly Diagnostic[] {
-  if (as === undefined) return [];
-  const found: Diagnostic[] = [];
-  if (!isLower(as)) found.push(diagnose("StageNameCasing", `Stage name '${as}' should be lowercase`, span));
+function lintAlone(instruction: AnyInstruction, linter: Linter): void {
+  const { kind, span } = instruction;
+  if (kind === "MAINTAINER") linter.warn("MaintainerDeprecated", span);
+  if (kind === "FROM") lintFrom(instruction, linter);
+  if (kind === "ARG") lintDescription(instruction, { names: instruction.args.map(({ name }) => name), linter });
+}
+
+function lintFrom(from: From, linter: Linter): void {
+  const { as, keyword, original, span } = from;
+  if (as === undefined) return;
+  if (!isLower(as)) linter.warn("StageNameCasing", span, as);
   const between = /\s(as)\s+\S+$/i.exec(original)?.[1] ?? "";
   const differs = isLower(keyword) ? !isLower(between) : isUpper(keyword) && !isUpper(between);
-  if (differs)
-    found.push(diagnose("FromAsCasing", `'${between}' and '${keyword}' keywords' casing do not match`, span));
-  return found;
+  if (differs) linter.warn("FromAsCasing", span, keyword, between);
+  lintDescription(from, { names: [as.toLowerCase()], linter });
 }
 
-function lintMaintainer({ kind, span }: Instruction): readonly Diagnostic[] {
-  if (kind !== "MAINTAINER") return [];
-  return [diagnose("MaintainerDeprecated", "Maintainer instruction is deprecated in favor of using label", span)];
+/** The last comment above what has a name is to begin with that name. */
+function lintDescription(
+  { kind, span, comments = [] }: AnyInstruction,
+  { names, linter }: { readonly names: readonly string[]; readonly linter: Linter },
+): void {
+  const [first = "", ...more] = names;
+  const described = comments.at(-1)?.split(" ", 1)[0];
+  if (described === undefined || names.includes(described)) return;
+  linter.warn("InvalidDefinitionDescription", span, kind, more.length > 0 ? "<arg_key>" : first);
 }
 
-function lintNames(stages: readonly Stage[]): readonly Diagnostic[] {
+function lintNames(stages: readonly Stage[], linter: Linter): void {
   const seen = new Set<string>();
-  return stages.flatMap(({ name, from: { span } }) => {
-    if (name === undefined) return [];
-    const quoted = JSON.stringify(name);
-    const found: Diagnostic[] = [];
-    if (name === "scratch" || name === "context")
-      found.push(
-        diagnose("ReservedStageName", `Stage name should not use the same name as reserved stage ${quoted}`, span),
-      );
-    if (seen.has(name))
-      found.push(diagnose("DuplicateStageName", `Duplicate stage name ${quoted}, stage names should be unique`, span));
+  for (const { name, from } of stages) {
+    if (name === undefined) continue;
+    if (name === "scratch" || name === "context") linter.warn("ReservedStageName", from.span, name);
+    if (seen.has(name)) linter.warn("DuplicateStageName", from.span, name);
     seen.add(name);
-    return found;
-  });
-}
-
-function lintCasing(instructions: readonly AnyInstruction[]): readonly Diagnostic[] {
-  const lower = instructions.filter(({ keyword }) => isLower(keyword)).length;
-  const upper = instructions.filter(({ keyword }) => isUpper(keyword)).length;
-  const [casing, fits] = lower > upper ? (["lowercase", isLower] as const) : (["uppercase", isUpper] as const);
-  return instructions
-    .filter(({ keyword }) => !fits(keyword))
-    .map(({ keyword, span }) =>
-      diagnose(
-        "ConsistentInstructionCasing",
-        `Command '${keyword}' should match the case of the command majority (${casing})`,
-        span,
-      ),
-    );
-}
-
-function lintInstruction(instruction: Instruction): readonly Diagnostic[] {
-  const { kind, keyword, span } = instruction;
-  switch (kind) {
-    case "ENV":
-    case "LABEL":
-      return instruction.pairs.flatMap(({ key, legacy }) => [
-        ...(legacy ? [legacyPair(instruction)] : []),
-        ...(kind === "ENV" ? lintSecret(instruction, key) : []),
-      ]);
-    case "ARG":
-      return instruction.args.flatMap(({ name }) => lintSecret(instruction, name));
-    case "CMD":
-    case "ENTRYPOINT":
-      if (instruction.command.form === "exec") return [];
-      return [
-        diagnose(
-          "JSONArgsRecommended",
-          `JSON arguments recommended for ${keyword} to prevent unintended behavior related to OS signals`,
-          span,
-        ),
-      ];
-    default:
-      return [];
   }
 }
 
-function legacyPair({ keyword, span }: Instruction): Diagnostic {
-  return diagnose(
-    "LegacyKeyValueFormat",
-    `"${keyword} key=value" should be used instead of legacy "${keyword} key value" format`,
-    span,
-  );
+/** The casing that most instructions have: capitals where there is no majority. */
+export function majorityCasing(instructions: readonly AnyInstruction[]): "lowercase" | "uppercase" {
+  const lower = instructions.filter(({ keyword }) => isLower(keyword)).length;
+  const upper = instructions.filter(({ keyword }) => isUpper(keyword)).length;
+  return lower > upper ? "lowercase" : "uppercase";
 }
 
-const secret = /(?:_|^)(?:apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)/i;
-const harmless = /(?:_|^)(?:public|file|version)(?:_|$)/i;
-
-function lintSecret({ kind, span }: Instruction, name: string): readonly Diagnostic[] {
-  if (!secret.test(name) || harmless.test(name)) return [];
-  const message = `Do not use ARG or ENV instructions for sensitive data (${kind} ${JSON.stringify(name)})`;
-  return [diagnose("SecretsUsedInArgOrEnv", message, span)];
-}
-
-/** Of several such instructions only the last one counts: the others get the warning. */
-function lintRepeated(instructions: readonly Instruction[]): readonly Diagnostic[] {
-  return (["CMD", "ENTRYPOINT", "HEALTHCHECK"] as const).flatMap((kind) =>
-    instructions
-      .filter((instruction) => instruction.kind === kind)
-      .slice(0, -1)
-      .map(({ keyword, span }) =>
-        diagnose(
-          "MultipleInstructionsDisallowed",
-          `Multiple ${keyword} instructions should not be used in the same stage because only the last one will be used`,
-          span,
-        ),
-      ),
-  );
-}
-
-/** Only the first WORKDIR can depend on the base image. */
-function lintWorkdir(instructions: readonly Instruction[]): readonly Diagnostic[] {
-  const first = instructions.find(({ kind }) => kind === "WORKDIR");
-  if (first?.kind !== "WORKDIR" || /^["']?[/$]/.test(first.value)) return [];
-  const message = `Relative workdir ${JSON.stringify(first.value)} can have unexpected results if the base image changes`;
-  return [diagnose("WorkdirRelativePath", message, first.span)];
+function lintCasing(instructions: readonly AnyInstruction[], linter: Linter): void {
+  const casing = majorityCasing(instructions);
+  const fits = casing === "lowercase" ? isLower : isUpper;
+  for (const { keyword, span } of instructions)
+    if (!fits(keyword)) linter.warn("ConsistentInstructionCasing", span, keyword, casing);
 }

@@ -5,7 +5,7 @@ import { parseDockerfile, parseInstructions, parseTrigger } from "./parse.ts";
 
 /** The instructions of the first stage of `FROM a` and `text`, without what all have. */
 function parsed(text: string): readonly object[] {
-  return parseDockerfile(`FROM a\n${text}`).file.stages.flatMap(({ instructions }) => instructions.map(essence));
+  return parseDockerfile(`FROM a\n${text}`).stages.flatMap(({ instructions }) => instructions.map(essence));
 }
 
 function essence({ original: _original, keyword: _keyword, span: _span, ...rest }: Instruction): object {
@@ -129,12 +129,12 @@ describe("lines", () => {
     ["with a # that starts no comment", "RUN a # b", ["RUN a # b"]],
   ];
   test.each(lines)("%s", (_name, text, originals) => {
-    const [stage] = parseDockerfile(`FROM a\n${text}`).file.stages;
+    const [stage] = parseDockerfile(`FROM a\n${text}`).stages;
     expect(stage?.instructions.map(({ original }) => original)).toEqual(originals);
   });
 
   test("are counted from 1, heredocs and continuations included", () => {
-    const { file } = parseDockerfile("# c\n\nFROM a\nRUN b \\\n  c\nRUN <<E\nx\nE\n\nFROM d\nUSER e\n");
+    const file = parseDockerfile("# c\n\nFROM a\nRUN b \\\n  c\nRUN <<E\nx\nE\n\nFROM d\nUSER e\n");
     expect(file.stages.map(({ span }) => span)).toEqual([
       { start: 3, end: 8 },
       { start: 10, end: 11 },
@@ -148,7 +148,7 @@ describe("lines", () => {
 
 describe("directives", () => {
   test("choose the escape character", () => {
-    const { file } = parseDockerfile("#escape=`\n# Syntax = a/b:1 \n# check=skip=all\nFROM a\nRUN C:\\ `\nb\n");
+    const file = parseDockerfile("#escape=`\n# Syntax = a/b:1 \n# check=skip=all\nFROM a\nRUN C:\\ `\nb\n");
     expect(file.escape).toBe("`");
     expect(file.directives).toEqual([
       { name: "escape", value: "`", line: 1 },
@@ -161,18 +161,18 @@ describe("directives", () => {
   test.each(["\n# escape=`", "# a comment\n# escape=`", "# unknown=1\n# escape=`", "FROM x\n# escape=`"])(
     "end with a line that is none: %j",
     (top) => {
-      expect(parseDockerfile(`${top}\nFROM a\n`).file.escape).toBe("\\");
+      expect(parseDockerfile(`${top}\nFROM a\n`).escape).toBe("\\");
     },
   );
 
   test("may follow a byte order mark", () => {
-    expect(parseDockerfile("\ufeff# escape=`\nFROM a").file.escape).toBe("`");
+    expect(parseDockerfile("\ufeff# escape=`\nFROM a").escape).toBe("`");
   });
 });
 
 describe("stages", () => {
   test("have what their FROM says, and names in lower case", () => {
-    const { file } = parseDockerfile("ARG V=1\nARG W\nFROM --platform=$P a:$V as Base\nRUN b\nfrom base\n");
+    const file = parseDockerfile("ARG V=1\nARG W\nFROM --platform=$P a:$V as Base\nRUN b\nfrom base\n");
     expect(file.globalArgs.flatMap(({ args }) => args)).toEqual([{ name: "V", value: "1" }, { name: "W" }]);
     const [first, second] = file.stages;
     expect(first).toMatchObject({ name: "base", from: { base: "a:$V", platform: "$P", as: "Base" } });
@@ -297,7 +297,7 @@ describe("instructions outside a Dockerfile", () => {
     expect(error.line).toBe(2);
   });
 
-  const from = parseDockerfile("\n\nFROM a").file.stages[0]?.from;
+  const from = parseDockerfile("\n\nFROM a").stages[0]?.from;
   if (from === undefined) throw new Error("no stage");
 
   test("run as triggers at the FROM that brought them", () => {

@@ -1,15 +1,8 @@
 import { BerthError } from "../base/errors.ts";
-import type { AnyInstruction, Arg, Diagnostic, Dockerfile, From, Instruction, Span, Stage } from "./ast.ts";
+import type { AnyInstruction, Arg, Dockerfile, From, Instruction, Span, Stage } from "./ast.ts";
 import { DockerfileError } from "./errors.ts";
 import { parseStatement } from "./instruction.ts";
-import { lintFile, unskipped } from "./lint.ts";
 import { readStatements } from "./statements.ts";
-
-/** What a Dockerfile says, and what deserves a warning. */
-export interface Parsed {
-  readonly file: Dockerfile;
-  readonly diagnostics: readonly Diagnostic[];
-}
 
 /**
  * Read a Dockerfile.
@@ -18,7 +11,7 @@ export interface Parsed {
  *   `dockerfile parse error on line 3: unknown instruction: FRO (did you mean FROM?)`
  * @see Dockerfile reference, https://docs.docker.com/reference/dockerfile/
  */
-export function parseDockerfile(text: string): Parsed {
+export function parseDockerfile(text: string): Dockerfile {
   if (text === "") throw new DockerfileError("the Dockerfile cannot be empty", { start: 1, end: 1 });
   const source = readStatements(text);
   const globalArgs: Arg[] = [];
@@ -31,9 +24,8 @@ export function parseDockerfile(text: string): Parsed {
   const last = source.statements.at(-1);
   if (stages.length === 0)
     throw new DockerfileError("dockerfile contains no stages to build", last?.span ?? { start: 1, end: 1 });
-  const { escape: escapeChar, directives } = source;
-  const file = { escape: escapeChar, directives, globalArgs, stages: stages.map(finishStage) };
-  return { file, diagnostics: unskipped([...source.diagnostics, ...lintFile(file)], directives) };
+  const { escape: escapeChar, directives, gaps } = source;
+  return { escape: escapeChar, directives, globalArgs, stages: stages.map(finishStage), gaps };
 }
 
 /**

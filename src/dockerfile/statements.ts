@@ -1,7 +1,6 @@
 import { BerthError } from "../base/errors.ts";
 import { type Arguments, heredocsAllowed, parseArguments } from "./arguments.ts";
-import type { Diagnostic, Directive, Escape, Heredoc, Span } from "./ast.ts";
-import { diagnose } from "./diagnose.ts";
+import type { Directive, Escape, Heredoc, Node, Span } from "./ast.ts";
 import { escapeOf, parseDirectives } from "./directives.ts";
 import { DockerfileError, lineSpan } from "./errors.ts";
 import { endsHeredoc, type HeredocMark, heredocMarks } from "./heredoc.ts";
@@ -17,6 +16,13 @@ export interface Statement extends Arguments {
   readonly heredocs: readonly Heredoc[];
   readonly original: string;
   readonly span: Span;
+  /** As in the syntax tree. */
+  readonly comments?: readonly string[];
+}
+
+/** What every instruction has. */
+export function nodeOf({ keyword, original, span, comments }: Statement): Node {
+  return { keyword, original, span, ...(comments !== undefined && { comments }) };
 }
 
 /** All statements of a file. */
@@ -24,7 +30,8 @@ export interface Source {
   readonly escape: Escape;
   readonly directives: readonly Directive[];
   readonly statements: readonly Statement[];
-  readonly diagnostics: readonly Diagnostic[];
+  /** As in the syntax tree. */
+  readonly gaps: readonly number[];
 }
 
 /** Bytes that a physical line may have, its end included. */
@@ -38,21 +45,23 @@ const longestLine = 64 * 1024;
 export function readStatements(text: string): Source {
   const lines = splitLines(text);
   const directives = parseDirectives(lines);
-  const reader: Reader = { lines, at: 0, escape: escapeOf(directives), diagnostics: [] };
+  const reader: Reader = { lines, at: directives.length, escape: escapeOf(directives), gaps: [], comments: [] };
   const statements: Statement[] = [];
   while (reader.at < lines.length) {
     const statement = readStatement(reader);
     if (statement !== undefined) statements.push(statement);
   }
   if (statements.length === 0) throw new DockerfileError("file with no instructions", lineSpan(lines.length));
-  return { escape: reader.escape, directives, statements, diagnostics: reader.diagnostics };
+  return { escape: reader.escape, directives, statements, gaps: reader.gaps };
 }
 
 interface Reader {
   readonly lines: readonly string[];
   at: number;
   readonly escape: Escape;
-  readonly diagnostics: Diagnostic[];
+  readonly gaps: number[];
+  /** Comments since the last statement. */
+  comments: string[];
 }
 
 /** Lines with their ends. A byte order mark in front is dropped. */
@@ -80,6 +89,8 @@ function readStatement(reader: Reader): Statement | undefined {
   const start = reader.at + 1;
   const original = readLogicalLine(reader);
   if (original === undefined) return undefined;
+  const { comments } = reader;
+  reader.comments = [];
   const span = (): Span => ({ start, end: reader.at });
   try {
     const { keyword, flags, rest } = splitStatement(original, reader.escape);
@@ -87,16 +98,26 @@ function readStatement(reader: Reader): Statement | undefined {
     const heredocs = heredocsAllowed(keyword, given)
       ? heredocMarks(original).map((mark) => readHeredoc(reader, mark))
       : [];
-    return { keyword, flags, ...given, heredocs, original: trim(original), span: span() };
+    const statement = { keyword, flags, ...given, heredocs, original: trim(original), span: span() };
+    return comments.length === 0 ? statement : { ...statement, comments };
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     throw new DockerfileError(error.message, span(), error.hint);
   }
 }
 
+/** An empty comment ends those above it. As BuildKit has it, it is a line's first character that is left out, be it a blank. */
+function addComment(reader: Reader, line: string): void {
+  const comment = trim(line.slice(1));
+  if (comment === "") reader.comments = [];
+  else reader.comments.push(comment);
+}
+
 /** A line and those that continue it, comments and empty lines between them left out. */
 function readLogicalLine(reader: Reader): string | undefined {
-  const first = trimStart(withoutEnd(nextLine(reader) ?? ""));
+  const line = withoutEnd(nextLine(reader) ?? "");
+  const first = trimStart(line);
+  if (isComment(first)) addComment(reader, line);
   if (first === "" || isComment(first)) return undefined;
   let joined = "";
   let gap = false;
@@ -111,7 +132,7 @@ function readLogicalLine(reader: Reader): string | undefined {
     joined += continued ?? text;
     if (continued === undefined) break;
   }
-  if (gap) reader.diagnostics.push(diagnose("NoEmptyContinuation", "Empty continuation line", lineSpan(reader.at)));
+  if (gap) reader.gaps.push(reader.at);
   return joined;
 }
 

@@ -2,7 +2,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Add, Copy, InlineFile, Transfer } from "./ast.ts";
 import { type FlagValues, parseFlags } from "./flags.ts";
 import { heredocText, parseHeredocMark } from "./heredoc.ts";
-import type { Statement } from "./statements.ts";
+import { nodeOf, type Statement } from "./statements.ts";
 
 const shared = { chown: "string", chmod: "string", link: "boolean", exclude: "list" } as const;
 const copyFlags = { ...shared, from: "string", parents: "boolean" } as const;
@@ -46,7 +46,7 @@ function requireDestination(statement: Statement, kind: string): void {
 }
 
 function parseTransfer(statement: Statement, kind: string, flags: FlagValues<keyof typeof shared>): Transfer {
-  const { keyword, original, span, args } = statement;
+  const { args } = statement;
   const destination = args.at(-1) ?? "";
   if (parseHeredocMark(destination) !== undefined)
     throw new BerthError("invalid-argument", `${kind} cannot accept a heredoc as a destination`);
@@ -54,9 +54,7 @@ function parseTransfer(statement: Statement, kind: string, flags: FlagValues<key
   const chown = flags("chown")[0] || undefined;
   const chmod = flags("chmod")[0] || undefined;
   return {
-    keyword,
-    original,
-    span,
+    ...nodeOf(statement),
     sources: words.filter(({ file }) => file === undefined).map(({ word }) => word),
     files: words.flatMap(({ file }) => file ?? []),
     destination,
