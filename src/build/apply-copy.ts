@@ -1,50 +1,55 @@
-import { join } from "node:path/posix";
+import { join, normalize } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
 import type { Add, Copy } from "../dockerfile/ast.ts";
-import { expandWord } from "../dockerfile/expand.ts";
+import { place, sourcesOf } from "./copy-sources.ts";
 import type { CopyOp, InlineFile } from "./graph.ts";
+import { withoutCredentials } from "./redact.ts";
 import { nameStep, type StageContext, type StageState, shownInstruction, withLayer, word } from "./stage-state.ts";
 
 /**
- * Apply `COPY` or `ADD`: one vertex, one layer.
+ * Apply `COPY` or `ADD`: one vertex, one layer; a vertex more for each source that is fetched.
  *
- * @throws {BerthError} invalid-argument, with BuildKit's text; unimplemented, for remote sources
+ * @throws {BerthError} invalid-argument, with BuildKit's text
  */
 export function applyCopy(state: StageState, context: StageContext, step: Copy | Add): StageState {
-  const sources = step.sources.map((source) => word(state, context, source));
+  const owner = word(state, context, step.chown ?? "");
+  const chmod = word(state, context, step.chmod ?? "");
+  const words = step.sources.map((source) => word(state, context, source));
   const destination = word(state, context, step.destination);
   const from = step.kind === "COPY" ? step.from : undefined;
   const parents = step.kind === "COPY" && step.parents;
-  const owner = word(state, context, step.chown ?? "");
-  const chmod = word(state, context, step.chmod ?? "");
-  for (const source of sources) refuseRemote(step, source);
+  const sources = sourcesOf(state, context, { step, words });
+  const local = sources.filter((source) => source.kind === "local").map(({ path }) => path);
+  if (from === undefined) lintSources(context, step, local);
+  const [name, named] = nameStep(state, withoutCredentials(shownInstruction(state, context, step.original)));
+  const inputs = local.length === 0 ? [] : [from === undefined ? context.context() : context.source(from, true)];
+  const placed = sources.map((source) => place(source, { context, step, name, inputs }));
+  const unpack = step.kind === "ADD" && step.unpack !== false;
   const op: CopyOp = {
     kind: "copy",
-    sources: sources.map((source) => (parents ? `/${source}` : join("/", source))),
-    inline: step.files.map((file) => inlineFile(state, file)),
+    sources: placed.map(({ path }) => path),
+    inline: step.files.map((file) => inlineFile(state, context, file)),
     destination: absoluteDestination(state, destination),
     parents,
     exclude: step.exclude.map((pattern) => word(state, context, pattern)),
-    unpack: step.kind === "ADD" && step.unpack !== false,
+    unpack,
     ...(owner === "" ? {} : { owner }),
     ...(chmod === "" ? {} : { mode: parseMode(chmod) }),
+    ...(local.length === sources.length ? {} : { origins: placed.map(({ origin }) => origin ?? { input: 1, unpack }) }),
   };
-  const input = sources.length === 0 ? [] : [from === undefined ? context.context() : context.source(from, true)];
-  const [name, named] = nameStep(state, shownInstruction(state, context, step.original));
-  const vertex = context.graph.add(op, [state.tip, ...input], { name, span: step.span });
+  const vertex = context.graph.add(op, [state.tip, ...inputs], { name, span: step.span });
   const options = [
     ...(parents ? ["--parents"] : []),
     ...(op.owner === undefined ? [] : [`--chown=${op.owner}`]),
     ...(op.mode === undefined ? [] : [`--chmod=${chmod}`]),
   ];
-  const files = [...sources, ...step.files.map((file) => `<<${file.name}`)];
+  const files = [...words.map(withoutCredentials), ...step.files.map((file) => `<<${file.name}`)];
   return withLayer(named, vertex, [step.kind, ...options, ...files, destination, "# buildkit"].join(" "));
 }
 
-function inlineFile(state: StageState, file: Copy["files"][number]): InlineFile {
+function inlineFile(state: StageState, context: StageContext, file: Copy["files"][number]): InlineFile {
   if (!file.expand) return { name: file.name, data: file.content };
-  const { text } = expandWord(file.content, (name) => state.env.get(name), { quotes: "plain" });
-  return { name: file.name, data: text };
+  return { name: file.name, data: word(state, context, file.content, { quotes: "plain" }) };
 }
 
 /** A destination is relative to `WORKDIR`, and cleaned; what ends in `/` or `/.` goes on saying that it is a directory. */
@@ -56,28 +61,16 @@ function absoluteDestination(state: StageState, destination: string): string {
   return `${path}/`;
 }
 
+function lintSources({ ignores, warn }: StageContext, { kind }: Copy | Add, sources: readonly string[]): void {
+  for (const source of sources.map((source) => normalize(source).replace(/(?<=.)\/$/, "")))
+    if (ignores(source)) warn("CopyIgnoredFile", kind === "ADD" ? "Add" : "Copy", source);
+}
+
 function parseMode(text: string): number {
   const mode = /^[0-7]{1,8}$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
   if (mode <= 0o7777) return mode;
   throw new BerthError(
     "invalid-argument",
     `invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`,
-  );
-}
-
-function refuseRemote(step: Copy | Add, source: string): void {
-  const isGit = /^git@|^git:\/\/|^ssh:\/\/|^https?:\/\/.*\.git(?:#.*)?$/.test(source);
-  if (!isGit && !/^https?:\/\//.test(source)) return;
-  if (step.kind === "COPY")
-    throw new BerthError(
-      "invalid-argument",
-      isGit ? "source can't be a git ref for COPY" : "source can't be a URL for COPY",
-    );
-  throw new BerthError(
-    "unimplemented",
-    `ADD from ${isGit ? "a git repository" : "a URL"} is not supported: ${source}`,
-    {
-      hint: "Download it into the build context, or in a RUN step.",
-    },
   );
 }

@@ -1,10 +1,12 @@
 import { BerthError } from "../base/errors.ts";
 import type { Arg, Command, CommandLine, Instruction, Pairs, Single, Words } from "../dockerfile/ast.ts";
 import { expandWords } from "../dockerfile/expand.ts";
+import { namesSecret } from "../dockerfile/lint.ts";
 import { healthcheckText, plainList, quoteList } from "./go-format.ts";
-import { exposedPorts } from "./ports.ts";
+import { exposedPorts, portParts } from "./ports.ts";
 import { signalNumber } from "./signals.ts";
 import {
+  builderArgs,
   type DeclaredArg,
   type StageContext,
   type StageState,
@@ -17,9 +19,6 @@ import {
 
 /** Instructions that only change the image's config. */
 export type MetadataInstruction = Exclude<Instruction, { readonly kind: "RUN" | "COPY" | "ADD" | "WORKDIR" }> | Single;
-
-/** Arguments that configure the builder and never reach a step. */
-const builderArgs: ReadonlySet<string> = new Set(["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"]);
 
 /**
  * Apply an instruction that makes no layer. History texts are BuildKit's.
@@ -36,7 +35,7 @@ export function applyMetadata(state: StageState, context: StageContext, step: Me
       return applyArg(state, context, step);
     case "CMD":
     case "ENTRYPOINT":
-      return applyCommand(state, step);
+      return applyCommand(state, context, step);
     case "EXPOSE":
     case "VOLUME":
       return step.kind === "EXPOSE" ? applyExpose(state, context, step) : applyVolume(state, context, step);
@@ -69,6 +68,7 @@ function applyEnv(state: StageState, context: StageContext, step: Pairs): StageS
   const pairs = expandPairs(state, context, step);
   let next = state;
   for (const [key, value] of pairs) {
+    if (namesSecret(key)) context.warn("SecretsUsedInArgOrEnv", "ENV", key);
     const env = next.image.config.Env ?? [];
     const index = env.findIndex((pair) => splitPair(pair)[0] === key);
     const pair = `${key}=${value}`;
@@ -90,13 +90,16 @@ function applyLabel(state: StageState, context: StageContext, step: Pairs): Stag
 
 /** Every pair of an instruction sees the variables from before the instruction. */
 function expandPairs(state: StageState, context: StageContext, step: Pairs): readonly (readonly [string, string])[] {
-  return step.pairs.map(({ key, value }) => [word(state, context, key), word(state, context, value)]);
+  const pairs = step.pairs.map(({ key, value }) => [word(state, context, key), word(state, context, value)] as const);
+  for (const { legacy } of step.pairs) if (legacy) context.warn("LegacyKeyValueFormat", step.keyword);
+  return pairs;
 }
 
 function applyArg(state: StageState, context: StageContext, step: Arg): StageState {
   let next = state;
   const shown: string[] = [];
   for (const { name, value: fallback } of step.args) {
+    if (namesSecret(name)) context.warn("SecretsUsedInArgOrEnv", "ARG", name);
     const value =
       context.buildArgs.get(name) ??
       (fallback === undefined ? context.globalArgs.get(name) : word(next, context, fallback));
@@ -108,7 +111,9 @@ function applyArg(state: StageState, context: StageContext, step: Arg): StageSta
   return withHistory(next, `ARG ${shown.join(" ")}`);
 }
 
-function applyCommand(state: StageState, step: Command): StageState {
+function applyCommand(state: StageState, context: StageContext, step: Command): StageState {
+  const { Shell = [] } = state.image.config;
+  if (step.command.form === "shell" && Shell.length === 0) context.warn("JSONArgsRecommended", step.keyword);
   const args = commandArgs(state, step.command);
   const text = `${step.kind} ${quoteList(args)}`;
   if (step.kind === "CMD")
@@ -122,12 +127,19 @@ function applyCommand(state: StageState, step: Command): StageState {
 function applyExpose(state: StageState, context: StageContext, step: Words): StageState {
   const lookup = (name: string): string | undefined => state.env.get(name);
   const words = step.words.flatMap((text) => expandWords(text, lookup, { escape: context.escape }));
+  for (const text of words) lintPort(context, text);
   const ports = [...new Set(words.flatMap(exposedPorts))].sort();
   const added = Object.fromEntries(ports.map((port) => [port, {}]));
   return withHistory(
     withConfig(state, { ExposedPorts: sorted({ ...state.image.config.ExposedPorts, ...added }) }),
     `EXPOSE map[${ports.map((port) => `${port}:{}`).join(" ")}]`,
   );
+}
+
+function lintPort({ warn }: StageContext, text: string): void {
+  const { host, protocol } = portParts(text);
+  if (protocol !== protocol.toLowerCase()) warn("ExposeProtoCasing", text);
+  if (host !== "") warn("ExposeInvalidFormat", text);
 }
 
 function applyVolume(state: StageState, context: StageContext, step: Words): StageState {

@@ -1,9 +1,11 @@
 import { join } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
 import type { Heredoc, Run, Single } from "../dockerfile/ast.ts";
+import { parseDevice } from "../dockerfile/device.ts";
 import { heredocText, parseHeredocMark } from "../dockerfile/heredoc.ts";
+import { hostPlatform } from "../oci/platform.ts";
 import { commandArgs, withShell } from "./apply-metadata.ts";
-import type { ExecOp, InlineFile } from "./graph.ts";
+import type { ExecOp, InlineFile, VertexLabel } from "./graph.ts";
 import { lowerMounts } from "./run-mounts.ts";
 import {
   nameStep,
@@ -22,18 +24,20 @@ export const scriptDirectory = "/dev/pipes";
 /**
  * Apply `RUN`: one vertex, one layer.
  *
- * @throws {BerthError} invalid-argument and permission-denied, with BuildKit's text; unimplemented, for options that need more than a plain step
+ * @throws {BerthError} invalid-argument, not-found and permission-denied, with BuildKit's text
  */
 export function applyRun(state: StageState, context: StageContext, step: Run): StageState {
-  if (step.security === "insecure")
-    throw new BerthError("unimplemented", "RUN --security=insecure is not supported", {
-      hint: "Build with another tool, or do the step in a privileged container and commit it.",
+  const isInsecure = step.security === "insecure";
+  if (isInsecure && context.entitlements?.insecure !== true)
+    throw new BerthError("permission-denied", "failed to load LLB: security.insecure is not allowed", {
+      hint: "`--allow security.insecure` lets steps that ask for it have every privilege: they can change this machine.",
     });
   if (step.network === "host" && !context.allowsHostNetwork)
     throw new BerthError("permission-denied", "failed to load LLB: network.host is not allowed", {
       hint: "`--allow network.host` lets steps that ask for it have this machine's network.",
     });
-  if (step.devices.length > 0) throw new BerthError("unimplemented", "RUN --device is not supported");
+  const requests = step.devices.map(parseDevice);
+  const devices = requests.length === 0 ? [] : (context.devices?.(requests) ?? []);
   const { args, scripts, summary } = commandOf(state, step);
   const mounts = lowerMounts(state, context, step.mounts);
   const op: ExecOp = {
@@ -43,19 +47,31 @@ export function applyRun(state: StageState, context: StageContext, step: Run): S
     cwd: state.image.config.WorkingDir || "/",
     user: state.image.config.User ?? "",
     network: step.network === "default" ? context.network : step.network,
+    ...(isInsecure ? { security: "insecure" } : {}),
+    ...(devices.length === 0 ? {} : { devices }),
     mounts: mounts.mounts,
     scripts,
+    ...(context.settings === undefined ? {} : { settings: context.settings }),
   };
   const [name, named] = nameStep(state, `${shownInstruction(state, context, step.original)}${summary}`);
-  const vertex = context.graph.add(op, [state.tip, ...mounts.inputs], { name, span: step.span });
+  const vertex = context.graph.add(op, [state.tip, ...mounts.inputs], {
+    ...{ name, span: step.span, args: state.args.map((arg) => arg.name) },
+    ...architectureOf(state),
+  });
   return withLayer(named, vertex, `RUN ${[...declared(state), ...args].join(" ")} # buildkit`);
+}
+
+/** Told where it isn't this machine's. */
+function architectureOf({ image: { platform } }: StageState): Pick<VertexLabel, "architecture"> {
+  return platform.architecture === hostPlatform.architecture ? {} : { architecture: platform.architecture };
 }
 
 /** Apply `WORKDIR`: a layer with the directory, unless it is the root. */
 export function applyWorkdir(state: StageState, context: StageContext, step: Single): StageState {
   const written = word(state, context, step.value);
   const path = written.startsWith("/") ? written : join("/", state.image.config.WorkingDir ?? "/", written);
-  const next = withConfig(state, { WorkingDir: path });
+  if (!state.workdirSet && !written.startsWith("/")) context.warn("WorkdirRelativePath", written);
+  const next = { ...withConfig(state, { WorkingDir: path }), workdirSet: true };
   if (path === "/") return withHistory(next, `WORKDIR ${path}`);
   const [name, named] = nameStep(next, shownInstruction(state, context, step.original));
   const op = { kind: "mkdir", path, user: state.image.config.User ?? "" } as const;

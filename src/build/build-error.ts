@@ -7,6 +7,8 @@ export interface DockerfileSource {
   /** As the user named it. */
   readonly name: string;
   readonly text: string;
+  /** Where it is; absent for one that came as a text or in a stream. */
+  readonly path?: string;
 }
 
 /** Where in a build something went wrong, as far as that is known. */

@@ -18,15 +18,19 @@ import { enterPrivateNetwork } from "../../test/support/private-network.ts";
 import type { ProgressEvent } from "../base/operation.ts";
 import { openContent } from "../content/content.ts";
 import { openHost } from "../host/host.ts";
+import { defaultSettings } from "../host/settings.ts";
 import { createImage, type Image, parseTag } from "../image/images.ts";
+import type { PullDeps } from "../image/pull.ts";
 import { openDatabase, openState } from "../metadata/open.ts";
 import { openNetworks } from "../network/networks.ts";
 import { chainIDs } from "../oci/digest.ts";
 import { hostPlatform } from "../oci/platform.ts";
+import { openRegistries } from "../registry/registries.ts";
 import { openRuntime } from "../runtime/runtime.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
 import { openSnapshotter } from "../snapshot/snapshotter.ts";
 import { type BuildDeps, type BuildOptions, type BuildResult, build } from "./build.ts";
+import { keptSteps } from "./kept-steps.ts";
 
 const place = mkdtempSync(join(tmpdir(), "berth-build-"));
 const host = openHost({ root: join(place, "root"), runRoot: join(place, "run") });
@@ -40,7 +44,16 @@ beforeAll(async () => {
   owned.use(state);
   const snapshotter = owned.use(openSnapshotter(host, db));
   const networks = openNetworks({ host, database: db, state });
-  deps = { host, db, content: openContent(host), snapshotter, runtime: openRuntime(host), networks };
+  const shared = { host, db, content: openContent(host), snapshotter };
+  const settings = { ...defaultSettings, registries: new Map([["docker.io", { blocked: true }]]) };
+  const registries = owned.use(openRegistries({ settings, credentials: async () => undefined }));
+  const openPull = async (): Promise<PullDeps> => ({ ...shared, registries, parallel: 3 });
+  const openLayout = () => Promise.reject(new Error("no test has a layout"));
+  const openRegistriesOfTest = async () => ({ registries, parallel: 3, parallelUploads: 3 });
+  deps = {
+    ...{ ...shared, runtime: openRuntime(host), networks },
+    ...{ openPull, openLayout, openRegistries: openRegistriesOfTest },
+  };
   await makeBusybox();
 });
 
@@ -106,7 +119,9 @@ const textIn = (image: Image, path: string): string =>
 
 /** What a build may leave nowhere. */
 function expectNothingLeft(): void {
-  expect(readdirSync(join(host.root, "active"))).toEqual([]);
+  // Steps that failed are kept.
+  const kept = keptSteps(deps.db).flatMap(({ files, mounts }) => (mounts === undefined ? [files] : [files, mounts]));
+  expect(readdirSync(join(host.root, "active")).sort()).toEqual(kept.sort());
   expect(readdirSync(host.runRoot).filter((name) => name.startsWith("step-"))).toEqual([]);
   expect(execFileSync("cat", ["/proc/self/mountinfo"]).toString()).not.toContain(place);
   const runtimeState = join(host.runRoot, "crun");
@@ -204,7 +219,7 @@ RUN --mount=from=lib,source=/lib,target=/l ls /l > /list
   expect(textIn(image, "/list")).toBe("b\nc\n");
 });
 
-test("a failing step says its place, its code and its last words, and leaves nothing", async () => {
+test("a failing step says its place, its code and its last words, and leaves nothing but itself", async () => {
   const context = contextOf({ Dockerfile: "FROM busybox\nRUN true\nRUN echo last words; \\\n  exit 42\n" });
   await expect(run(context)).rejects.toMatchObject({
     name: "BuildError",
@@ -233,7 +248,7 @@ test.each([
   ],
   ["FROM busybox\nRUN --mount=type=secret,id=key,required true\n", "secret key: not found", 2],
   ["FROM busybox\nUSER nobody-here\nRUN true\n", "unable to find user nobody-here", 3],
-  ["FROM busybox\nADD https://example.invalid/x /\n", "ADD from a URL is not supported", 2],
+  ["FROM busybox\nCOPY https://example.invalid/x /\n", "source can't be a URL for COPY", 2],
 ])("%j fails with its line", async (text, message, line) => {
   await expect(run(contextOf({ Dockerfile: text }))).rejects.toMatchObject({
     message: expect.stringContaining(message),

@@ -2,68 +2,131 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
-import { type Matcher, openMatcher, parseIgnore } from "../dockerfile/ignore.ts";
+import { openMatcher, parseIgnore } from "../dockerfile/ignore.ts";
 import type { DockerfileSource } from "./build-error.ts";
+import type { GitContextOptions } from "./git-context.ts";
+import { parseGitReference } from "./git-reference.ts";
+import type { OpDeps } from "./op-deps.ts";
 import { internalStep } from "./progress.ts";
+import { fetchContext, isRemote } from "./remote-context.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
-import { type ReceiveDeps, receiveContext } from "./stream-context.ts";
+import { type ReceiveDeps, receiveContext, type StreamContext } from "./stream-context.ts";
 
 /** What a build reads. Disposing deletes what came as a stream. */
 export interface BuildContext extends AsyncDisposable {
   readonly dockerfile: DockerfileSource;
   readonly tree: SourceTree;
+  /** Patterns of the ignore file. */
+  readonly ignore: readonly string[];
 }
 
-/** Where a build reads. */
-export interface ContextOptions extends Operation {
+/** What a context is opened with. */
+export type ContextDeps = ReceiveDeps & OpDeps;
+
+/** Where a build reads: see {@link BuildOptions}. */
+export interface ContextOptions extends GitContextOptions {
   readonly context: string | AsyncIterable<Uint8Array>;
   readonly dockerfile?: string;
   readonly dockerfileText?: string;
 }
 
 /**
- * Open a context: read its Dockerfile and its ignore file.
+ * Open a context: read its Dockerfile and its ignore file. What came as a stream is read from inside alone, wherever its links lead.
  *
- * @throws {BerthError} not-found, when the directory or the Dockerfile isn't there, with Docker's texts
+ * @throws {BerthError} not-found, when the directory or the Dockerfile isn't there; invalid-argument, when a Dockerfile is named beside
+ *   a stream that is one; all with Docker's texts; unavailable, when it can't be fetched
  */
-export async function openContext(deps: ReceiveDeps, options: ContextOptions): Promise<BuildContext> {
+export async function openContext(deps: ContextDeps, options: ContextOptions): Promise<BuildContext> {
   const { context, dockerfile, dockerfileText } = options;
   if (typeof context === "string") {
     const root = resolve(context);
-    if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
+    if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === true)
+      return { ...(await read(root, options, { isFile: true })), [Symbol.asyncDispose]: async () => undefined };
+    if (!isRemote(context) && parseGitReference(context) === undefined)
       throw new BerthError("not-found", `unable to prepare context: path ${JSON.stringify(context)} not found`);
-    return { ...(await read(root, options)), [Symbol.asyncDispose]: async () => undefined };
   }
   await using stack = new AsyncDisposableStack();
-  const received = stack.use(await receiveContext(deps, context, options));
+  const received = stack.use(await receive(deps, context, options));
+  if (received.dockerfileText !== undefined && dockerfile !== undefined)
+    throw new BerthError(
+      "invalid-argument",
+      "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles",
+      { hint: "What came is a Dockerfile and no archive that could have another one in it." },
+    );
   const text = dockerfileText ?? received.dockerfileText;
-  const found = await read(received.path, {
+  const tree = directoryTree(received.path);
+  const inside: ReadOptions = {
     ...options,
-    ...(dockerfile === undefined ? {} : { dockerfile: join(received.path, dockerfile) }),
+    locate: (path) => join(received.path, tree.resolve(path)),
+    isWhole: typeof context === "string" && parseGitReference(context) !== undefined,
     ...(text === undefined ? {} : { dockerfileText: text }),
-  });
+  };
+  const found = await read(received.path, inside, { isFile: false });
   const owned = stack.move();
   return { ...found, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+async function receive(
+  deps: ContextDeps,
+  context: ContextOptions["context"],
+  options: ContextOptions,
+): Promise<StreamContext> {
+  if (typeof context !== "string") return await receiveContext(deps, context, options);
+  const reference = parseGitReference(context);
+  if (reference !== undefined) {
+    const { openGitContext } = await import("./git-context.ts");
+    return await openGitContext(deps, { address: context, reference }, options);
+  }
+  return await internalStep(options, "[internal] load remote build context", () =>
+    receiveContext(deps, fetchContext(context, options), options),
+  );
+}
+
+interface ReadOptions extends Omit<ContextOptions, "context"> {
+  /** Where a file of the context lies, by its path in it; as the paths are written when absent. */
+  readonly locate?: (path: string) => string;
+  /** No ignore file counts: as in BuildKit, a repository is taken as it is. */
+  readonly isWhole?: boolean;
+}
+
 async function read(
   root: string,
-  options: Omit<ContextOptions, "context">,
-): Promise<Pick<BuildContext, "dockerfile" | "tree">> {
-  const path = options.dockerfile ?? defaultDockerfile(root);
+  options: ReadOptions,
+  { isFile }: { readonly isFile: boolean },
+): Promise<Omit<BuildContext, keyof AsyncDisposable>> {
+  const { locate } = options;
+  const inRoot = locate ?? ((path: string) => join(root, path));
+  const named = options.dockerfile;
+  const path = named === undefined ? defaultDockerfile(inRoot) : (locate?.(named) ?? named);
   const text = await internalStep(
     options,
     "[internal] load build definition from Dockerfile",
     async () => options.dockerfileText ?? readDockerfile(path, root),
   );
-  const ignore = await internalStep(options, "[internal] load .dockerignore", async () => readIgnore(root, path));
-  return { dockerfile: { name: options.dockerfile ?? "Dockerfile", text }, tree: directoryTree(root, ignore) };
+  const own = `${named ?? "Dockerfile"}.dockerignore`;
+  const candidates = locate === undefined ? ignoreFiles(path, inRoot) : [locate(own), locate(".dockerignore")];
+  const ignore =
+    options.isWhole === true
+      ? []
+      : await internalStep(options, "[internal] load .dockerignore", async () => readIgnore(candidates));
+  const place = isFile && options.dockerfileText === undefined ? { path } : {};
+  const dockerfile = { name: named ?? "Dockerfile", text, ...place };
+  return { dockerfile, tree: directoryTree(root, openMatcher(ignore)), ignore };
+}
+
+/** The tree of a named context, less what its own ignore file excludes. */
+export function namedTree(directory: string): SourceTree {
+  return directoryTree(directory, openMatcher(readIgnore([join(directory, ".dockerignore")])));
+}
+
+/** Where the ignore file of a directory may be, the first that is there counts: that of the Dockerfile's own name, the context's. */
+export function ignoreFiles(dockerfile: string, inRoot: (name: string) => string): readonly string[] {
+  return [`${dockerfile}.dockerignore`, inRoot(".dockerignore")];
 }
 
 /** As Docker's client: a lower-case name is taken where there is no other. */
-function defaultDockerfile(root: string): string {
-  const [usual = "", lower = ""] = ["Dockerfile", "dockerfile"].map((name) => join(root, name));
+export function defaultDockerfile(inRoot: (name: string) => string): string {
+  const [usual = "", lower = ""] = ["Dockerfile", "dockerfile"].map(inRoot);
   return !existsSync(usual) && existsSync(lower) ? lower : usual;
 }
 
@@ -80,13 +143,13 @@ function readDockerfile(path: string, root: string): string {
   }
 }
 
-/** The ignore file of the Dockerfile's own name comes before the context's. */
-function readIgnore(root: string, dockerfile: string): Matcher {
-  const path = [`${dockerfile}.dockerignore`, join(root, ".dockerignore")].find((candidate) => existsSync(candidate));
-  return openMatcher(path === undefined ? [] : parseIgnore(readLimited(path)));
+function readIgnore(candidates: readonly string[]): readonly string[] {
+  const path = candidates.find((candidate) => existsSync(candidate));
+  return path === undefined ? [] : parseIgnore(readLimited(path));
 }
 
-function readLimited(path: string): string {
+/** A Dockerfile or an ignore file. @throws {BerthError} invalid-argument, when it is too large */
+export function readLimited(path: string): string {
   const { size } = statSync(path);
   if (size > limits.dockerfile) {
     throw new BerthError("invalid-argument", `${path} has ${size} bytes; ${limits.dockerfile} is the most`);

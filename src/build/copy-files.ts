@@ -15,7 +15,7 @@ import type { SelectedFile, Selection } from "./select.ts";
 /** Files after which others get a turn. */
 const turn = 64;
 
-/** A directory that gets at least as many files has its directories spread over the disk. */
+/** A directory that gets more files has its further directories spread over the disk. */
 const manyFiles = 1000;
 
 /** How files are copied. */
@@ -39,17 +39,16 @@ export interface CopyOptions {
  * @throws {BerthError} invalid-argument, when a file would replace a directory or the other way round
  */
 export async function copySelection(writer: RootWriter, selection: Selection, options: CopyOptions): Promise<void> {
-  const [source, ...below] = selection.files;
-  if (source === undefined) return;
-  const target = prepareTarget(writer, { ...selection, source }, options);
+  const { source } = selection;
+  const target = prepareTarget(writer, selection, options);
   const copier = new Copier(writer, options);
-  if (source.entry.kind === "dir" && below.length >= manyFiles) spread(options.syscalls, writer.directory(target));
-  const files = source.entry.kind === "dir" ? below : [source];
-  for (const [index, file] of files.entries()) {
-    if (index % turn === 0) {
+  let count = 0;
+  for (const file of source.entry.kind === "dir" ? selection.below() : [source]) {
+    if (count % turn === 0) {
       await setImmediate();
       options.signal.throwIfAborted();
     }
+    if (++count === manyFiles) spread(options.syscalls, writer.directory(target));
     const path = file === source ? target : join(target, file.path);
     for (const _ of copier.copy(file, path)) {
       await setImmediate();
@@ -60,13 +59,7 @@ export async function copySelection(writer: RootWriter, selection: Selection, op
 }
 
 /** The path, free of symlinks, that a source is copied to. Its directory is there; so is the path itself for a directory. */
-function prepareTarget(
-  writer: RootWriter,
-  selection: { readonly name: string; readonly source: SelectedFile },
-  options: CopyOptions,
-): string {
-  const { destination, owner } = options;
-  const { name, source } = selection;
+function prepareTarget(writer: RootWriter, { name, source }: Selection, { destination, owner }: CopyOptions): string {
   writer.mkdirAll(/\/\.?$/.test(destination) ? destination : dirname(destination), owner);
   const resolved = writer.resolve(normalize(destination).replace(/(?<=.)\/$/, ""));
   if (source.entry.kind === "dir") {

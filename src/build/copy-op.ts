@@ -16,18 +16,19 @@ import { contentKey } from "./content-key.ts";
 import { type CopyOptions, copySelection } from "./copy-files.ts";
 import { hasWildcards } from "./go-match.ts";
 import type { CopyOp, InlineFile } from "./graph.ts";
+import { FileLister } from "./history/file-list.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { type Owner, RootWriter } from "./root-writer.ts";
 import { type Selection, type SelectOptions, selectSource } from "./select.ts";
-import type { Work } from "./solve.ts";
+import type { KeyedContent, Work } from "./solve.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
 import { headOf, startsArchive } from "./stream-context.ts";
 
 /** Where a copy goes, and where it comes from. */
 export interface CopyInputs {
   readonly parent: ChainID | undefined;
-  /** Absent where every file is in the Dockerfile. */
-  readonly source?: CopySource;
+  /** By index of the vertex's inputs, less the first; none where every file is in the Dockerfile. */
+  readonly sources: readonly CopySource[];
 }
 
 /** A tree to copy from. */
@@ -43,24 +44,43 @@ export interface CopySource {
 
 const root: Owner = { uid: 0, gid: 0 };
 
+/** Files of a source, and how they are copied. */
+interface Selected {
+  readonly selections: readonly Selection[];
+  readonly source: CopySource;
+  readonly unpack: boolean;
+}
+
 /** The work of `COPY` and `ADD`, which takes no kernel help: files go straight into the upper directory. */
-export function planCopy(deps: OpDeps, op: CopyOp, { parent, source }: CopyInputs): Work {
-  let selections: readonly Selection[] | undefined;
-  const select = (): readonly Selection[] => {
-    selections ??= source === undefined ? [] : selectAll(deps.host.syscalls, op, source.tree);
-    return selections;
+export function planCopy(deps: OpDeps, op: CopyOp, { parent, sources }: CopyInputs): Work {
+  let selected: readonly Selected[] | undefined;
+  const select = (): readonly Selected[] => {
+    selected ??= sources.length === 0 ? [] : selectAll(deps.host.syscalls, op, sources);
+    return selected;
   };
-  const definition = async (): Promise<string> => digestOf(JSON.stringify(["copy", op, parent, source?.key]));
+  const definition = async (): Promise<string> => {
+    const names = sources.map(({ key }) => key);
+    return digestOf(JSON.stringify(["copy", op, parent, op.origins === undefined ? names[0] : names]));
+  };
+  let keyed: readonly KeyedContent[] = [];
   const content = async (): Promise<string> => {
-    const options = source?.owner === undefined ? {} : { owner: source.owner };
-    return digestOf(JSON.stringify(["copy", op, parent, { content: await contentKey(deps, select(), options) }]));
+    const contents: KeyedContent[] = [];
+    for (const { selections, source } of select()) {
+      const files = new FileLister();
+      const options = { lister: files, ...(source.owner === undefined ? {} : { owner: source.owner }) };
+      contents.push({ key: await contentKey(deps, selections, options), mount: "", files });
+    }
+    keyed = contents;
+    const keys = contents.map(({ key }) => key);
+    return digestOf(JSON.stringify(["copy", op, parent, { content: op.origins === undefined ? keys[0] : keys }]));
   };
-  const isNamed = source === undefined || source.key !== undefined;
+  const isNamed = sources.every(({ key }) => key !== undefined);
   return {
-    keys: [...(isNamed ? [definition] : []), ...(source === undefined ? [] : [content])],
+    keys: [...(isNamed ? [definition] : []), ...(sources.length === 0 ? [] : [content])],
+    content: () => keyed,
     run: async (operation) => {
       await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent);
-      await copyInto(deps, { op, snapshot, selections: select(), source }, operation);
+      await copyInto(deps, { op, snapshot, selected: select() }, operation);
       const { chainID } = await snapshot.commit(operation);
       return { chainID };
     },
@@ -70,16 +90,14 @@ export function planCopy(deps: OpDeps, op: CopyOp, { parent, source }: CopyInput
 interface CopyTask {
   readonly op: CopyOp;
   readonly snapshot: ActiveSnapshot;
-  readonly selections: readonly Selection[];
-  readonly source: CopySource | undefined;
+  readonly selected: readonly Selected[];
 }
 
 async function copyInto(
   deps: OpDeps,
-  task: CopyTask,
+  { op, snapshot, selected }: CopyTask,
   { signal }: Operation & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { op, snapshot, source } = task;
   const writer = new RootWriter(deps, snapshot);
   const options: CopyOptions = {
     syscalls: deps.host.syscalls,
@@ -87,22 +105,39 @@ async function copyInto(
     signal,
     ...(op.owner === undefined ? {} : { owner: ownerOf(snapshot.view(), op.owner) }),
     ...(op.mode === undefined ? {} : { mode: op.mode }),
-    ...(source?.owner === undefined ? {} : { defaultOwner: source.owner }),
   };
-  for (const selection of task.selections) {
-    if (op.unpack && (await unpackInto(writer, selection, options))) continue;
-    await copySelection(writer, selection, options);
+  for (const { selections, source, unpack } of selected) {
+    const owned = source.owner === undefined ? options : { ...options, defaultOwner: source.owner };
+    for (const selection of selections) {
+      if (unpack && (await unpackInto(writer, selection, owned))) continue;
+      await copySelection(writer, selection, owned);
+    }
   }
   if (op.inline.length > 0) await copyInline(deps, writer, { files: op.inline, options });
 }
 
-function selectAll(syscalls: Syscalls, op: CopyOp, tree: SourceTree): readonly Selection[] {
+/** What each source comes to; all of them at once where they are in one place. */
+function selectAll(syscalls: Syscalls, op: CopyOp, sources: readonly CopySource[]): readonly Selected[] {
   const exclude = op.exclude.length === 0 ? undefined : openMatcher(op.exclude).excludes;
   const options = { syscalls, ...(exclude === undefined ? {} : { exclude }) };
+  const from = (index: number): CopySource => {
+    const source = sources[index];
+    if (source === undefined) throw new Error(`the copy has no source ${index}`);
+    return source;
+  };
+  const select = (path: string, { tree }: CopySource): readonly Selection[] =>
+    op.parents ? selectParents(tree, path, options) : selectSource(tree, path, options);
+  const { origins, unpack } = op;
   try {
-    return op.sources.flatMap((source) =>
-      op.parents ? selectParents(tree, source, options) : selectSource(tree, source, options),
-    );
+    if (origins === undefined) {
+      const source = from(0);
+      return [{ source, unpack, selections: op.sources.flatMap((path) => select(path, source)) }];
+    }
+    return op.sources.map((path, index) => {
+      const { input, unpack } = origins[index] ?? { input: 1, unpack: op.unpack };
+      const source = from(input - 1);
+      return { source, unpack, selections: select(path, source) };
+    });
   } catch (error) {
     if (!isKind(error, "not-found") || !(error instanceof BerthError)) throw error;
     const message = `failed to compute cache key: failed to calculate checksum of ref: ${error.message}`;
@@ -142,8 +177,8 @@ async function copyInline(
 
 /** Unpack a source that is a tar archive, with the owners and modes that it has. @returns false when it is none */
 async function unpackInto(writer: RootWriter, selection: Selection, options: CopyOptions): Promise<boolean> {
-  const file = selection.files[0]?.entry;
-  if (file?.kind !== "file" || !(await isArchive(file.source))) return false;
+  const file = selection.source.entry;
+  if (file.kind !== "file" || !(await isArchive(file.source))) return false;
   const { destination, owner, syscalls, signal } = options;
   const path = writer.resolve(normalize(destination).replace(/(?<=.)\/$/, ""));
   writer.mkdirAll(path, owner);

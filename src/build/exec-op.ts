@@ -1,7 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path/posix";
-import { messageOf } from "../base/errors.ts";
+import { type BerthError, messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
+import type { Operation } from "../base/operation.ts";
+import type { CdiRegistry } from "../host/cdi.ts";
+import type { Emulators } from "../host/emulators.ts";
 import { heldDir } from "../host/held-dir.ts";
 import { networkFiles, readHostFiles } from "../network/network-files.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
@@ -11,21 +14,26 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { StartError } from "../runtime/runtime-error.ts";
 import { type Resources, runtimeSpec } from "../runtime/spec.ts";
 import { resolveUser } from "../runtime/user.ts";
+import type { WindowSize } from "../runtime/window-size.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
-import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
+import type { ActiveSnapshot, PrepareOptions } from "../snapshot/snapshotter.ts";
 import { BuildError, type BuildErrorDetails } from "./build-error.ts";
+import type { CacheImports } from "./cache-imports.ts";
 import type { CopySource } from "./copy-op.ts";
 import type { ExecOp, Vertex } from "./graph.ts";
+import { insecureDevices } from "./insecure-devices.ts";
 import { makeMountPoints } from "./mount-points.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { OutputTail } from "./output-tail.ts";
 import { RootWriter } from "./root-writer.ts";
-import type { Solved, StepOperation, Work } from "./solve.ts";
+import type { KeyedContent, Solved, StepOperation, Work } from "./solve.ts";
+import type { SshAgents } from "./ssh-agent.ts";
 import { mountKeys, prepareMounts } from "./step-mounts.ts";
 import type { StepNetwork, StepNetworks } from "./step-network.ts";
+import { checkGateway, keyedSettings, type StepSecurity } from "./step-settings.ts";
 
 /** Name of the host that every step sees, as in BuildKit. */
-const hostname = "buildkitsandbox";
+const usualHostname = "buildkitsandbox";
 
 /** Most bytes of a passwd or group file. */
 const userFileLimit = 10 << 20;
@@ -34,10 +42,31 @@ const userFileLimit = 10 << 20;
 export interface ExecDeps extends OpDeps {
   readonly runtime: Runtime;
   readonly stepNetworks: StepNetworks;
+  readonly emulators: Emulators;
   /** Proxy settings as `NAME=value`: the step sees them, its key doesn't. */
   readonly proxy: readonly string[];
   readonly resources?: Resources;
+  readonly security?: StepSecurity;
   readonly secrets?: ReadonlyMap<string, Uint8Array>;
+  readonly agents?: SshAgents;
+  readonly registry: () => CdiRegistry;
+  readonly imports?: Pick<CacheImports, "fill">;
+  /** Name of the host that steps see; the usual one when absent. */
+  readonly hostname?: string;
+  /** Takes what a step whose command failed has left; absent where nobody wants it. */
+  readonly onFailed?: (failed: FailedStep) => void;
+}
+
+/** What a step whose command failed has left. */
+export interface FailedStep {
+  readonly id: string;
+  readonly task: StepTask;
+  readonly error: BuildError;
+  readonly operation: StepOperation;
+  /** What it wrote: below its mounts, where it has such, and its file system, in any order. */
+  readonly snapshots: readonly ActiveSnapshot[];
+  /** Holds these until it is disposed. */
+  readonly held: AsyncDisposable;
 }
 
 /** A vertex that runs a command. */
@@ -53,59 +82,147 @@ export interface ExecInputs {
 /** The work of `RUN`: a bundle above the parent, run to its end, its changes committed. */
 export function planExec(deps: ExecDeps, vertex: ExecVertex, { parent, sources }: ExecInputs): Work {
   const { op } = vertex;
+  const content: KeyedContent[] = [];
+  const reading = { op, sources };
   return {
-    keys: [async () => digestOf(JSON.stringify(["exec", op, parent, await mountKeys(deps, op, sources)]))],
+    keys: [
+      async () => {
+        const mounts = await mountKeys(deps, reading, (each) => content.push(each));
+        return digestOf(JSON.stringify(["exec", keyedOp(op), parent, mounts]));
+      },
+    ],
+    content: () => content,
     run: (operation) => runStep(deps, { vertex, parent, sources }, operation),
   };
 }
 
-interface StepTask extends ExecInputs {
+function keyedOp(op: ExecOp): ExecOp {
+  return op.settings === undefined ? op : { ...op, settings: keyedSettings(op.settings) };
+}
+
+/** What a step is made of. */
+export interface StepTask extends ExecInputs {
   readonly vertex: ExecVertex;
 }
 
 async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation): Promise<Solved> {
-  const { vertex, parent, sources } = task;
+  const { vertex, parent } = task;
   const { op } = vertex;
-  const { signal } = operation;
-  const secrets = deps.secrets ?? new Map();
-  await using directory = await heldDir(deps.host.syscalls, deps.host.runRoot, "step-");
-  using network = op.network === "default" ? await deps.stepNetworks.take(signal) : undefined;
-  await using prepared = await prepareMounts(deps, op, { sources, secrets, signal });
-  const mounts = [...(await hostMounts(directory.path, op, network)), ...prepared.mounts];
-  const tree = deps.snapshotter.view(parent);
-  const user = userOf(tree, op.user);
-  await using snapshot = await deps.snapshotter.prepare(`build-${randomID()}`, parent, {
-    init: (init) => makeMountPoints(tree, init, mounts),
-  });
-  new RootWriter(deps, snapshot).mkdirAll(op.cwd, user);
-  const spec = runtimeSpec({
-    args: op.args,
-    env: stepEnv(op, [...deps.proxy, ...prepared.env], user.home),
-    cwd: op.cwd,
-    user,
-    terminal: false,
-    hostname,
-    mounts,
-    network: networkOf(op, network),
-    cgroupsPath: `/berth/build/${basename(directory.path)}`,
-    resources: deps.resources ?? {},
-    cgroup: deps.host.cgroup,
-  });
-  await runBundle(deps, { vertex, spec, snapshot, directory: directory.path }, operation);
-  const { chainID } = await snapshot.commit(operation);
+  const id = randomID();
+  const keys = { files: `build-${id}`, mounts: `build-${id}-mounts` };
+  const snapshots: ActiveSnapshot[] = [];
+  await using files = new AsyncDisposableStack();
+  const prepare = async (
+    key: string,
+    above: ChainID | undefined,
+    options?: PrepareOptions,
+  ): Promise<ActiveSnapshot> => {
+    const snapshot = files.use(await deps.snapshotter.prepare(key, above, options));
+    snapshots.push(snapshot);
+    return snapshot;
+  };
+  const places: StepPlaces = {
+    files: (init) => prepare(keys.files, parent, { init }),
+    mounts: () => prepare(keys.mounts, undefined),
+  };
+  await using step = await openStep(deps, { ...task, op }, { ...operation, places });
+  try {
+    await runBundle(deps, { vertex, step }, operation);
+  } catch (error) {
+    if (error instanceof BuildError) deps.onFailed?.({ id, task, error, operation, snapshots, held: files.move() });
+    throw error;
+  }
+  const { chainID } = await step.snapshot.commit(operation);
   return { chainID };
 }
 
-interface BundleTask {
-  readonly vertex: ExecVertex;
+/** Where what a step writes lies. */
+export interface StepPlaces {
+  /** The step's file system. @param init as in {@link PrepareOptions} */
+  files(init: (directory: string) => void): Promise<ActiveSnapshot>;
+  /** What is written below mounts, an empty root to begin with; asked for where there is such a mount. */
+  mounts(): Promise<ActiveSnapshot>;
+}
+
+/** How {@link openStep} opens a step. */
+export interface StepOptions extends Operation {
+  readonly signal: AbortSignal;
+  readonly places: StepPlaces;
+  /** In place of the step's own. */
+  readonly args?: readonly string[];
+  /** The command has a terminal, of this size where that is known. False when absent. */
+  readonly terminal?: boolean;
+  readonly windowSize?: WindowSize;
+  /** Told of a required secret or agent that isn't given, where the step is to have none then; it is thrown when absent. */
+  readonly onMissing?: (error: BerthError) => void;
+}
+
+/** A step that is ready to run; disposing it frees its mounts and its network, and leaves its file system. */
+export interface OpenedStep extends AsyncDisposable {
   readonly spec: RuntimeSpec;
   readonly snapshot: ActiveSnapshot;
+  /** The step's alone, below the run root; named as its container. */
   readonly directory: string;
 }
 
-/** @throws {BuildError} when the command can't be started or ends with another code than 0 */
-async function runBundle(deps: ExecDeps, task: BundleTask, { signal, report }: StepOperation): Promise<void> {
-  const { vertex, spec, snapshot, directory } = task;
+/** Get everything ready that a step runs with. */
+export async function openStep(
+  deps: ExecDeps,
+  { op, parent, sources }: ExecInputs & { readonly op: ExecOp },
+  options: StepOptions,
+): Promise<OpenedStep> {
+  const { signal, places, args = op.args, terminal = false } = options;
+  const { cgroupParent = "berth/build", ulimits, shmSize } = op.settings ?? {};
+  const { hostname = usualHostname, secrets = new Map(), agents = new Map() } = deps;
+  await using stack = new AsyncDisposableStack();
+  const { path: directory } = stack.use(await heldDir(deps.host.syscalls, deps.host.runRoot, "step-"));
+  const network = op.network === "default" ? stack.use(await deps.stepNetworks.take(signal)) : undefined;
+  const fill = deps.imports === undefined ? {} : { fill: deps.imports.fill };
+  const given = { sources, secrets, agents, directory, scratch: places.mounts, onMissing: options.onMissing, ...fill };
+  const prepared = stack.use(await prepareMounts(deps, op, { ...given, signal }));
+  const mounts = [...(await hostMounts({ directory, hostname, op, network })), ...prepared.mounts];
+  const tree = deps.snapshotter.view(parent);
+  const user = userOf(tree, op.user);
+  const snapshot = await places.files((init) => makeMountPoints(tree, init, mounts));
+  new RootWriter(deps, snapshot).mkdirAll(op.cwd, user);
+  const plain = runtimeSpec({
+    args,
+    env: stepEnv(op, [...deps.proxy, ...prepared.env], user.home),
+    cwd: op.cwd,
+    user,
+    terminal,
+    ...(options.windowSize === undefined ? {} : { windowSize: options.windowSize }),
+    hostname,
+    mounts,
+    network: networkOf(op, network),
+    cgroupsPath: join("/", cgroupParent, basename(directory)),
+    resources: deps.resources ?? {},
+    ...deps.security,
+    ...(op.security === "insecure" ? { privileged: { devices: insecureDevices } } : {}),
+    ...(ulimits === undefined ? {} : { ulimits }),
+    ...(shmSize === undefined ? {} : { shmSize }),
+    cgroup: deps.host.cgroup,
+  });
+  const spec = op.devices === undefined ? plain : await withStepDevices(plain, deps.registry(), op.devices);
+  const owned = stack.move();
+  return { spec, snapshot, directory, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+interface BundleTask {
+  readonly vertex: Pick<ExecVertex, "digest" | "op" | "architecture">;
+  readonly step: OpenedStep;
+}
+
+/** Run a step to its end. @throws {BuildError} when the command can't be started or ends with another code than 0 */
+export async function runBundle(
+  deps: Pick<ExecDeps, "host" | "runtime" | "emulators">,
+  { vertex, step }: BundleTask,
+  { signal, report }: StepOperation,
+): Promise<void> {
+  const { spec, snapshot, directory } = step;
+  const { architecture } = vertex;
+  // A program of this machine in a foreign file system runs all the same.
+  const unable = architecture === undefined ? undefined : await deps.emulators.ensure(architecture);
   const tail = new OutputTail();
   const id = basename(directory);
   const { host } = deps;
@@ -117,12 +234,39 @@ async function runBundle(deps: ExecDeps, task: BundleTask, { signal, report }: S
   };
   try {
     const exitCode = await deps.runtime.run(id, bundle, { signal, onOutput });
-    if (exitCode !== 0) throw stepFailed(vertex.op, { exitCode, output: tail.lines });
+    if (exitCode !== 0) {
+      throw stepFailed(vertex.op, { exitCode, output: tail.lines, ...adviceFor(vertex, unable, tail.lines) });
+    }
   } catch (error) {
-    throw error instanceof StartError
-      ? stepFailed(vertex.op, { cause: error, exitCode: error.exitCode, output: tail.lines })
-      : error;
+    if (!(error instanceof StartError)) throw error;
+    const failed = { cause: error, exitCode: error.exitCode, output: tail.lines };
+    throw stepFailed(vertex.op, { ...failed, ...adviceFor(vertex, unable, [error.message]) });
   }
+}
+
+/** What to do about a step of another machine's programs, which this one can't run. */
+function adviceFor(
+  { architecture }: Pick<Vertex, "architecture">,
+  unable: string | undefined,
+  said: readonly string[],
+): { readonly hint?: string } {
+  if (architecture === undefined || unable === undefined) return {};
+  if (!said.some((line) => /exec format error/i.test(line))) return {};
+  return {
+    hint: `The step's programs are for ${architecture}, and ${unable}. A stage that starts with FROM --platform=$BUILDPLATFORM runs this machine's.`,
+  };
+}
+
+async function withStepDevices(
+  spec: RuntimeSpec,
+  registry: CdiRegistry,
+  names: readonly string[],
+): Promise<RuntimeSpec> {
+  const [{ withDevices }, { deviceEdits }] = await Promise.all([
+    import("../runtime/device-edits.ts"),
+    import("./step-devices.ts"),
+  ]);
+  return withDevices(spec, deviceEdits(registry, names));
 }
 
 function userOf(tree: MergedTree, user: string): ReturnType<typeof resolveUser> {
@@ -133,8 +277,9 @@ function userOf(tree: MergedTree, user: string): ReturnType<typeof resolveUser> 
 
 /** What the image and the arguments say comes after the defaults and before the secrets. */
 function stepEnv(op: ExecOp, extra: readonly string[], home: string): readonly string[] {
-  const hasHome = op.env.some((pair) => pair.startsWith("HOME="));
-  return [...op.env, ...(hasHome ? [] : [`HOME=${home}`]), ...extra];
+  const isGiven = (name: string): boolean => op.env.some((pair) => pair.startsWith(name));
+  const own = isGiven("SSH_AUTH_SOCK=") ? extra.filter((pair) => !pair.startsWith("SSH_AUTH_SOCK=")) : extra;
+  return [...op.env, ...(isGiven("HOME=") ? [] : [`HOME=${home}`]), ...own];
 }
 
 function networkOf(op: ExecOp, network: StepNetwork | undefined): "new" | "host" | { readonly path: string } {
@@ -142,18 +287,23 @@ function networkOf(op: ExecOp, network: StepNetwork | undefined): "new" | "host"
   return network === undefined ? "new" : { path: network.path };
 }
 
+interface HostFiles {
+  readonly directory: string;
+  readonly hostname: string;
+  readonly op: ExecOp;
+  readonly network: StepNetwork | undefined;
+}
+
 /** `/etc/hosts` and `/etc/resolv.conf`, which a step sees and its layer doesn't. */
-async function hostMounts(
-  directory: string,
-  op: ExecOp,
-  network: StepNetwork | undefined,
-): Promise<readonly SpecMount[]> {
+async function hostMounts({ directory, hostname, op, network }: HostFiles): Promise<readonly SpecMount[]> {
+  const { extraHosts = [] } = op.settings ?? {};
+  checkGateway({ extraHosts }, network !== undefined);
   const files = networkFiles({
     hostname,
     hostNetwork: op.network === "host",
     host: readHostFiles(),
     dns: { servers: [], search: [], options: [] },
-    extraHosts: [],
+    extraHosts,
     ...(network === undefined ? {} : { address: network.endpoint.address, gateway: network.endpoint.gateway }),
   });
   const mounts: SpecMount[] = [];

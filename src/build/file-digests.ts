@@ -18,11 +18,13 @@ const settleTime = 2000;
  * SHA-256 (hex) of regular files, in the order of `files`.
  *
  * A file whose device, inode, size, mtime and ctime are as they were when it was last read is not read again.
+ *
+ * @param options forgetful: for this time alone
  */
 export async function digestFiles(
   db: Database,
   files: readonly TreeEntry[],
-  signal?: AbortSignal,
+  { signal, forgetful }: { readonly signal?: AbortSignal; readonly forgetful: boolean },
 ): Promise<readonly string[]> {
   const known = recall(db, files);
   const digests: string[] = [];
@@ -42,7 +44,7 @@ export async function digestFiles(
     digests.push(digest);
     if (Date.now() - Number(stats.ctimeMs) > settleTime) fresh.push([source, stamp, digest]);
   }
-  await remember(db, fresh);
+  if (!forgetful) await remember(db, fresh);
   return digests;
 }
 

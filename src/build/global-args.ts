@@ -15,12 +15,15 @@ const builderNames = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
  */
 export function globalArgs(
   file: Pick<Dockerfile, "globalArgs" | "escape">,
-  options: { readonly platform: Platform; readonly target: string; readonly buildArgs: ReadonlyMap<string, string> },
+  options: {
+    readonly platform: Platform;
+    readonly buildPlatform?: Platform;
+    readonly target: string;
+    readonly buildArgs: ReadonlyMap<string, string>;
+  },
 ): ReadonlyMap<string, string> {
   const { buildArgs } = options;
-  const args = new Map(
-    predefined(options.platform, options.target).map(([name, value]) => [name, buildArgs.get(name) ?? value]),
-  );
+  const args = new Map(predefined(options).map(([name, value]) => [name, buildArgs.get(name) ?? value]));
   for (const { name, value } of file.globalArgs.flatMap(({ args }) => args)) {
     const given = buildArgs.get(name) ?? (value === undefined ? undefined : expandGlobal(args, value, file.escape));
     if (given !== undefined) args.set(name, given);
@@ -47,13 +50,14 @@ export function unusedArgs(buildArgs: ReadonlyMap<string, string>, declared: Rea
   );
 }
 
-function predefined(platform: Platform, target: string): readonly (readonly [string, string])[] {
-  const of = (prefix: string): readonly (readonly [string, string])[] => [
+function predefined(options: Parameters<typeof globalArgs>[1]): readonly (readonly [string, string])[] {
+  const { platform: targetPlatform, buildPlatform = targetPlatform, target } = options;
+  const of = (prefix: string, platform: Platform): readonly (readonly [string, string])[] => [
     [`${prefix}PLATFORM`, platformText(platform)],
     [`${prefix}OS`, platform.os],
     [`${prefix}OSVERSION`, ""],
     [`${prefix}ARCH`, platform.architecture],
     [`${prefix}VARIANT`, platform.variant ?? ""],
   ];
-  return [...of("BUILD"), ...of("TARGET"), ["TARGETSTAGE", target]];
+  return [...of("BUILD", buildPlatform), ...of("TARGET", targetPlatform), ["TARGETSTAGE", target]];
 }

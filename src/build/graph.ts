@@ -1,5 +1,7 @@
 import type { Span } from "../dockerfile/ast.ts";
 import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
+import type { GitReference } from "./git-reference.ts";
+import type { StepSettings } from "./step-settings.ts";
 
 /** The file system of an image of the store; `chainID` is undefined when the image has no layers. */
 export interface ImageOp {
@@ -16,6 +18,8 @@ export interface ScratchOp {
 /** The build context, less what `.dockerignore` excludes. It has no content key: who reads it hashes what it selects. */
 export interface ContextOp {
   readonly kind: "context";
+  /** Of a named one. */
+  readonly name?: string;
 }
 
 /** One mount of a `RUN` step. `input` is an index into the vertex's inputs. */
@@ -46,6 +50,15 @@ export type StepMount =
       readonly size?: number;
     }
   | {
+      readonly type: "ssh";
+      readonly id: string;
+      readonly target: string;
+      readonly required: boolean;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | {
       readonly type: "secret";
       readonly id: string;
       readonly target?: string;
@@ -67,15 +80,47 @@ export interface ExecOp {
   /** As `USER` has it; root when empty. */
   readonly user: string;
   readonly network: "default" | "none" | "host";
+  /** Absent for a step that is confined. */
+  readonly security?: "insecure";
+  /** Whole names of devices that it gets; absent without any. */
+  readonly devices?: readonly string[];
   readonly mounts: readonly StepMount[];
   /** Scripts from here-documents, shown to the step below `/dev/pipes`. */
   readonly scripts: readonly InlineFile[];
+  /** Absent where the command line gives none. */
+  readonly settings?: StepSettings;
 }
 
 /** A file whose content is in the Dockerfile. */
 export interface InlineFile {
   readonly name: string;
   readonly data: string;
+}
+
+/** A file behind an http or https address: a layer that has it below `/file`. */
+export interface HttpOp {
+  readonly kind: "http";
+  /** It may have credentials in it. */
+  readonly url: string;
+  /** Of the file. */
+  readonly name: string;
+  readonly checksum?: Digest;
+}
+
+/** Where the layer of an {@link HttpOp} has the file. */
+export const httpDirectory = "/file";
+
+/** A commit of a git repository: a layer with its files. */
+export interface GitOp extends Omit<GitReference, "isLikePath"> {
+  readonly kind: "git";
+}
+
+/** Where a source of a copy is. */
+export interface CopyOrigin {
+  /** Index of the vertex's inputs. */
+  readonly input: number;
+  /** Extract it when it is a tar archive. */
+  readonly unpack: boolean;
 }
 
 /** Files from input 1 (the context, a stage, an image) copied into input 0: `COPY` and `ADD`. */
@@ -97,6 +142,8 @@ export interface CopyOp {
   readonly exclude: readonly string[];
   /** Extract sources that are tar archives. */
   readonly unpack: boolean;
+  /** Where each of `sources` is, and whether it is extracted; absent where all are in input 1. */
+  readonly origins?: readonly CopyOrigin[];
 }
 
 /** A directory made with its parents, left alone when it is there: `WORKDIR`. */
@@ -108,7 +155,7 @@ export interface MkdirOp {
 }
 
 /** What a vertex does. */
-export type Op = ScratchOp | ImageOp | ContextOp | ExecOp | CopyOp | MkdirOp;
+export type Op = ScratchOp | ImageOp | ContextOp | HttpOp | GitOp | ExecOp | CopyOp | MkdirOp;
 
 /** One step of a build. Its digest covers the op and the inputs; the rest only describes it. */
 export interface Vertex {
@@ -119,7 +166,16 @@ export interface Vertex {
   readonly name: string;
   /** The instruction, when there is one. */
   readonly span?: Span;
+  /** Look no result up. */
+  readonly noCache?: boolean;
+  /** What the programs of its file system are for; this machine when absent. */
+  readonly architecture?: string;
+  /** Names of those variables of a `RUN` that are arguments. */
+  readonly args?: readonly string[];
 }
+
+/** What describes a vertex beside its op and its inputs. */
+export type VertexLabel = Omit<Vertex, "digest" | "op" | "inputs">;
 
 /** What the target needs, inputs before the vertices that use them. */
 export type Graph = ReadonlyMap<Digest, Vertex>;
@@ -134,9 +190,11 @@ export class GraphBuilder {
   readonly #vertices = new Map<Digest, Vertex>();
 
   /** The vertex for an op on inputs that were added before; the same one when it is there already. */
-  add(op: Op, inputs: readonly Digest[], about: { readonly name: string; readonly span?: Span }): Digest {
+  add(op: Op, inputs: readonly Digest[], about: VertexLabel): Digest {
     const digest = vertexDigest(op, inputs);
-    if (!this.#vertices.has(digest)) this.#vertices.set(digest, { digest, op, inputs, ...about });
+    const known = this.#vertices.get(digest);
+    if (known === undefined) this.#vertices.set(digest, { digest, op, inputs, ...about });
+    else if (about.noCache === true) this.#vertices.set(digest, { ...known, noCache: true });
     return digest;
   }
 

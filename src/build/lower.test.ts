@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { openLinter } from "../dockerfile/linter.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { RunConfig } from "../oci/image-config.ts";
+import { parseEntitlements } from "./entitlements.ts";
 import { type Lowered, type LowerOptions, lower } from "./lower.ts";
 
 const platform = { os: "linux", architecture: "amd64" };
@@ -9,7 +11,9 @@ const chainID = digestOf("layer");
 
 function lowered(text: string, options: Partial<LowerOptions> & { readonly base?: RunConfig } = {}): Promise<Lowered> {
   const { base = { Env: ["PATH=/bin"], Cmd: ["sh"] }, ...rest } = options;
-  return lower(parseDockerfile(text).file, {
+  return lower(parseDockerfile(text), {
+    linter: openLinter([]),
+    ignores: () => false,
     buildArgs: new Map(),
     platform,
     network: "default",
@@ -196,6 +200,29 @@ test("a step has the host's network only where the build allows it", async () =>
   expect([...(await lowered(text, { allowsHostNetwork: true })).graph.values()].at(-1)?.op).toMatchObject({
     network: "host",
   });
+});
+
+test("a step has every privilege only where the build allows it, and is another step then", async () => {
+  const text = "FROM busybox\nRUN --security=insecure true\n";
+  const message = "failed to load LLB: security.insecure is not allowed";
+  const opOf = ({ graph }: Lowered) => [...graph.values()].at(-1)?.op;
+  await expect(lowered(text)).rejects.toMatchObject({ message });
+  const allowed = { entitlements: parseEntitlements(["security.insecure"]) };
+  expect(opOf(await lowered(text, allowed))).toMatchObject({ security: "insecure" });
+  expect(opOf(await lowered(text.replace("insecure", "sandbox"), allowed))).not.toHaveProperty("security");
+});
+
+test("ssh agents of a step have sockets of their own, and no source", async () => {
+  const text =
+    "FROM busybox\nWORKDIR /w\nRUN --mount=type=ssh --mount=type=ssh,id=b,target=s,mode=666,uid=5,required true\n";
+  expect([...(await lowered(text)).graph.values()].at(-1)?.op).toMatchObject({
+    mounts: [
+      { type: "ssh", id: "default", target: "/run/buildkit/ssh_agent.0", required: false, mode: 0o600, uid: 0, gid: 0 },
+      { type: "ssh", id: "b", target: "/w/s", required: true, mode: 0o666, uid: 5, gid: 0 },
+    ],
+  });
+  const refused = lowered("FROM busybox\nRUN --mount=type=ssh,source=/a true\n");
+  await expect(refused).rejects.toMatchObject({ message: "ssh does not support source" });
 });
 
 test("a stage's platform goes for its image, for what is copied from images, and for stages that stand on it", async () => {

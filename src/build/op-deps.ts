@@ -7,4 +7,6 @@ export interface OpDeps {
   readonly host: Host;
   readonly db: Database;
   readonly snapshotter: Snapshotter;
+  /** Write nothing down about files that are looked at. */
+  readonly forgetful?: boolean;
 }

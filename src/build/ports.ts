@@ -23,6 +23,13 @@ export function exposedPorts(word: string): readonly string[] {
   return Array.from({ length: end - start + 1 }, (_, index) => `${start + index}/${protocol.toLowerCase()}`);
 }
 
+/** A word of `EXPOSE` taken apart: the address or port of the host that it names, if any, the port, and the protocol as written. */
+export function portParts(word: string): { readonly host: string; readonly port: string; readonly protocol: string } {
+  const { ip, hostPort, containerPort } = splitParts(word);
+  const [port, protocol = ""] = splitProtocol(containerPort);
+  return { host: ip === "" ? hostPort : `${ip}:${hostPort}`, port, protocol };
+}
+
 function splitParts(word: string): { readonly ip: string; readonly hostPort: string; readonly containerPort: string } {
   const parts = word.split(":");
   const containerPort = parts.pop() ?? "";

@@ -4,6 +4,7 @@ import type { ChainID, Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import { type Platform, platformText } from "../oci/platform.ts";
 import { located } from "./build-error.ts";
+import type { NamedContexts } from "./named-contexts.ts";
 import { type PlannedStage, scratch, sourcesOf } from "./stages.ts";
 
 /** An image that a build starts from. */
@@ -13,6 +14,10 @@ export interface BaseImage {
   readonly config: ImageConfig;
   /** Whole name, as progress shows it. */
   readonly name: string;
+  /** Of what a registry has under the name; undefined where none has told. */
+  readonly digest?: Digest | undefined;
+  /** True for one that stands for an image that nobody looked up: nothing of it is known. */
+  readonly unknown?: boolean;
 }
 
 /** How names become images. */
@@ -49,7 +54,7 @@ export interface ResolvedStages {
  */
 export async function resolveStages(
   planned: readonly PlannedStage[],
-  options: ImageResolver & { readonly target: PlannedStage },
+  options: ImageResolver & { readonly targets: readonly PlannedStage[]; readonly contexts?: NamedContexts },
 ): Promise<ResolvedStages> {
   const stages = new Map<PlannedStage, ResolvedStage>();
   const lookups = new Map<string, Promise<BaseImage>>();
@@ -80,19 +85,20 @@ export async function resolveStages(
     stages.set(stage, { instructions, triggers: triggers.length });
     if (stage.baseStage !== undefined) await visit(stage.baseStage);
     await Promise.all(
-      sourcesOf(planned, instructions).map(({ source, span }) =>
-        "stage" in source ? visit(source.stage) : image(source.image, stage, span),
-      ),
+      sourcesOf(planned, instructions, options.contexts).map(({ source, span }) => {
+        if ("stage" in source) return visit(source.stage);
+        return "image" in source ? image(source.image, stage, span) : undefined;
+      }),
     );
   };
-  await visit(options.target);
+  await Promise.all(options.targets.map(visit));
   const images = await Promise.all([...lookups].map(async ([key, lookup]) => [key, await lookup] as const));
   return { stages, images: new Map(images) };
 }
 
 /** True when a stage starts from an image of the store. */
 export function isImage(stage: PlannedStage): boolean {
-  return stage.baseStage === undefined && stage.base !== scratch;
+  return stage.baseStage === undefined && stage.baseContext === undefined && stage.base !== scratch;
 }
 
 function triggersOf(stage: PlannedStage, base: BaseImage | undefined): readonly Instruction[] {

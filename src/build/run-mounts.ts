@@ -19,14 +19,16 @@ export function mountSource(text: string): string | undefined {
 /**
  * Read the `--mount`s of a `RUN`.
  *
- * @throws {BerthError} invalid-argument, with BuildKit's text; unimplemented, for an ssh agent that is required
+ * @throws {BerthError} invalid-argument, with BuildKit's text
  */
 export function lowerMounts(state: StageState, context: StageContext, texts: readonly string[]): LoweredMounts {
   const inputs: Digest[] = [];
   const input = (vertex: Digest): number => inputs.push(vertex);
-  const mounts = texts.flatMap((text) => {
+  let agents = 0;
+  const place = { cwd: state.image.config.WorkingDir || "/", context, input, agent: () => agents++ };
+  const mounts = texts.map((text) => {
     const mount = parseMount(text, (unexpanded) => word(state, context, unexpanded));
-    return lowerMount(mount, { cwd: state.image.config.WorkingDir || "/", context, input }) ?? [];
+    return lowerMount(mount, place);
   });
   return { mounts, inputs };
 }
@@ -36,9 +38,11 @@ interface MountPlace {
   readonly context: StageContext;
   /** Makes a vertex an input of the step. @returns its index */
   input(vertex: Digest): number;
+  /** Counts the ssh agents of the step. @returns those before this one */
+  agent(): number;
 }
 
-function lowerMount(mount: RunMount, place: MountPlace): StepMount | undefined {
+function lowerMount(mount: RunMount, place: MountPlace): StepMount {
   switch (mount.type) {
     case "bind": {
       const { source = "", readOnly: readonly } = mount;
@@ -55,8 +59,7 @@ function lowerMount(mount: RunMount, place: MountPlace): StepMount | undefined {
     case "secret":
       return lowerSecret(mount);
     case "ssh":
-      if (mount.required) throw new BerthError("unimplemented", "RUN --mount=type=ssh is not supported");
-      return undefined;
+      return lowerAgent(mount, place);
     default:
       return mount.type satisfies never;
   }
@@ -77,6 +80,20 @@ function lowerCache(mount: RunMount, place: MountPlace): StepMount {
     uid: mount.uid ?? 0,
     gid: mount.gid ?? 0,
     ...(from === undefined ? {} : { from }),
+  };
+}
+
+function lowerAgent({ id, source, target, required, mode, uid, gid }: RunMount, place: MountPlace): StepMount {
+  if (source) throw new BerthError("invalid-argument", "ssh does not support source");
+  const count = place.agent();
+  return {
+    type: "ssh",
+    id: id || "default",
+    target: target ? join(place.cwd, target) : `/run/buildkit/ssh_agent.${count}`,
+    required,
+    mode: mode ?? 0o600,
+    uid: uid ?? 0,
+    gid: gid ?? 0,
   };
 }
 

@@ -7,11 +7,14 @@ import type { TreeEntry } from "../snapshot/merged-tree.ts";
 import { compilePattern, hasWildcards } from "./go-match.ts";
 import { nameOf, type SourceTree } from "./source-tree.ts";
 
-/** One source of a copy, with everything below it that is to be copied, a directory before its contents. */
+/** One source of a copy. */
 export interface Selection {
   /** Name that a file gets in a destination directory. */
   readonly name: string;
-  readonly files: readonly SelectedFile[];
+  /** The source itself, a file or a directory. */
+  readonly source: SelectedFile;
+  /** Everything below it that is to be copied, a directory before its contents. Of very many files the tree is looked at each time. */
+  readonly below: () => Iterable<SelectedFile>;
 }
 
 /** One file of a {@link Selection}. */
@@ -46,8 +49,25 @@ export function selectSource(tree: SourceTree, pattern: string, options: SelectO
     const followed = tree.resolve(path);
     const entry = tree.lstat(followed);
     if (entry === undefined) throw new BerthError("not-found", `"${path}": not found`);
-    return { name: nameOf(path), files: filesBelow(tree, entry, options) };
+    const source = selected("", entry, options);
+    return { name: nameOf(path), source, below: seenOnce(() => filesBelow(tree, source, options)) };
   });
+}
+
+/** Files below a source that are kept once they were seen: what is known of many more takes much memory. */
+const mostKept = 4096;
+
+function seenOnce(look: () => Iterable<SelectedFile>): () => Iterable<SelectedFile> {
+  let kept: readonly SelectedFile[] | undefined;
+  function* first(): Generator<SelectedFile> {
+    const seen: SelectedFile[] = [];
+    for (const file of look()) {
+      if (seen.length <= mostKept) seen.push(file);
+      yield file;
+    }
+    if (seen.length <= mostKept) kept = seen;
+  }
+  return () => kept ?? first();
 }
 
 function expand(tree: SourceTree, pattern: string): readonly string[] {
@@ -68,26 +88,26 @@ function expand(tree: SourceTree, pattern: string): readonly string[] {
   return found;
 }
 
-/** A directory that is not taken itself still shows where something below it is. */
-function filesBelow(tree: SourceTree, source: TreeEntry, options: SelectOptions): readonly SelectedFile[] {
-  const { syscalls, include = () => true, exclude = () => false } = options;
-  const files: SelectedFile[] = [];
-  const add = (path: string, entry: TreeEntry): number =>
-    files.push({ path, entry, xattrs: readXattrs(syscalls, bytesOf(entry.source)) });
-  const visitChildren = (directory: TreeEntry, path: string): void => {
-    for (const child of tree.entries(directory.path)) {
-      const name = nameOf(child.path);
-      visit(child, path === "" ? name : `${path}/${name}`);
-    }
-  };
-  const visit = (entry: TreeEntry, path: string): void => {
-    const taken = include(path) && !exclude(path);
-    if (!taken && entry.kind !== "dir") return;
-    const count = add(path, entry);
-    if (entry.kind === "dir") visitChildren(entry, path);
-    if (!taken && files.length === count) files.pop();
-  };
-  add("", source);
-  if (source.kind === "dir") visitChildren(source, "");
-  return files;
+function selected(path: string, entry: TreeEntry, { syscalls }: SelectOptions): SelectedFile {
+  return { path, entry, xattrs: readXattrs(syscalls, bytesOf(entry.source)) };
+}
+
+function* filesBelow(tree: SourceTree, { path, entry }: SelectedFile, options: SelectOptions): Generator<SelectedFile> {
+  if (entry.kind !== "dir") return;
+  const { include = () => true, exclude = () => false } = options;
+  for (const child of tree.entries(entry.path)) {
+    const name = path === "" ? nameOf(child.path) : `${path}/${nameOf(child.path)}`;
+    const taken = include(name) && !exclude(name);
+    if (!taken && child.kind !== "dir") continue;
+    const file = selected(name, child, options);
+    const below = filesBelow(tree, file, options);
+    if (!taken) {
+      // It still shows where something below it is.
+      const first = below.next();
+      if (first.done === true) continue;
+      yield file;
+      yield first.value;
+    } else yield file;
+    yield* below;
+  }
 }

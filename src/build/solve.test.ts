@@ -3,7 +3,7 @@ import type { ProgressEvent } from "../base/operation.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { BuildCache, BuildRecord } from "./cache.ts";
 import { GraphBuilder } from "./graph.ts";
-import { type SolverDeps, solve, type Work } from "./solve.ts";
+import { type SolverDeps, shareSteps, solve, type Work } from "./solve.ts";
 
 const memoryCache = (): BuildCache & { readonly records: Map<string, BuildRecord> } => {
   const records = new Map<string, BuildRecord>();
@@ -55,6 +55,23 @@ test("independent steps run side by side, after their inputs", async () => {
   const solved = await solve({ cache: memoryCache(), plan }, diamond().graph);
   expect(log).toEqual(["+base", "-base", "+left", "+right", "-left", "-right", "+top", "-top"]);
   expect([...solved.values()].at(-1)?.chainID).toBe(digestOf("top"));
+});
+
+test("graphs that share their steps run what is equal once, and no more at a time than one", async () => {
+  let [running, most] = [0, 0];
+  const counted = async (): Promise<void> => {
+    most = Math.max(most, ++running);
+    await Promise.resolve();
+    running--;
+  };
+  const { log, plan } = recorder({ left: counted, right: counted, top: counted });
+  const shared = shareSteps(1);
+  const both = await Promise.all(
+    [0, 1].map(() => solve({ cache: memoryCache(), plan }, diamond().graph, { shared, noCache: true })),
+  );
+  expect(log.filter((line) => line.startsWith("+")).toSorted()).toEqual(["+base", "+left", "+right", "+top"]);
+  expect(most).toBe(1);
+  expect(both.map((solved) => [...solved.values()].at(-1)?.chainID)).toEqual([digestOf("top"), digestOf("top")]);
 });
 
 test("a recorded result is used, and the step does not run", async () => {

@@ -5,15 +5,18 @@ import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
 import { located } from "./build-error.ts";
 import type { BuildCache, BuildRecord } from "./cache.ts";
 import type { Graph, Vertex } from "./graph.ts";
+import type { FileLister } from "./history/file-list.ts";
 
 /** What a vertex came to. */
 export interface Solved {
   /** The file system; undefined is the empty one. */
   readonly chainID: ChainID | undefined;
-  /** True for the build context, which isn't in the store. */
-  readonly isContext?: boolean;
+  /** For a build context, which isn't in the store: its name, empty for the one that has none. */
+  readonly context?: string;
   /** When the step ran, RFC 3339; absent for sources. */
   readonly created?: string;
+  /** Of a source: names that it looks itself up by the next time. */
+  readonly keys?: readonly string[];
 }
 
 /** A vertex with its inputs known. */
@@ -23,7 +26,40 @@ export interface Work {
    * a result is recorded under all of them. A source has none.
    */
   readonly keys: readonly (() => Promise<string>)[];
+  /** The content of build contexts that the keys cover, as far as it was looked at to make them. */
+  readonly content?: () => readonly KeyedContent[];
   run(op: StepOperation): Promise<Solved>;
+}
+
+/** Thrown where a hit turned out to be none: it won't be one the next time. Nothing is told of it. */
+export class SolveAgain extends Error {
+  override readonly name: string = "SolveAgain";
+}
+
+/** Files of a build context, as a key covers them. */
+export interface KeyedContent {
+  readonly key: string;
+  /** Where a `RUN` sees them; empty for what is copied. */
+  readonly mount: string;
+  readonly files?: FileLister;
+}
+
+/** Told what is found out about vertices before they run. */
+export interface SolveWatcher {
+  /** The inputs are there. */
+  ready(vertex: Vertex): void;
+  /** What names the result, as far as a key was needed. It isn't told of what can't be named because of an error. */
+  keyed(found: {
+    readonly vertex: Vertex;
+    readonly inputs: readonly Solved[];
+    readonly key: string | undefined;
+    readonly content: readonly KeyedContent[];
+    /** No result is looked up. */
+    readonly noCache: boolean;
+    /** There is a result. */
+    readonly isCached: boolean;
+    readonly latest: bigint | undefined;
+  }): void;
 }
 
 /** What a step runs under. */
@@ -31,12 +67,14 @@ export interface StepOperation extends Operation {
   readonly signal: AbortSignal;
   /** As in {@link SolveOptions}. */
   readonly latest?: bigint;
+  /** What the step's result is recorded under. None when absent. */
+  readonly keys?: readonly string[];
 }
 
 /** What the solver needs beside the graph. */
 export interface SolverDeps {
   readonly cache: BuildCache;
-  plan(vertex: Vertex, inputs: readonly Solved[]): Work;
+  plan(vertex: Vertex, inputs: readonly Solved[]): Work | Promise<Work>;
 }
 
 /** How to solve. */
@@ -49,6 +87,21 @@ export interface SolveOptions extends Operation {
   readonly latest?: bigint;
   /** Told of every record that is new or was used. */
   readonly onRecord?: (record: BuildRecord) => void;
+  readonly watcher?: SolveWatcher;
+  /** What other graphs that are solved now do, too: what is equal is done once. */
+  readonly shared?: SharedSteps;
+}
+
+/** Work of several graphs that are solved side by side. */
+export interface SharedSteps {
+  /** Work under way or done, by its key. */
+  readonly flights: Map<string, Promise<Solved>>;
+  readonly slots: Slots;
+}
+
+/** What the graphs of several builds share. @param parallelism as in {@link SolveOptions}, for all of them together */
+export function shareSteps(parallelism: number = 2 * availableParallelism()): SharedSteps {
+  return { flights: new Map(), slots: new Slots(parallelism) };
 }
 
 /**
@@ -82,14 +135,14 @@ class Solver {
   readonly #options: SolveOptions & { readonly signal: AbortSignal };
   readonly #vertices = new Map<Digest, Promise<Solved>>();
   /** Work under way by its key: two vertices may turn out to be the same work once their inputs are known. */
-  readonly #flights = new Map<string, Promise<Solved>>();
+  readonly #flights: Map<string, Promise<Solved>>;
   readonly #slots: Slots;
 
   constructor(deps: SolverDeps, graph: Graph, options: SolveOptions & { readonly signal: AbortSignal }) {
     this.#deps = deps;
     this.#graph = graph;
     this.#options = options;
-    this.#slots = new Slots(options.parallelism ?? 2 * availableParallelism());
+    ({ flights: this.#flights, slots: this.#slots } = options.shared ?? shareSteps(options.parallelism));
   }
 
   solve(digest: Digest): Promise<Solved> {
@@ -104,16 +157,27 @@ class Solver {
 
   async #solveVertex(vertex: Vertex): Promise<Solved> {
     const inputs = await Promise.all(vertex.inputs.map((input) => this.solve(input)));
-    const step = new Step(vertex, this.#options);
+    this.#options.watcher?.ready(vertex);
+    const named = vertex.inputs.filter((input) => this.#graph.get(input)?.name !== "");
+    const step = new Step({ ...vertex, inputs: named }, this.#options);
     return step.track(async () => {
-      const work = this.#deps.plan(vertex, inputs);
+      const work = await this.#deps.plan(vertex, inputs);
       const keys: string[] = [];
+      const noCache = this.#options.noCache === true || vertex.noCache === true;
+      const keyed = (isCached: boolean): void =>
+        this.#options.watcher?.keyed({
+          ...{ vertex, inputs, key: keys.at(-1), noCache, isCached, latest: this.#options.latest },
+          content: work.content?.() ?? [],
+        });
       for (const makeKey of work.keys) {
-        const key = this.#timed(await makeKey());
+        const key = timedKey(await makeKey(), this.#options.latest);
         keys.push(key);
-        const hit = this.#options.noCache === true ? undefined : this.#deps.cache.find(key);
-        if (hit !== undefined) return this.#hit(step, hit, keys);
+        const hit = noCache ? undefined : this.#deps.cache.find(key);
+        if (hit === undefined) continue;
+        keyed(true);
+        return this.#hit(step, hit, keys);
       }
+      keyed(false);
       const flightKey = keys.at(-1) ?? vertex.digest;
       const flight = this.#flights.get(flightKey);
       if (flight !== undefined) return step.cached(await flight);
@@ -121,12 +185,6 @@ class Solver {
       this.#flights.set(flightKey, started);
       return started;
     });
-  }
-
-  /** What was made under another limit of times is something else. */
-  #timed(key: string): string {
-    const { latest } = this.#options;
-    return latest === undefined ? key : digestOf(`${key} ${latest}`);
   }
 
   #hit(step: Step, hit: BuildRecord, keys: readonly string[]): Solved {
@@ -141,19 +199,26 @@ class Solver {
     const { signal, report, latest } = this.#options;
     const solved = await work.run({
       signal,
+      keys,
       ...(report === undefined ? {} : { report }),
       ...(latest === undefined ? {} : { latest }),
     });
     step.done();
     const { chainID } = solved;
-    if (chainID === undefined || keys.length === 0) return solved;
+    const names = [...keys, ...(solved.keys ?? [])];
+    if (chainID === undefined || names.length === 0) return solved;
     const created = new Date().toISOString();
-    for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name: step.vertex.name });
+    for (const key of names) this.#options.onRecord?.({ key, chainID, created, name: step.vertex.name });
     return { ...solved, created };
   }
 }
 
-/** What is told of one vertex. */
+/** What was made under another limit of times is something else. */
+export function timedKey(key: string, latest: bigint | undefined): string {
+  return latest === undefined ? key : digestOf(`${key} ${latest}`);
+}
+
+/** What is told of one vertex, and of those of its inputs that something is told of, too. */
 class Step {
   readonly vertex: Vertex;
   readonly #options: SolveOptions;
@@ -169,6 +234,7 @@ class Step {
       this.#options.signal?.throwIfAborted();
       return await body();
     } catch (error) {
+      if (error instanceof SolveAgain) throw error;
       const canceled = this.#options.signal?.aborted === true;
       if (this.#startedAt !== undefined || !canceled) this.#report(canceled ? "canceled" : "failed", messageOf(error));
       const { name, span } = this.vertex;
@@ -191,7 +257,7 @@ class Step {
   }
 
   #report(status: "started" | "cached" | "done" | "failed" | "canceled", error?: string): void {
-    const { digest: id, name } = this.vertex;
+    const { digest: id, name, inputs } = this.vertex;
     if (name === "") return;
     const duration = this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt;
     this.#options.report?.({
@@ -199,6 +265,7 @@ class Step {
       id,
       name,
       status,
+      inputs,
       ...(status === "started" ? {} : { duration }),
       ...(error === undefined ? {} : { error }),
     });

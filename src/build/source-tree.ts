@@ -19,12 +19,14 @@ export function directoryTree(root: string, ignore: Matcher = nothingIgnored): S
   const wanted = (path: string, stats: BigIntStats): boolean => {
     if (path === "/" || !ignore.excludes(path.slice(1))) return true;
     if (!stats.isDirectory() || !ignore.mayHaveExceptionsBelow(path.slice(1))) return false;
-    return entries(path).length > 0;
+    return entries(path).next().done !== true;
   };
-  const entries = (path: string): readonly TreeEntry[] =>
-    readdirSync(join(root, path))
-      .sort()
-      .flatMap((name) => lstat(join(path, name)) ?? []);
+  function* entries(path: string): Generator<TreeEntry> {
+    for (const name of readdirSync(join(root, path)).sort()) {
+      const entry = lstat(join(path, name));
+      if (entry !== undefined) yield entry;
+    }
+  }
   return {
     lstat,
     entries: (path) => (lstat(path)?.kind === "dir" ? entries(path) : []),
@@ -32,7 +34,11 @@ export function directoryTree(root: string, ignore: Matcher = nothingIgnored): S
   };
 }
 
-const nothingIgnored: Matcher = { excludes: () => false, mayHaveExceptionsBelow: () => false };
+const nothingIgnored: Matcher = {
+  excludes: () => false,
+  mayHaveExceptionsBelow: () => false,
+  decidedBy: () => undefined,
+};
 
 function lstatOrUndefined(path: string): BigIntStats | undefined {
   try {

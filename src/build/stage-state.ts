@@ -1,16 +1,24 @@
 import { isKind } from "../base/errors.ts";
 import type { Escape } from "../dockerfile/ast.ts";
-import { expandWord } from "../dockerfile/expand.ts";
+import type { DeviceRequest } from "../dockerfile/device.ts";
+import { type ExpandOptions, expandWord } from "../dockerfile/expand.ts";
+import type { RuleName } from "../dockerfile/rules.ts";
+import { suggestion } from "../dockerfile/suggest.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { HistoryEntry, ImageConfig, RunConfig } from "../oci/image-config.ts";
-import type { Platform } from "../oci/platform.ts";
+import { type Platform, platformText } from "../oci/platform.ts";
+import type { Entitlements } from "./entitlements.ts";
 import type { GraphBuilder } from "./graph.ts";
+import type { StepSettings } from "./step-settings.ts";
 
 /** What BuildKit writes into the `comment` of its history entries. */
 const historyComment = "buildkit.dockerfile.v0";
 
 /** The PATH of an image that has none. */
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Arguments that configure the builder and never reach a step. */
+export const builderArgs: ReadonlySet<string> = new Set(["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"]);
 
 /** A line of history, with the vertex that makes its layer when this build makes one. */
 export interface LoweredHistory {
@@ -36,6 +44,8 @@ export interface DeclaredArg {
 export interface StepNames {
   /** Empty where the Dockerfile has one stage. */
   readonly stage: string;
+  /** What the stage runs on, where a build is for several platforms. */
+  readonly platform?: Platform;
   /** Steps of the stage that show in progress. */
   readonly total: number;
   /** Steps that were named so far. */
@@ -52,13 +62,17 @@ export interface StageState {
   readonly args: readonly DeclaredArg[];
   /** True when this Dockerfile has set `CMD`, so that `ENTRYPOINT` keeps it. */
   readonly cmdSet: boolean;
+  /** True when this Dockerfile has set `WORKDIR`, so that a relative one doesn't hang on the base image. */
+  readonly workdirSet: boolean;
+  /** False where the base image isn't known, and so not all of the variables: no variable can be called undefined. */
+  readonly envKnown: boolean;
   readonly names: StepNames;
 }
 
 /** What the instructions of a stage need to know beside its state. */
 export interface StageContext {
   readonly escape: Escape;
-  readonly graph: GraphBuilder;
+  readonly graph: Pick<GraphBuilder, "add">;
   /** Values from the command line. */
   readonly buildArgs: ReadonlyMap<string, string>;
   /** `ARG`s before the first `FROM`, and the predefined ones. */
@@ -67,10 +81,20 @@ export interface StageContext {
   readonly network: "default" | "none" | "host";
   /** Whether a step may have the host's network. */
   readonly allowsHostNetwork: boolean;
+  /** What steps may be given beyond a plain step; nothing when absent. */
+  readonly entitlements?: Entitlements;
+  /** The devices that a step gets. Absent where nothing is built: nobody looks which there are. @throws {BerthError} */
+  devices?(requests: readonly DeviceRequest[]): readonly string[];
+  /** What every `RUN` gets; absent where nothing is given. */
+  readonly settings?: StepSettings;
   /** The vertex that `COPY --from=NAME` (or a mount) reads from. @throws {BerthError} invalid-argument */
   source(from: string, isCopy: boolean): Digest;
   /** The vertex of the build context. */
   context(): Digest;
+  /** True for a path of the build context that the ignore file leaves out. */
+  ignores(path: string): boolean;
+  /** Tell of something about the instruction that is applied. */
+  warn(rule: RuleName, ...values: string[]): void;
 }
 
 /** The state right after `FROM` of an image (or of another stage, as an image). */
@@ -84,6 +108,8 @@ export function startStage(tip: Digest, image: LoweredImage, names: StepNames): 
     env: new Map(withPath.map(splitPair)),
     args: [],
     cmdSet: false,
+    workdirSet: false,
+    envKnown: true,
     names,
   };
   return state;
@@ -111,9 +137,19 @@ export function splitPair(pair: string): readonly [key: string, value: string] {
   return equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
 }
 
-/** Expand a word of an instruction. @throws {BerthError} invalid-argument */
-export function word(state: StageState, context: StageContext, text: string): string {
-  return expandWord(text, (name) => state.env.get(name), { escape: context.escape }).text;
+/** Expand a word of an instruction, and tell of variables in it that nothing defines. @throws {BerthError} invalid-argument */
+export function word(
+  state: StageState,
+  context: StageContext,
+  text: string,
+  options: ExpandOptions = { escape: context.escape },
+): string {
+  const expansion = expandWord(text, (name) => state.env.get(name), options);
+  for (const name of expansion.unmatched) {
+    if (!state.envKnown || builderArgs.has(name) || state.args.some((arg) => arg.name === name)) continue;
+    context.warn("UndefinedVar", name, suggestion(name, [...state.env.keys()]) ?? "");
+  }
+  return expansion.text;
 }
 
 /** The state with some fields of the image's config replaced. */
@@ -145,11 +181,34 @@ function addHistory(state: StageState, line: LoweredHistory): StageState {
 
 /** The name of the next step, and the state that has used it up. */
 export function nameStep(state: StageState, text: string): readonly [name: string, state: StageState] {
-  const { stage, total, used } = state.names;
+  const { total, used } = state.names;
   if (total === 0) return [text, state];
-  const width = String(total).length;
-  const prefix = `[${stage === "" ? "" : `${stage} `}${String(used + 1).padStart(width)}/${total}] `;
+  const prefix = stepPrefix({ ...state.names, platform: shownPlatform(state) }, used + 1);
   return [`${prefix}${text}`, { ...state, names: { ...state.names, used: used + 1 } }];
+}
+
+/** What stands in front of a step: `[linux/amd64 build 2/5] `. @param platform absent in a build for one platform */
+export function stepPrefix(
+  { stage, total, platform }: Pick<StepNames, "stage" | "total"> & { readonly platform: string | undefined },
+  step: number,
+): string {
+  const words = [platform ?? "", stage, String(step).padStart(String(total).length)].filter((word) => word !== "");
+  return `[${words.join(" ")}/${total}] `;
+}
+
+/** A stage's platform; one that asks what it builds for names that too, as in BuildKit: `linux/amd64->arm64`. */
+function shownPlatform({ names: { platform }, env }: StageState): string | undefined {
+  if (platform === undefined) return undefined;
+  const own = platformText(platform);
+  const whole = env.get("TARGETPLATFORM")?.split("/") ?? [];
+  const [os = platform.os, architecture = platform.architecture, variant = ""] = [
+    whole[0] ?? env.get("TARGETOS"),
+    whole[1] ?? env.get("TARGETARCH"),
+    whole[2] ?? env.get("TARGETVARIANT"),
+  ];
+  const target = [architecture, ...(variant === "" ? [] : [variant])].join("/");
+  if (os !== platform.os) return `${own}->${os}/${target}`;
+  return architecture === platform.architecture ? own : `${own}->${target}`;
 }
 
 /**

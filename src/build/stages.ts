@@ -5,6 +5,7 @@ import { withSuggestion } from "../dockerfile/suggest.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { located } from "./build-error.ts";
 import { expandGlobal } from "./global-args.ts";
+import { contextName, type NamedContext, type NamedContexts } from "./named-contexts.ts";
 import { mountSource } from "./run-mounts.ts";
 
 /** The base name that stands for the empty file system. */
@@ -18,40 +19,78 @@ export interface PlannedStage {
   readonly base: string;
   /** The earlier stage that `base` names; an image of the store otherwise. */
   readonly baseStage: PlannedStage | undefined;
+  /** The named context whose directory it starts from; `base` is empty then. */
+  readonly baseContext?: string;
   /** What it or the stage that it stands on asks for; undefined where none does. */
   readonly platform: Platform | undefined;
 }
 
-/** What `--from` names: a stage, or an image of the store. */
-export type StageSource = { readonly stage: PlannedStage } | { readonly image: string };
+/** What `--from` names: a stage, an image of the store, or a directory that is a named context. */
+export type StageSource = { readonly stage: PlannedStage } | { readonly image: string } | { readonly context: string };
 
 /**
- * Read the `FROM` lines.
+ * Read the `FROM` lines. A named context takes the place of an image, or of the whole stage that has its name.
  *
+ * @param wanted the platform of stages that don't say; any that is there when absent
  * @throws {BuildError} invalid-argument, with BuildKit's text
  */
-export function planStages(file: Dockerfile, args: ReadonlyMap<string, string>): readonly PlannedStage[] {
+export function planStages(
+  file: Dockerfile,
+  args: ReadonlyMap<string, string>,
+  contexts: NamedContexts = new Map(),
+  wanted?: Platform,
+): readonly PlannedStage[] {
   const planned: PlannedStage[] = [];
   const byName = new Map<string, PlannedStage>();
   for (const [index, stage] of file.stages.entries()) {
-    const { from } = stage;
     try {
-      const base = expandGlobal(args, from.base, file.escape);
-      if (base === "") throw new BerthError("invalid-argument", `base name (${from.base}) should not be blank`);
-      const baseStage = byName.get(base);
-      const own = from.platform === undefined ? undefined : expandGlobal(args, from.platform, file.escape);
-      if (own === "") {
-        throw new BerthError("invalid-argument", `empty platform value from expression ${from.platform}`);
-      }
-      const platform = own === undefined ? baseStage?.platform : platformNamed(own);
-      planned.push({ index, stage, base, baseStage, platform });
+      const next = planStage({ index, stage, byName, wanted }, contexts, (text) =>
+        expandGlobal(args, text, file.escape),
+      );
+      planned.push(next);
+      if (stage.name !== undefined) byName.set(stage.name, next);
     } catch (error) {
-      throw located(error, { span: from.span });
+      throw located(error, { span: stage.from.span });
     }
-    const last = planned.at(-1);
-    if (stage.name !== undefined && last !== undefined) byName.set(stage.name, last);
   }
   return planned;
+}
+
+interface UnplannedStage {
+  readonly index: number;
+  readonly stage: Stage;
+  /** Those before it. */
+  readonly byName: ReadonlyMap<string, PlannedStage>;
+  readonly wanted: Platform | undefined;
+}
+
+function planStage(
+  { index, stage, byName, wanted }: UnplannedStage,
+  contexts: NamedContexts,
+  expand: (text: string) => string,
+): PlannedStage {
+  const { from, name } = stage;
+  const base = expand(from.base);
+  if (base === "") throw new BerthError("invalid-argument", `base name (${from.base}) should not be blank`);
+  const baseStage = byName.get(base);
+  const own = from.platform === undefined ? undefined : expand(from.platform);
+  if (own === "") throw new BerthError("invalid-argument", `empty platform value from expression ${from.platform}`);
+  const platform = own === undefined ? (baseStage?.platform ?? wanted) : platformNamed(own);
+  const instead = name === undefined ? undefined : contexts.get(name);
+  if (instead !== undefined) return { index, stage: { ...stage, instructions: [] }, platform, ...baseOf(instead) };
+  const context = baseStage === undefined ? contextNamed(contexts, base) : undefined;
+  return { index, stage, base, baseStage, platform, ...(context === undefined ? {} : baseOf(context)) };
+}
+
+function contextNamed(contexts: NamedContexts, name: string): NamedContext | undefined {
+  const known = contexts.size === 0 ? undefined : contextName(name);
+  return known === undefined ? undefined : contexts.get(known);
+}
+
+function baseOf(context: NamedContext): Pick<PlannedStage, "base" | "baseStage" | "baseContext"> {
+  return context.kind === "image"
+    ? { base: context.reference, baseStage: undefined }
+    : { base: "", baseStage: undefined, baseContext: context.name };
 }
 
 /** @throws {BerthError} invalid-argument, in BuildKit's words */
@@ -82,7 +121,11 @@ function findStage(stages: readonly PlannedStage[], name: string): PlannedStage 
  *
  * @throws {BerthError} invalid-argument, with BuildKit's text
  */
-export function sourceOf(stages: readonly PlannedStage[], from: string, isCopy: boolean): StageSource {
+export function sourceOf(
+  stages: readonly PlannedStage[],
+  from: string,
+  { isCopy, contexts = new Map() }: { readonly isCopy: boolean; readonly contexts?: NamedContexts | undefined },
+): StageSource {
   if (expandWord(from, () => undefined).text !== from)
     throw new BerthError(
       "invalid-argument",
@@ -94,7 +137,10 @@ export function sourceOf(stages: readonly PlannedStage[], from: string, isCopy: 
     return { stage };
   }
   const stage = findStage(stages, from);
-  return stage === undefined ? { image: from } : { stage };
+  if (stage !== undefined) return { stage };
+  const context = contextNamed(contexts, from);
+  if (context === undefined) return { image: from };
+  return context.kind === "image" ? { image: context.reference } : { context: context.name };
 }
 
 /** A source and the instruction that names it. */
@@ -107,12 +153,13 @@ export interface LocatedSource {
 export function sourcesOf(
   stages: readonly PlannedStage[],
   instructions: readonly Instruction[],
+  contexts?: NamedContexts,
 ): readonly LocatedSource[] {
   return instructions.flatMap((instruction) => {
     const { span } = instruction;
     try {
       return namesIn(instruction).map((from) => ({
-        source: sourceOf(stages, from, instruction.kind === "COPY"),
+        source: sourceOf(stages, from, { isCopy: instruction.kind === "COPY", contexts }),
         span,
       }));
     } catch (error) {

@@ -1,24 +1,27 @@
-import { existsSync } from "node:fs";
-import { chmod, chown, mkdir, rename, writeFile } from "node:fs/promises";
+import { existsSync, lstatSync } from "node:fs";
+import { chmod, chown, mkdir, rename, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
-import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { lock, tryLock } from "../host/lock.ts";
-import { digestOf, hexOf } from "../oci/digest.ts";
 import type { SpecMount } from "../oci/runtime-spec.ts";
 import type { ActiveSnapshot } from "../snapshot/snapshotter.ts";
 import { scriptDirectory } from "./apply-run.ts";
+import type { CacheImports } from "./cache-imports.ts";
+import { cacheMountName } from "./cache-mounts.ts";
+import { useLockPath } from "./cache-usage.ts";
 import { contentKey } from "./content-key.ts";
 import { copySelection } from "./copy-files.ts";
 import type { CopySource } from "./copy-op.ts";
 import type { ExecOp, StepMount } from "./graph.ts";
+import { FileLister } from "./history/file-list.ts";
 import { layerDirectories } from "./layer-directories.ts";
 import { layersOf } from "./layers.ts";
 import type { OpDeps } from "./op-deps.ts";
-import { useLockPath } from "./prune.ts";
 import { type Owner, RootWriter } from "./root-writer.ts";
 import { selectSource } from "./select.ts";
+import type { KeyedContent } from "./solve.ts";
+import type { SshAgents } from "./ssh-agent.ts";
 
 /** What the mounts of a step come to. Disposing it frees what they hold. */
 export interface PreparedMounts extends AsyncDisposable {
@@ -32,19 +35,38 @@ export interface MountSources {
   /** By index of the vertex's inputs. */
   readonly sources: readonly CopySource[];
   readonly secrets: ReadonlyMap<string, Uint8Array>;
+  readonly agents: SshAgents;
+  /** Makes the directory of a cache mount with what an imported cache has of it, if any has. */
+  readonly fill?: CacheImports["fill"];
+  /** Where secrets lie while the step runs: not in the store. */
+  readonly directory: string;
+  /** What is written below mounts. What an earlier run of the same step has left there is taken up. */
+  scratch(): Promise<ActiveSnapshot>;
+  /** Told of a required secret or agent that isn't given; it is thrown when absent. */
+  readonly onMissing: ((error: BerthError) => void) | undefined;
 }
 
 type Of<Type extends StepMount["type"]> = Extract<StepMount, { readonly type: Type }>;
 
-/** What names the files that a step's mounts show it, for its key. Caches and secrets don't count. */
-export async function mountKeys(deps: OpDeps, op: ExecOp, sources: readonly CopySource[]): Promise<readonly string[]> {
+/** What names the files that a step's mounts show it, for its key. Caches and secrets don't count. @param onContent told of a context's */
+export async function mountKeys(
+  deps: OpDeps,
+  { op, sources }: { readonly op: ExecOp; readonly sources: readonly CopySource[] },
+  onContent: (content: KeyedContent) => void,
+): Promise<readonly string[]> {
   const keys: string[] = [];
   for (const mount of op.mounts) {
     if (mount.type !== "bind") continue;
     const source = sourceAt(sources, mount.input);
-    keys.push(
-      source.key ?? (await contentKey(deps, selectSource(source.tree, mount.source, deps.host), ownerOption(source))),
-    );
+    if (source.key !== undefined) {
+      keys.push(source.key);
+      continue;
+    }
+    const files = new FileLister();
+    const selections = selectSource(source.tree, mount.source, deps.host);
+    const key = await contentKey(deps, selections, { ...ownerOption(source), lister: files });
+    onContent({ key, mount: mount.target, files });
+    keys.push(key);
   }
   return keys;
 }
@@ -61,7 +83,7 @@ export async function prepareMounts(
 ): Promise<PreparedMounts> {
   await using stack = new AsyncDisposableStack();
   const preparer = new MountPreparer(deps, options, stack);
-  for (const mount of op.mounts) await preparer.add(mount);
+  for (const [index, mount] of op.mounts.entries()) await preparer.add(mount, index);
   if (op.scripts.length > 0) await preparer.addScripts(op.scripts);
   const owned = stack.move();
   return { mounts: preparer.mounts, env: preparer.env, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -81,12 +103,13 @@ class MountPreparer {
     this.#stack = stack;
   }
 
-  async add(mount: StepMount): Promise<void> {
+  /** @param index of the mount in its step: what is kept for it bears that number */
+  async add(mount: StepMount, index: number): Promise<void> {
     switch (mount.type) {
       case "bind":
-        return this.#bind(mount);
+        return this.#bind(mount, index);
       case "cache":
-        return this.#cache(mount);
+        return this.#cache(mount, index);
       case "tmpfs": {
         const size = mount.size === undefined ? [] : [`size=${mount.size}`];
         const options = ["nosuid", "nodev", ...size];
@@ -94,14 +117,16 @@ class MountPreparer {
         return;
       }
       case "secret":
-        return this.#secret(mount);
+        return this.#secret(mount, index);
+      case "ssh":
+        return this.#agent(mount);
       default:
         return mount satisfies never;
     }
   }
 
   async addScripts(scripts: ExecOp["scripts"]): Promise<void> {
-    const directory = await this.#directory();
+    const directory = await this.#directory("scripts");
     for (const { name, data } of scripts) {
       await writeFile(join(directory, name), data);
       await chmod(join(directory, name), 0o755);
@@ -109,36 +134,42 @@ class MountPreparer {
     this.#push(directory, scriptDirectory, true);
   }
 
-  async #bind({ input, source: path, target, readonly }: Of<"bind">): Promise<void> {
+  async #bind({ input, source: path, target, readonly }: Of<"bind">, index: number): Promise<void> {
     const source = sourceAt(this.#options.sources, input);
-    if (source.key === undefined) return this.#push(await this.#copy(source, path), target, readonly);
+    const copy = (): Promise<string> => this.#copy(`${index}-copy`, source, path);
+    if (source.key === undefined) return this.#push(await copy(), target, readonly);
     const resolved = source.tree.resolve(path);
     const entry = source.tree.lstat(resolved);
     if (entry === undefined) throw new BerthError("not-found", `${JSON.stringify(path)}: not found`);
-    if (entry.kind !== "dir")
-      return this.#push(readonly ? entry.source : await this.#copy(source, path), target, readonly);
+    if (entry.kind !== "dir") return this.#push(readonly ? entry.source : await copy(), target, readonly);
     const layers = layersOf(this.#deps.snapshotter, source.chainID);
     const lower = layerDirectories(this.#deps.host.syscalls, layers, resolved);
     const [only, ...more] = lower;
     if (readonly && only !== undefined && more.length === 0) return this.#push(only, target, true);
-    const [upperdir, workdir] = readonly ? [] : [await this.#directory(), await this.#directory()];
+    const [upperdir, workdir] = readonly
+      ? []
+      : [await this.#directory(`${index}-upper`), await this.#directory(`${index}-work`)];
     const writable = upperdir === undefined ? [] : [`upperdir=${upperdir}`, `workdir=${workdir}`];
     const options = [`lowerdir=${lower.join(":")}`, ...writable, ...(readonly ? ["ro"] : [])];
     this.mounts.push({ destination: target, type: "overlay", source: "overlay", options });
   }
 
-  async #cache(mount: Of<"cache">): Promise<void> {
+  async #cache(mount: Of<"cache">, index: number): Promise<void> {
     const parent = join(this.#deps.host.root, "build-cache");
     await mkdir(parent, { recursive: true, mode: 0o700 });
     const origin = mount.from === undefined ? "" : sourceAt(this.#options.sources, mount.from.input).key;
-    // As in BuildKit, a cache that begins otherwise is another cache.
-    const { id, from, mode, uid, gid } = mount;
-    const name = hexOf(digestOf(JSON.stringify([id, origin, from?.source, mode, uid, gid])));
+    const name = cacheMountName(mount, origin);
     const directory = await this.#claim(join(parent, name), mount);
-    this.#stack.use(await lock(this.#deps.host.syscalls, useLockPath(directory), { ...this.#options, kind: "shared" }));
+    const use = useLockPath(directory);
+    if (this.#options.fill !== undefined && !existsSync(directory)) {
+      using _alone = await lock(this.#deps.host.syscalls, use, this.#options);
+      if (!existsSync(directory)) await this.#options.fill(name, directory, this.#options);
+    }
+    this.#stack.use(await lock(this.#deps.host.syscalls, use, { ...this.#options, kind: "shared" }));
+    await utimes(use, new Date(), new Date());
     if (mount.from !== undefined && !existsSync(directory)) {
-      const from = await this.#copy(sourceAt(this.#options.sources, mount.from.input), mount.from.source);
-      await rename(from, directory);
+      const source = sourceAt(this.#options.sources, mount.from.input);
+      await rename(await this.#copy(`${index}-copy`, source, mount.from.source), directory);
     } else if (!existsSync(directory)) await mkdir(directory, { mode: mount.mode });
     await chmod(directory, mount.mode);
     await chown(directory, mount.uid, mount.gid);
@@ -162,28 +193,51 @@ class MountPreparer {
     }
   }
 
-  async #secret(mount: Of<"secret">): Promise<void> {
-    const secret = this.#options.secrets.get(mount.id);
+  async #secret(mount: Of<"secret">, index: number): Promise<void> {
+    const { directory, secrets } = this.#options;
+    const secret = secrets.get(mount.id);
     if (secret === undefined) {
       if (!mount.required) return;
-      throw new BerthError("not-found", `secret ${mount.id}: not found`, {
-        hint: `Give it with --secret id=${mount.id},src=FILE.`,
-      });
+      const hint = `Give it with --secret id=${mount.id},src=FILE.`;
+      return this.#missing(new BerthError("not-found", `secret ${mount.id}: not found`, { hint }));
     }
     if (mount.env !== undefined) this.env.push(`${mount.env}=${Buffer.from(secret).toString("utf8")}`);
     if (mount.target === undefined) return;
-    const file = join(await this.#directory(), "secret");
+    const file = join(directory, `secret-${index}`);
     await writeFile(file, secret, { mode: 0o600 });
     await chown(file, mount.uid, mount.gid);
     await chmod(file, mount.mode);
     this.#push(file, mount.target, true);
   }
 
+  /** The first agent is the one that ssh finds by itself; without any it looks for one in vain, as in BuildKit. */
+  async #agent(mount: Of<"ssh">): Promise<void> {
+    const name = "SSH_AUTH_SOCK=";
+    if (!this.env.some((pair) => pair.startsWith(name))) this.env.push(`${name}${mount.target}`);
+    const agent = this.#options.agents.get(mount.id);
+    if (agent === undefined) {
+      if (!mount.required) return;
+      const hint = `Give it with --ssh ${mount.id}, for the agent of SSH_AUTH_SOCK, or --ssh ${mount.id}=KEY.`;
+      return this.#missing(new BerthError("not-found", `unset ssh forward key ${mount.id}`, { hint }));
+    }
+    const { listenAgent } = await import("./ssh-agent.ts");
+    const socket = this.#stack.use(await listenAgent(this.#deps.host, agent, mount));
+    this.#push(socket.path, mount.target, false);
+  }
+
+  #missing(error: BerthError): void {
+    const { onMissing } = this.#options;
+    if (onMissing === undefined) throw error;
+    onMissing(error);
+  }
+
   /** A copy of part of a tree. */
-  async #copy(source: CopySource, path: string): Promise<string> {
+  async #copy(name: string, source: CopySource, path: string): Promise<string> {
+    const snapshot = await this.#snapshot();
+    const place = join(snapshot.upper, name);
+    if (lstatSync(place, { throwIfNoEntry: false }) !== undefined) return place;
     const [selection] = selectSource(source.tree, path, this.#deps.host);
-    const writer = new RootWriter(this.#deps, await this.#snapshot());
-    const name = randomID();
+    const writer = new RootWriter(this.#deps, snapshot);
     if (selection === undefined) throw new BerthError("not-found", `${JSON.stringify(path)}: not found`);
     await copySelection(writer, selection, {
       syscalls: this.#deps.host.syscalls,
@@ -191,18 +245,18 @@ class MountPreparer {
       signal: this.#options.signal,
       ...(source.owner === undefined ? {} : { defaultOwner: source.owner }),
     });
-    return join((await this.#snapshot()).upper, name);
+    return place;
   }
 
-  /** An empty directory for the time of the step, in the store. */
-  async #directory(): Promise<string> {
-    const directory = join((await this.#snapshot()).upper, randomID());
-    await mkdir(directory, { mode: 0o755 });
+  /** A directory for the time of the step, in the store; empty at first. */
+  async #directory(name: string): Promise<string> {
+    const directory = join((await this.#snapshot()).upper, name);
+    await mkdir(directory, { mode: 0o755, recursive: true });
     return directory;
   }
 
   async #snapshot(): Promise<ActiveSnapshot> {
-    this.#scratch ??= this.#stack.use(await this.#deps.snapshotter.prepare(`build-${randomID()}`, undefined));
+    this.#scratch ??= await this.#options.scratch();
     return this.#scratch;
   }
 

@@ -1,0 +1,25 @@
+import { hostPlatform, type Platform, parsePlatform, platformText } from "../oci/platform.ts";
+
+/**
+ * Read `--platform`: platforms with commas between them, each once, in the form that BuildKit gives them.
+ *
+ * @returns none for an absent or empty text
+ * @throws {BerthError} invalid-argument
+ */
+export function askedPlatforms(text: string = ""): readonly Platform[] {
+  if (text.trim() === "") return [];
+  const named = text.split(",").map((each) => parsed(each.trim()));
+  return [...new Map(named.map((platform) => [platformText(platform), platform])).values()];
+}
+
+/** `local` is buildx's word for this machine. */
+function parsed(text: string): Platform {
+  return text === "local" ? hostPlatform : normalPlatform(parsePlatform(text));
+}
+
+/** A platform as containerd shortens it: the variant that an architecture has anyway is left out. @see containerd platforms, Normalize */
+function normalPlatform({ os, architecture, variant }: Platform): Platform {
+  const usual = { arm64: "v8", amd64: "v1" }[architecture];
+  if (architecture === "arm") return { os, architecture, variant: variant ?? "v7" };
+  return variant === undefined || variant === usual ? { os, architecture } : { os, architecture, variant };
+}
