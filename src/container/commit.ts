@@ -5,6 +5,7 @@ import type { RunConfig } from "../oci/image-config.ts";
 import type { Container, ContainerConfig } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { findContainer } from "./records.ts";
+import { wholeContainer } from "./whole.ts";
 
 /** What `commit` adds to a container's file system. */
 export interface CommitOptions {
@@ -25,7 +26,7 @@ export interface CommitOptions {
  */
 export async function commitContainer(deps: ContainerDeps, id: string, options: CommitOptions): Promise<Image> {
   const references = options.name === undefined ? [] : [parseTag(options.name)];
-  const container = findContainer(deps, id);
+  const container = await wholeContainer(deps, id);
   const snapshot = await deps.snapshotter.open(container.id, container.chainID);
   await using _pause = await paused(deps, container, options.pause);
   // A directory that only got a new time is no line of `diff`, and yet is part of the layer.

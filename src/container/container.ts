@@ -1,5 +1,6 @@
 import type { ChainID, Digest } from "../oci/digest.ts";
 import type { RunConfig } from "../oci/image-config.ts";
+import type { Platform } from "../oci/platform.ts";
 import type { ContainerRequest } from "./request.ts";
 
 /** How a container ended. */
@@ -52,6 +53,19 @@ export interface ContainerConfig extends RunConfig {
   readonly mounts: readonly ContainerMount[];
 }
 
+/** An image that a container was made of before it was here as a whole. */
+export interface ComingImage {
+  /** With its digest: what is pulled where nobody does it any more. */
+  readonly name: string;
+  /** The name that the user gave, as Docker shows it. */
+  readonly reference: string;
+  readonly platform?: Platform;
+  /** Its layers. */
+  readonly chainID: ChainID;
+  /** Those of them that were here when the container was made. */
+  readonly below: ChainID | undefined;
+}
+
 /** A container as the store knows it. */
 export interface Container {
   /** 64 hex digits. */
@@ -60,6 +74,8 @@ export interface Container {
   readonly imageID: Digest;
   /** The image's layers, which the read-write layer lies on; undefined for an empty image. */
   readonly chainID: ChainID | undefined;
+  /** Absent once all layers are recorded. */
+  readonly coming?: ComingImage;
   /** RFC 3339. */
   readonly created: string;
   readonly request: ContainerRequest;

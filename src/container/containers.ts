@@ -2,7 +2,6 @@ import { join } from "node:path";
 import type { BatchOptions } from "../archive/tar-parts.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import { type Lock, tryLock } from "../host/lock.ts";
 import type { Image } from "../image/images.ts";
 import type { AttachIO, Attachment } from "../runtime/attach.ts";
 import type { ExecProcess } from "../runtime/exec-process.ts";
@@ -11,10 +10,11 @@ import { type LogOptions, readLogs } from "../runtime/logs.ts";
 import { resize, type WindowSize } from "../runtime/window-size.ts";
 import type { Change } from "../snapshot/changes.ts";
 import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
+import { attend, endAttendance } from "./attendance.ts";
 import { type CommitOptions, commitContainer } from "./commit.ts";
 import { type Container, isActive } from "./container.ts";
-import { createContainer, warningsOf } from "./create.ts";
-import { attendancePath, bundlePath, type ContainerDeps } from "./deps.ts";
+import { createContainer, type EarlyImage, warningsOf } from "./create.ts";
+import { bundlePath, type ContainerDeps } from "./deps.ts";
 import {
   killToEnd,
   removeContainer,
@@ -31,6 +31,7 @@ import type { ContainerRequest } from "./request.ts";
 import { signalNumber } from "./signals.ts";
 import { type ContainerSize, containerSize } from "./size.ts";
 import { attachTo, type StartOptions, startContainer } from "./start.ts";
+import { isServed, wholeContainer } from "./whole.ts";
 
 /** What of a container's log is told, and whether it is followed. */
 export interface ContainerLogOptions extends Omit<LogOptions, "follow"> {
@@ -47,10 +48,10 @@ export interface Containers {
   size(nameOrID: string): Promise<ContainerSize>;
   /** Where its layers lie. @throws {BerthError} not-found */
   layerPaths(nameOrID: string): Promise<OverlayPaths>;
-  /** Make a container; nothing runs yet. @throws {BerthError} not-found, conflict, invalid-argument */
-  create(request: ContainerRequest): Promise<Container>;
+  /** Make a container; nothing runs yet. `early` is its image where that isn't here as a whole. @throws {BerthError} not-found, conflict, invalid-argument */
+  create(request: ContainerRequest, early?: EarlyImage): Promise<Container>;
   /** What a container that is made as asked will have otherwise, a sentence each: a resource limit that can't be raised, an image for another platform. */
-  warnings(request: ContainerRequest): readonly string[];
+  warnings(request: ContainerRequest, early?: EarlyImage): readonly string[];
   /** Start a container that isn't running, attached before its first byte when asked. @throws {StartError} with an exit code */
   start(nameOrID: string, options?: StartOptions): Promise<Attachment | undefined>;
   /** Connect to the streams of a running container. @throws {BerthError} conflict */
@@ -59,9 +60,10 @@ export interface Containers {
   resize(nameOrID: string, size: WindowSize): Promise<void>;
   /**
    * Say that this process waits for a container and settles its end by {@link Containers.wait}, so that nobody else has to.
-   * Dispose it when that is no longer so.
+   * Dispose it when that is no longer so; until then {@link Containers.wait} tells by the ID how it ended, also where another process has
+   * removed it.
    */
-  attend(nameOrID: string): Promise<Lock | undefined>;
+  attend(nameOrID: string): Promise<Disposable | undefined>;
   /** Wait until a container isn't running. @returns its exit code */
   wait(nameOrID: string, operation?: Operation): Promise<number>;
   /** Settle a container whose process has ended; nothing when that was done. */
@@ -113,18 +115,18 @@ export function openContainers(deps: ContainerDeps): Containers {
       return allContainers(deps);
     },
     size: (nameOrID) => containerSize(deps, nameOrID),
-    layerPaths: async (nameOrID) => {
-      const { id, chainID } = findContainer(deps, nameOrID);
-      return (await deps.snapshotter.open(id, chainID)).directories();
-    },
-    create: (request) => createContainer(deps, request),
-    warnings: (request) => warningsOf(deps, request),
+    layerPaths: (nameOrID) => layerPaths(deps, nameOrID),
+    create: (request, early) => createContainer(deps, request, early),
+    warnings: (request, early) => warningsOf(deps, request, early),
     start: async (nameOrID, options) => startContainer(deps, (await get(nameOrID)).id, options),
     attach: async (nameOrID, io) => attachTo(deps, requireRunning(await get(nameOrID)).id, io),
     resize: (nameOrID, size) => resize(deps.host.syscalls, bundlePath(deps, idOf(nameOrID)), size),
-    attend: async (nameOrID) => tryLock(deps.host.syscalls, attendancePath(deps, idOf(nameOrID))),
-    wait: (nameOrID, operation) => waitForEnd(deps, idOf(nameOrID), operation),
-    settle: (id) => settleEnd(deps, id),
+    attend: async (nameOrID) => attend(deps, idOf(nameOrID)),
+    wait: (nameOrID, operation) => waitForEnd(deps, nameOrID, operation),
+    settle: async (id) => {
+      await settleEnd(deps, id);
+      endAttendance(deps, id);
+    },
     stop: async (nameOrID, options = {}) => {
       const { id, request, config } = await get(nameOrID);
       const signal = signalNumber(options.signal ?? config.StopSignal ?? "SIGTERM");
@@ -155,7 +157,7 @@ export function openContainers(deps: ContainerDeps): Containers {
       return readLogs(join(directory, "container.log"), { ...options, follow: running });
     },
     diff: async (nameOrID) => {
-      const { id, chainID } = findContainer(deps, nameOrID);
+      const { id, chainID } = await wholeContainer(deps, idOf(nameOrID));
       return (await deps.snapshotter.open(id, chainID)).changes();
     },
     export: async function* (nameOrID, operation) {
@@ -164,6 +166,14 @@ export function openContainers(deps: ContainerDeps): Containers {
     },
     commit: async (nameOrID, options) => commitContainer(deps, (await get(nameOrID)).id, options),
   };
+}
+
+/** Where the layers of a container lie: of an image that is coming in and that nobody serves, those that are here. */
+async function layerPaths(deps: ContainerDeps, nameOrID: string): Promise<OverlayPaths> {
+  const container = findContainer(deps, nameOrID);
+  const { id, chainID, coming } = container;
+  const here = coming === undefined || isServed(deps, container) ? chainID : coming.below;
+  return (await deps.snapshotter.open(id, here)).directories();
 }
 
 const defaultStopTimeout = 10;

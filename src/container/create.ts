@@ -8,25 +8,37 @@ import { getPlatformImage } from "../image/indexes.ts";
 import { chainIDs } from "../oci/digest.ts";
 import { hostPlatform, matchesPlatform, platformText } from "../oci/platform.ts";
 import { ulimitWarnings } from "../runtime/ulimits.ts";
-import type { Container, ContainerMount } from "./container.ts";
+import type { ComingImage, Container, ContainerMount } from "./container.ts";
 import { attendancePath, type ContainerDeps } from "./deps.ts";
 import { checkName, randomName } from "./names.ts";
 import { findContainer, insertContainer } from "./records.ts";
 import type { ContainerRequest } from "./request.ts";
 import { settleConfig } from "./settle.ts";
 import { prepareMounts } from "./volumes.ts";
+import { useServed } from "./whole.ts";
 
 /** Tries at a made-up name before the collision is told. */
 const nameTries = 10;
+
+/** An image that is started before it is here as a whole: a process serves its layers. */
+export interface EarlyImage extends Pick<Image, "id" | "config"> {
+  readonly coming: ComingImage;
+}
 
 /**
  * Make a container: its read-write layer, its volumes, its record. Nothing runs yet.
  *
  * @throws {BerthError} not-found, without the image; conflict, when the name is taken; invalid-argument, for what can't be
  */
-export async function createContainer(deps: ContainerDeps, request: ContainerRequest): Promise<Container> {
+export async function createContainer(
+  deps: ContainerDeps,
+  request: ContainerRequest,
+  early?: EarlyImage,
+): Promise<Container> {
   const name = request.name === undefined ? undefined : checkName(request.name);
-  const image = imageOf(deps, request);
+  const image = early ?? imageOf(deps, request);
+  // What serves the layers goes on while they are looked at.
+  using _served = await useServed(deps, early?.coming);
   const id = randomID();
   const chainID = chainIDs(image.config.rootfs.diff_ids).at(-1);
   const run = image.config.config ?? {};
@@ -45,7 +57,9 @@ export async function createContainer(deps: ContainerDeps, request: ContainerReq
   mkdirSync(dirname(attendancePath(deps, id)), { recursive: true, mode: 0o700 });
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   const config = { ...settled, mounts };
-  const record = { id, imageID: image.id, chainID, created: new Date().toISOString(), request, config };
+  const created = new Date().toISOString();
+  const coming = early === undefined ? {} : { coming: early.coming };
+  const record = { id, imageID: image.id, chainID, created, request, config, ...coming };
   await insertNamed(deps, record, name);
   snapshot.keep();
   stack.move();
@@ -53,8 +67,8 @@ export async function createContainer(deps: ContainerDeps, request: ContainerReq
 }
 
 /** What a container that is made as asked will have otherwise, a sentence each. */
-export function warningsOf(deps: ContainerDeps, request: ContainerRequest): readonly string[] {
-  const { config } = imageOf(deps, request);
+export function warningsOf(deps: ContainerDeps, request: ContainerRequest, early?: EarlyImage): readonly string[] {
+  const { config } = early ?? imageOf(deps, request);
   const isForeign = request.platform === undefined && !matchesPlatform(hostPlatform, config);
   const mismatch = `The requested image's platform (${platformText(config)}) does not match the detected host platform (${platformText(hostPlatform)}) and no specific platform was requested`;
   return [...ulimitWarnings(request.ulimits), ...(isForeign ? [mismatch] : [])];

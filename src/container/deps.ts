@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import { type Lock, lock, lockPath } from "../host/lock.ts";
 import type { ImageDeps } from "../image/images.ts";
@@ -6,6 +7,7 @@ import type { Database } from "../metadata/database.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Volumes } from "../volume/volumes.ts";
+import type { ComingImage } from "./container.ts";
 import type { Records } from "./records.ts";
 
 /** What the container room works with. */
@@ -16,6 +18,8 @@ export interface ContainerDeps extends ImageDeps, Records {
   readonly runtime: Runtime;
   readonly networks: Networks;
   readonly volumes: Volumes;
+  /** Bring in an image, by its name with a digest: for a container that was made before it was here as a whole. */
+  readonly pullWhole: (image: ComingImage, operation: Operation) => Promise<void>;
   /** What conmon runs when container `id` has ended. */
   readonly exitCommand: (id: string) => readonly [string, ...string[]];
 }

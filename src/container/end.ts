@@ -1,13 +1,23 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { BerthError, isKind } from "../base/errors.ts";
+import { BerthError } from "../base/errors.ts";
+import { isID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { lockPath } from "../host/lock.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
+import { isAttended } from "./attendance.ts";
 import { type Container, isActive } from "./container.ts";
 import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
-import { deleteContainers, endedRuns, findContainer, type RunRow, recordEnd, runOf } from "./records.ts";
+import {
+  deleteContainers,
+  endedRuns,
+  findContainer,
+  type RunRow,
+  recordEnd,
+  recordedContainer,
+  runOf,
+} from "./records.ts";
 
 const sigkill = 9;
 /** Milliseconds between SIGKILL and the end of a process that the kernel still holds on to. */
@@ -26,14 +36,14 @@ export async function settleEnd(deps: ContainerDeps, id: string): Promise<void> 
   const run = endedRun(deps, id);
   if (run === undefined) return;
   const { code, oomKilled } = await waitExit(exitPlace(deps, id));
-  const container = recorded(deps, id);
+  const container = recordedContainer(deps, id);
   await Promise.all([
     deps.runtime.delete(id, { force: true }),
     deps.networks.release(id),
     container?.request.autoRemove === true ? erase(deps, container) : undefined,
   ]);
   rmSync(bundlePath(deps, id), { recursive: true, force: true });
-  rmSync(attendancePath(deps, id), { force: true });
+  if (!isAttended(deps, id)) rmSync(attendancePath(deps, id), { force: true });
   const startedAt = run.started_at;
   // Last, so that whoever finds this interrupted does it again.
   await recordEnd(deps, id, { code, oomKilled, startedAt, finishedAt: new Date().toISOString() });
@@ -49,15 +59,22 @@ export async function settleAll(deps: ContainerDeps): Promise<void> {
   for (const id of endedRuns(deps)) await settleEnd(deps, id);
 }
 
-/** Wait until a container isn't running. @returns its exit code; 0 for one that has never run, as Docker */
-export async function waitForEnd(deps: ContainerDeps, id: string, operation: Operation = {}): Promise<number> {
-  const run = runOf(deps, id);
-  if (run !== undefined) {
-    const status = await exitOf(deps, id, operation);
-    await settleEnd(deps, id);
+/**
+ * Wait until a container isn't running.
+ *
+ * @returns its exit code; 0 for one that has never run, as Docker
+ * @throws {BerthError} not-found, but for the ID of one that this process attends to, though another process has removed it
+ */
+export async function waitForEnd(deps: ContainerDeps, nameOrID: string, operation: Operation = {}): Promise<number> {
+  const found = recordedContainer(deps, nameOrID);
+  if (found !== undefined && runOf(deps, found.id) !== undefined) {
+    const status = await exitOf(deps, found.id, operation);
+    await settleEnd(deps, found.id);
     return status.code;
   }
-  const { state } = findContainer(deps, id);
+  const left = isID(nameOrID) ? readExit(exitPlace(deps, nameOrID)) : undefined;
+  if (found === undefined && left !== undefined) return left.code;
+  const { state } = findContainer(deps, nameOrID);
   return state.status === "exited" ? state.code : 0;
 }
 
@@ -119,7 +136,7 @@ export async function removeContainer(
     await killToEnd(deps, id);
   }
   using _lock = await lockContainer(deps, id);
-  const container = recorded(deps, id);
+  const container = recordedContainer(deps, id);
   if (container !== undefined) await erase(deps, container, options.volumes);
 }
 
@@ -143,25 +160,34 @@ async function removeGroup(deps: ContainerDeps, ids: readonly string[]): Promise
     await settleEnd(deps, id);
     locks.use(await lockContainer(deps, id));
   }
-  const stopped = ids.flatMap((id) => recorded(deps, id) ?? []).filter((container) => !isActive(container));
+  const stopped = ids.flatMap((id) => recordedContainer(deps, id) ?? []).filter((container) => !isActive(container));
   await deleteContainers(
     deps,
     stopped.map(({ id }) => id),
   );
   await Promise.all(stopped.map((container) => eraseFiles(deps, container, false)));
+  await collectLayers(deps, stopped);
   return stopped.map(({ id }) => id);
 }
 
 async function erase(deps: ContainerDeps, container: Container, volumes = true): Promise<void> {
   await deleteContainers(deps, [container.id]);
   await eraseFiles(deps, container, volumes);
+  await collectLayers(deps, [container]);
+}
+
+/** Delete the layers that containers alone had kept of images that were removed: one look at a key where there are none. */
+async function collectLayers(deps: ContainerDeps, removed: readonly Container[]): Promise<void> {
+  const images = new Set(removed.map(({ imageID }) => imageID));
+  const isGone = deps.db.read((sql) => [...images].some((id) => !sql.get("SELECT 1 FROM image WHERE id = ?", id)));
+  if (isGone) await deps.snapshotter.collect({ spareOwn: true });
 }
 
 async function eraseFiles(deps: ContainerDeps, container: Container, volumes: boolean): Promise<void> {
   const { id, config } = container;
   await deps.snapshotter.remove(id);
   rmSync(container.directory, { recursive: true, force: true });
-  rmSync(join(exitDirectory(deps), id), { force: true });
+  if (!isAttended(deps, id)) rmSync(join(exitDirectory(deps), id), { force: true });
   rmSync(lockPath(deps.host, id), { force: true });
   if (!volumes) return;
   for (const { kind, name } of config.mounts) {
@@ -172,20 +198,11 @@ async function eraseFiles(deps: ContainerDeps, container: Container, volumes: bo
 /** The exit status, also when another process settles the container and takes the bundle away while this one waits. */
 async function exitOf(deps: ContainerDeps, id: string, operation: Operation): Promise<ExitStatus> {
   const status = await waitExit(exitPlace(deps, id), operation);
-  const container = recorded(deps, id);
+  const container = recordedContainer(deps, id);
   if (status.code === 255 && container?.state.status === "exited") return container.state;
   return readExit(exitPlace(deps, id)) ?? status;
 }
 
 function exitPlace(deps: ContainerDeps, id: string): Parameters<typeof readExit>[0] {
   return { id, exitDirectory: exitDirectory(deps), bundle: bundlePath(deps, id) };
-}
-
-function recorded(deps: ContainerDeps, id: string): Container | undefined {
-  try {
-    return findContainer(deps, id);
-  } catch (error) {
-    if (isKind(error, "not-found")) return undefined;
-    throw error;
-  }
 }

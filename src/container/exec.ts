@@ -8,6 +8,7 @@ import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import { environmentOf, userIn } from "./process.ts";
 import { findContainer } from "./records.ts";
+import { useServed } from "./whole.ts";
 
 /** One more process in a running container. */
 export interface ExecRequest {
@@ -36,6 +37,7 @@ export async function execInContainer(
     throw new BerthError("conflict", `Container ${id} is paused, unpause the container before exec`);
   }
   if (state.status !== "running") throw new BerthError("conflict", `container ${container.id} is not running`);
+  using _served = await useServed(deps, container.coming);
   const snapshot = await deps.snapshotter.open(container.id, container.chainID);
   const process = (): ProcessSpec => processSpec(container, snapshot.view(), request);
   return await deps.runtime.exec({ id: container.id, terminal: request.terminal, process }, io);

@@ -4,7 +4,14 @@ import { isAlive } from "../host/process.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { recordEvent } from "../metadata/events.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
-import type { Container, ContainerConfig, ContainerEndpoint, ContainerExit, ContainerState } from "./container.ts";
+import type {
+  ComingImage,
+  Container,
+  ContainerConfig,
+  ContainerEndpoint,
+  ContainerExit,
+  ContainerState,
+} from "./container.ts";
 import type { ContainerRequest } from "./request.ts";
 
 /** Where containers are recorded: what lasts, and what runs now. */
@@ -48,6 +55,8 @@ export interface NewContainer {
   readonly created: string;
   readonly request: ContainerRequest;
   readonly config: ContainerConfig;
+  /** Where the layers of `chainID` may not be here yet. */
+  readonly coming?: ComingImage;
 }
 
 const columns = "id, name, image_id, chain_id, created, request, exit";
@@ -57,17 +66,36 @@ export async function insertContainer(records: Records, container: NewContainer)
   await records.db.write((sql) => {
     const other = sql.get<{ id: string }>("SELECT id FROM container WHERE name = ?", container.name);
     if (other !== undefined) throw nameTaken(container.name, other.id);
+    const { request, config, chainID, coming } = container;
+    // All layers may have come in meanwhile.
+    const isHere = coming === undefined || hasLayer(sql, coming.chainID);
     sql.run(
       `INSERT INTO container (${columns}) VALUES (?, ?, ?, ?, ?, ?, NULL)`,
       container.id,
       container.name,
       container.imageID,
-      container.chainID ?? null,
+      (isHere ? chainID : coming.below) ?? null,
       container.created,
-      JSON.stringify({ request: container.request, config: container.config }),
+      JSON.stringify({ request, config, ...(isHere ? {} : { coming }) }),
     );
     recordEvent(sql, { type: "container", action: "create", id: container.id, attributes: { name: container.name } });
   });
+}
+
+/** Record that all layers of containers are here now that were made before, as far as it is so. */
+export async function recordWhole({ db }: Pick<Records, "db">, chainID: ChainID): Promise<void> {
+  await db.write((sql) => {
+    if (!hasLayer(sql, chainID)) return;
+    sql.run(
+      `UPDATE container SET chain_id = ?1, request = json_remove(request, '$.coming')
+       WHERE json_extract(request, '$.coming.chainID') = ?1`,
+      chainID,
+    );
+  });
+}
+
+function hasLayer(sql: Sql, chainID: ChainID): boolean {
+  return sql.get("SELECT 1 FROM layer WHERE chain_id = ?", chainID) !== undefined;
 }
 
 /**
@@ -76,8 +104,15 @@ export async function insertContainer(records: Records, container: NewContainer)
  * @throws {BerthError} not-found `No such container: …`; conflict, when a prefix is ambiguous
  */
 export function findContainer(records: Records, nameOrID: string): Container {
+  const found = recordedContainer(records, nameOrID);
+  if (found === undefined) throw noSuchContainer(nameOrID);
+  return found;
+}
+
+/** The same; undefined where there is none. @throws {BerthError} conflict, when a prefix is ambiguous */
+export function recordedContainer(records: Records, nameOrID: string): Container | undefined {
   const row = records.db.read((sql) => findRow(sql, nameOrID));
-  if (row === undefined) throw noSuchContainer(nameOrID);
+  if (row === undefined) return undefined;
   return toContainer(records, row, { run: runOf(records, row.id), endpointOf: records.endpointOf });
 }
 
@@ -190,13 +225,14 @@ function toContainer(
   row: Row,
   { run, endpointOf }: { readonly run: RunRow | undefined } & Pick<Records, "endpointOf">,
 ): Container {
-  const { request, config } = JSON.parse(row.request) as Pick<Container, "request" | "config">;
+  const { request, config, coming } = JSON.parse(row.request) as Pick<Container, "request" | "config" | "coming">;
   const state = stateOf(run, row.exit);
   return {
     id: row.id,
     name: row.name,
     imageID: row.image_id,
-    chainID: row.chain_id ?? undefined,
+    chainID: coming?.chainID ?? row.chain_id ?? undefined,
+    ...(coming === undefined ? {} : { coming }),
     created: row.created,
     request,
     config,

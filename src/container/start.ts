@@ -12,7 +12,8 @@ import type { MergedTree } from "../snapshot/merged-tree.ts";
 import type { Container } from "./container.ts";
 import { bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
 import { environmentOf, userIn } from "./process.ts";
-import { findContainer, forgetRun, recordExit, recordStart } from "./records.ts";
+import { forgetRun, recordExit, recordStart } from "./records.ts";
+import { startableContainer, useServed } from "./whole.ts";
 
 /** What {@link startContainer} does beside starting. */
 export interface StartOptions {
@@ -32,7 +33,7 @@ export async function startContainer(
   options: StartOptions = {},
 ): Promise<Attachment | undefined> {
   using _lock = await lockContainer(deps, id);
-  const container = findContainer(deps, id);
+  const container = await startableContainer(deps, id);
   if (container.state.status === "running") return options.attach && attachTo(deps, id, options.attach);
   if (container.state.status === "paused") {
     throw new BerthError("conflict", "cannot start a paused container, try unpause instead");
@@ -70,6 +71,8 @@ async function launch(
   options: StartOptions & { readonly startedAt: string },
 ): Promise<Attachment | undefined> {
   const { id, request, config, directory } = container;
+  // What serves the layers goes on until they are mounted.
+  using served = await useServed(deps, container.coming);
   using monitor = await deps.runtime.monitor(id, bundlePath(deps, id), {
     terminal: request.terminal,
     stdin: request.openStdin,
@@ -77,6 +80,7 @@ async function launch(
     exitCommand: deps.exitCommand(id),
     exitDirectory: exitDirectory(deps),
     command: config.args[0] ?? "",
+    ...(served === undefined ? {} : { namespaceOf: served.pid }),
   });
   const network = request.network === "bridge" ? await deps.networks.defaultNetwork() : undefined;
   const endpoint = network === undefined ? undefined : await deps.networks.reserve(id, network);

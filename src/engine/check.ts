@@ -1,14 +1,19 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Operation } from "../base/operation.ts";
-import { type CheckOptions, garbageProblem, type Problem } from "../base/problem.ts";
+import { garbageProblem, type Problem } from "../base/problem.ts";
+import { checkBuilds } from "../build/history/check.ts";
 import { checkContainers } from "../container/check-containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { lock } from "../host/lock.ts";
+import { checkCache } from "../image/check-cache.ts";
 import { checkImages } from "../image/check-images.ts";
 import { checkIndexes } from "../image/check-indexes.ts";
+import { checkManifests } from "../image/check-manifests.ts";
+import type { HealDeps, Healer, ImageCheckOptions } from "../image/heal.ts";
 import { checkBallast } from "../metadata/ballast.ts";
 import { checkDatabase } from "../metadata/check.ts";
+import type { DiffID } from "../oci/digest.ts";
 import { findGarbage } from "./garbage.ts";
 import { usersOf } from "./users.ts";
 
@@ -36,7 +41,12 @@ export interface StoreProblem {
   /** What to do, a sentence. */
   readonly advice: string;
   readonly mended: boolean;
+  /** Why it couldn't be mended, where there is something to say: a clause. */
+  readonly why?: string;
 }
+
+/** What checking a store works with. */
+export interface StoreCheckDeps extends ContainerDeps, Pick<HealDeps, "openRegistries"> {}
 
 /** Time that a command under way has to record what it made before that counts as garbage, milliseconds. */
 const patience = 250;
@@ -46,20 +56,28 @@ const patience = 250;
  *
  * @returns each thing that is wrong, as it is found
  */
-export async function* checkStore(deps: ContainerDeps, options: StoreCheckOptions = {}): AsyncGenerator<StoreProblem> {
+export async function* checkStore(deps: StoreCheckDeps, options: StoreCheckOptions = {}): AsyncGenerator<StoreProblem> {
   const { repair = false, quick = false, signal, looked = () => undefined } = options;
   using _lock = repair ? await lock(deps.host.syscalls, join(deps.host.runRoot, "repair.lock"), options) : undefined;
-  const checking = { quick, looked, ...(signal === undefined ? {} : { signal }) };
-  for await (const problem of problems(deps, checking)) {
+  const operation = signal === undefined ? {} : { signal };
+  const healer = repair ? await openHealer(deps, operation) : {};
+  for await (const problem of problems(deps, { quick, looked, ...operation, ...healer })) {
     // Asked before it is mended: garbage has no users, and what was mended may have none then.
     const users = usersOf(deps.db, problem);
-    const mended = repair && problem.mend !== undefined && (await problem.mend());
+    const done = repair && problem.mend !== undefined && (await problem.mend());
+    const why = typeof done === "string" ? { why: done } : {};
     const { invariant, what, advice, leftover = false } = problem;
-    yield { invariant, what, ...users, leftover, advice, mended };
+    yield { invariant, what, ...users, leftover, advice, mended: done === true, ...why };
   }
 }
 
-async function* problems(deps: ContainerDeps, options: CheckOptions): AsyncGenerator<Problem> {
+async function openHealer(deps: StoreCheckDeps, operation: Operation): Promise<{ readonly healer: Healer }> {
+  const { Healer } = await import("../image/heal.ts");
+  return { healer: new Healer(deps, operation) };
+}
+
+async function* problems(deps: ContainerDeps, options: ImageCheckOptions): AsyncGenerator<Problem> {
+  const { healer } = options;
   yield* checkDatabase(deps.db, "metadata.db");
   yield* checkDatabase(deps.state, "state.db");
   options.looked("databases", 2);
@@ -68,9 +86,13 @@ async function* problems(deps: ContainerDeps, options: CheckOptions): AsyncGener
   yield* await lastingGarbage(deps);
   yield* checkImages(deps, options);
   yield* checkIndexes(deps, options);
+  yield* checkManifests(deps, options);
+  yield* checkCache(deps, options);
+  yield* checkBuilds(deps.db, options);
   yield* checkContainers(deps, options);
   yield* deps.volumes.check(options);
-  yield* deps.snapshotter.check(options);
+  const archives = healer && { archives: (diffID: DiffID) => healer.archives(diffID) };
+  yield* deps.snapshotter.check({ ...options, ...archives });
 }
 
 /** Garbage that is still there after a moment: what a command is about to record isn't any. */

@@ -1,23 +1,34 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Operation } from "../base/operation.ts";
-import type { BuildOptions, BuildResult } from "../build/build.ts";
+import type { BuildDeps, BuildOptions, BuildResult, FilesResult } from "../build/build.ts";
+import type { BuildUsage } from "../build/cache-usage.ts";
+import { type Dockerfiles, openDockerfiles } from "../build/dockerfiles.ts";
+import type { PruneBuilds } from "../build/prune.ts";
+import type { Verdict } from "../build/verify.ts";
 import { type Containers, openContainers } from "../container/containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { attendancePath } from "../container/deps.ts";
 import { openContent } from "../content/content.ts";
 import type { Finding } from "../host/doctor.ts";
 import { type Host, openHost, type Places } from "../host/host.ts";
+import type { PullDeps } from "../image/pull.ts";
+import type { PushDeps } from "../image/push.ts";
 import { openBallast } from "../metadata/ballast.ts";
 import { openDatabase, openState } from "../metadata/open.ts";
 import { type Networks, openNetworks } from "../network/networks.ts";
 import { openRuntime } from "../runtime/runtime.ts";
 import { openSnapshotter } from "../snapshot/snapshotter.ts";
 import { openVolumes, type Volumes } from "../volume/volumes.ts";
+import { type Builds, openBuildHistory } from "./builds.ts";
+import { type Cache, openCache } from "./cache.ts";
 import type { StoreCheckOptions, StoreProblem } from "./check.ts";
 import type { DiskUsage } from "./disk-usage.ts";
+import { type FailedSteps, openFailedSteps } from "./failed-steps.ts";
 import { type Images, openImages } from "./images.ts";
+import { type Lazy, openLazy, pullWhole } from "./lazy.ts";
 import type { OwnerUsage } from "./owners.ts";
+import { type LazyRegistries, lazyRegistries } from "./registries.ts";
 
 /** The front door: one object per process, closed with `await using`. */
 export interface Engine extends AsyncDisposable {
@@ -28,8 +39,18 @@ export interface Engine extends AsyncDisposable {
   readonly containers: Containers;
   readonly networks: Networks;
   readonly volumes: Volumes;
+  readonly cache: Cache;
+  readonly dockerfiles: Dockerfiles;
+  /** Earlier builds. */
+  readonly builds: Builds;
+  readonly lazy: Lazy;
+  readonly failedSteps: FailedSteps;
   /** Build an image from a Dockerfile. @throws {BuildError} */
   build(options: BuildOptions): Promise<BuildResult>;
+  /** Build a target for its files alone: see `files`. No image is made. @throws {BuildError} */
+  buildFiles(options: Omit<BuildOptions, "tags" | "labels">): Promise<FilesResult>;
+  /** Build again what an image was built of, under other conditions, and compare. Nothing of it is kept. @throws {BuildError} */
+  verify(image: string, options: Omit<BuildOptions, "tags" | "noCache" | "conditions">): Promise<Verdict>;
   /** What takes space, and what of it nothing uses. */
   usage(): Promise<DiskUsage>;
   /** Check the store against its invariants, `docs/store.md`, and mend what is wrong when asked. */
@@ -39,7 +60,9 @@ export interface Engine extends AsyncDisposable {
   /** Delete what commands that were killed have left; nothing that a living process holds. */
   collectGarbage(operation?: Operation): Promise<void>;
   /** Forget what earlier builds left, and delete the layers that nothing else needs. @returns bytes freed */
-  pruneBuilds(operation?: Operation): Promise<number>;
+  pruneBuilds(options?: PruneBuilds): Promise<number>;
+  /** What earlier builds left, what was used longest ago first. */
+  buildUsage(): Promise<readonly BuildUsage[]>;
   /** What this machine offers, and how to mend what is missing. */
   doctor(): Promise<readonly Finding[]>;
 }
@@ -48,6 +71,8 @@ export interface Engine extends AsyncDisposable {
 export interface EngineUse {
   /** It deletes or reads alone, and is to work when the disk is full. False when absent. */
   readonly onFullDisk?: boolean;
+  /** Told what a user should know and no operation fails for: a place of credentials that can't be read. */
+  readonly warn?: (message: string) => void;
 }
 
 /**
@@ -55,7 +80,7 @@ export interface EngineUse {
  *
  * @throws {BerthError} failed-precondition, when a newer berth wrote the store
  */
-export async function openEngine(places: Places = {}, { onFullDisk = false }: EngineUse = {}): Promise<Engine> {
+export async function openEngine(places: Places = {}, { onFullDisk = false, warn }: EngineUse = {}): Promise<Engine> {
   const host = openHost(places);
   await using stack = new AsyncDisposableStack();
   // Closed last: while a database is open, its log takes space.
@@ -68,6 +93,8 @@ export async function openEngine(places: Places = {}, { onFullDisk = false }: En
   const volumes = openVolumes(host, db);
   const shared = { host, db, content: openContent(host), snapshotter };
   const runtime = openRuntime(host);
+  const registries = stack.use(lazyRegistries(warn === undefined ? {} : { warn }));
+  const openTransfer = async (): Promise<PullDeps & PushDeps> => ({ ...shared, ...(await registries.open()) });
   const deps: ContainerDeps = {
     ...shared,
     state,
@@ -77,35 +104,31 @@ export async function openEngine(places: Places = {}, { onFullDisk = false }: En
     directoryOf: (id) => join(host.root, "containers", id),
     endpointOf: (id) => networks.endpoints(id)[0],
     allEndpoints: () => networks.allEndpoints(),
+    pullWhole: async (image, operation) => await pullWhole(await openTransfer(), image, operation),
     exitCommand: (id) => exitCommand(host, id),
   };
   const containers = openContainers(deps);
+  const images = openImages(deps, openTransfer, warn);
   const owned = stack.move();
   return {
     places: { root: host.root, runRoot: host.runRoot },
     cgroups: host.cgroup.version === 2 ? "private" : "host",
-    images: openImages(deps),
+    images,
     containers,
     networks,
     volumes,
-    build: async (options) => {
-      const { build } = await import("../build/build.ts");
-      return await build({ ...shared, runtime, networks }, options);
-    },
-    usage: async () => {
-      const { diskUsage } = await import("./disk-usage.ts");
-      return await diskUsage(deps, containers);
-    },
-    pruneBuilds: async (operation) => {
-      const { pruneBuilds } = await import("../build/prune.ts");
-      const { collectGarbage } = await import("./garbage.ts");
-      const bytes = await pruneBuilds({ ...shared, runtime, networks }, operation);
-      await collectGarbage(deps, operation);
-      return bytes;
-    },
+    cache: openCache(deps, registries),
+    dockerfiles: openDockerfiles(shared),
+    lazy: openLazy(deps, { argv: ownWords(host), openPull: openTransfer }),
+    ...openBuilds({
+      ...{ ...shared, runtime, networks },
+      ...{ openPull: openTransfer, openLayout, ...cacheRegistries(registries) },
+    }),
+    usage: async () => await (await import("./disk-usage.ts")).diskUsage(deps, containers),
+    ...openBuildCache(deps),
     check: async function* (options) {
       const { checkStore } = await import("./check.ts");
-      yield* checkStore(deps, options);
+      yield* checkStore({ ...deps, openRegistries: openTransfer }, options);
     },
     owners: async (operation) => {
       const { storeOwners } = await import("./owners.ts");
@@ -123,21 +146,67 @@ export async function openEngine(places: Places = {}, { onFullDisk = false }: En
   };
 }
 
+const openLayout: BuildDeps["openLayout"] = async (reference) => {
+  const { openLayoutImage } = await import("../copy/layout-image.ts");
+  return await openLayoutImage(reference);
+};
+
+function openBuilds(deps: BuildDeps): Pick<Engine, "build" | "buildFiles" | "builds" | "failedSteps" | "verify"> {
+  return {
+    verify: async (image, options) => {
+      const { verifyImage } = await import("../build/verify.ts");
+      return await verifyImage(deps, image, options);
+    },
+    failedSteps: openFailedSteps(deps),
+    builds: openBuildHistory(deps),
+    build: async (options) => {
+      const { build } = await import("../build/build.ts");
+      return await affordably(deps, options, () => build(deps, options));
+    },
+    buildFiles: async (options) => {
+      const { buildFiles } = await import("../build/build.ts");
+      return await affordably(deps, options, () => buildFiles(deps, options));
+    },
+  };
+}
+
+async function affordably<T>(deps: BuildDeps, operation: Operation, body: () => Promise<T>): Promise<T> {
+  const { withinBudget } = await import("../build/within-budget.ts");
+  return await withinBudget(deps, operation, body);
+}
+
+function openBuildCache(deps: ContainerDeps): Pick<Engine, "pruneBuilds" | "buildUsage"> {
+  return {
+    pruneBuilds: async (options = {}) => {
+      const { pruneBuilds } = await import("../build/prune.ts");
+      const { collectGarbage } = await import("./garbage.ts");
+      const bytes = await pruneBuilds(deps, options);
+      await collectGarbage(deps, options.signal === undefined ? {} : { signal: options.signal });
+      return bytes;
+    },
+    buildUsage: async () => await (await import("../build/cache-usage.ts")).buildUsages(deps),
+  };
+}
+
+/** The registries that build caches lie in. */
+function cacheRegistries(registries: LazyRegistries): Pick<BuildDeps, "openRegistries"> {
+  return {
+    openRegistries: async (insecure) => {
+      const usual = await registries.open();
+      return insecure === undefined ? usual : { ...usual, registries: await registries.openInsecure(insecure) };
+    },
+  };
+}
+
 /** Start a berth that settles a container's end, unless somebody in the foreground attends to it: flock(1) is quicker to start. */
 function exitCommand(host: Host, id: string): readonly [string, ...string[]] {
   const attended = attendancePath({ host }, id);
-  return [
-    "flock",
-    "--nonblock",
-    attended,
-    commandPath(),
-    "--root",
-    host.root,
-    "--run-root",
-    host.runRoot,
-    "internal-exited",
-    id,
-  ];
+  return ["flock", "--nonblock", attended, ...ownWords(host), "internal-exited", id];
+}
+
+/** The words that start a berth with the places of this one. */
+function ownWords({ root, runRoot }: Host): readonly string[] {
+  return [commandPath(), "--root", root, "--run-root", runRoot];
 }
 
 /** The command that belongs to this library: `bin/berth` of the package. */

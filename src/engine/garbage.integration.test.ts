@@ -56,6 +56,7 @@ const kinds: Readonly<Record<string, readonly [string, () => string]>> = {
   "an exit code": ["C5", () => file(runRoot("exits", id))],
   "a step of a build": ["X1", () => directory(runRoot("step-x"))],
   "a process of exec": ["X1", () => directory(runRoot("exec/one"))],
+  "a server of layers": ["X1", () => directory(runRoot("lazy/one"))],
 };
 
 test.each(Object.entries(kinds))("%s that nobody has is found, and goes", async (_, [invariant, make]) => {

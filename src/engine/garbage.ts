@@ -1,9 +1,11 @@
 import type { Operation } from "../base/operation.ts";
 import type { Garbage } from "../base/problem.ts";
 import { stepGarbage } from "../build/prune.ts";
+import { keptGarbage } from "../build/prune-kept.ts";
 import { containerGarbage, halfStarted } from "../container/container-garbage.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { imageGarbage } from "../image/image-garbage.ts";
+import { lazyGarbage } from "../lazy/lazy-garbage.ts";
 import { execGarbage } from "../runtime/exec-garbage.ts";
 
 /** Garbage and the number of the invariant in `docs/store.md` that it breaks. */
@@ -19,7 +21,9 @@ export async function findGarbage(deps: ContainerDeps): Promise<readonly OwnedBy
   const snapshots = await deps.snapshotter.garbage();
   return [
     ...of("X1", stepGarbage(deps)),
+    ...of("F1", keptGarbage(deps)),
     ...of("X1", execGarbage(deps.host)),
+    ...of("X1", lazyGarbage(deps.host)),
     ...of("C5", await containerGarbage(deps)),
     ...of("C5", halfStarted(deps)),
     ...snapshots.map((garbage) => ({ invariant: garbage.what.startsWith("tmp/") ? "T1" : "L6", garbage })),

@@ -1,6 +1,7 @@
 import type { Operation } from "../base/operation.ts";
 import type { ContainerDeps } from "../container/deps.ts";
 import { runOf } from "../container/records.ts";
+import type { LayoutRequest } from "../copy/write-layout.ts";
 import type { ArchiveSource } from "../image/archive-files.ts";
 import type { ImageDifference } from "../image/diff.ts";
 import type { ExploredImage } from "../image/explore.ts";
@@ -18,14 +19,21 @@ import {
 } from "../image/images.ts";
 import { getPlatformImage, type ImageIndex, listIndexes } from "../image/indexes.ts";
 import type { LayerTree } from "../image/layer-tree.ts";
+import type { ImageFinding, LintOptions } from "../image/lint-image.ts";
 import type { LoadedImage, LoadOptions } from "../image/load.ts";
 import { type PrunedImages, pruneImages } from "../image/prune.ts";
+import type { PullDeps, PulledImage, PullOptions, PullPlan } from "../image/pull.ts";
+import type { PushDeps } from "../image/push.ts";
+import type { DigestOptions } from "../image/pushed-digest.ts";
 import type { Removed } from "../image/removal.ts";
 import { removeImage } from "../image/remove.ts";
 import type { SaveOptions } from "../image/save.ts";
 import { chainIDs, type Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
+import { parseReference } from "../oci/reference.ts";
 import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
+import { type Copies, openCopies } from "./copies.ts";
+import { openPushes, type Pushes } from "./pushes.ts";
 
 /** What {@link Images.import} takes beside the archive. */
 export interface ImportOptions extends Operation {
@@ -38,7 +46,7 @@ export interface ImportOptions extends Operation {
 }
 
 /** The images of an engine. Everything takes a name, an ID or a unique ID prefix. */
-export interface Images {
+export interface Images extends Pushes, Copies {
   /**
    * An image; of one for several platforms that for `platform`, or else for this machine.
    *
@@ -85,8 +93,17 @@ export interface Images {
   layerTree(): Promise<LayerTree>;
   /** Compare two images: files, byte by byte, and config. */
   diff(before: string, after: string, operation?: Operation): Promise<ImageDifference>;
+  /** Look for secrets in an image's config, history and new files, and for bytes that a layer has again. */
+  lint(nameOrID: string, options?: LintOptions): Promise<readonly ImageFinding[]>;
+  /**
+   * The digest that an image has in a registry once it is pushed: of its index, or of its manifest. What isn't known of its
+   * layers in compressed form is found out now, and recorded.
+   */
+  digest(nameOrID: string, options?: DigestOptions): Promise<Digest>;
   /** Make an image from the archive of a root file system. */
   import(archive: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<Image>;
+  /** Write an image into an OCI layout's directory. @returns the digest of what is written */
+  writeLayout(nameOrID: string, request: LayoutRequest): Promise<Digest>;
   /** Write images as one archive, Docker's or an OCI layout. */
   save(names: readonly string[], options?: SaveOptions): AsyncIterable<Uint8Array>;
   /**
@@ -94,10 +111,25 @@ export interface Images {
    * of a layout's directory. Tells of each image when it is in the store.
    */
   load(archive: ArchiveSource, options?: LoadOptions): AsyncIterable<LoadedImage>;
+  /**
+   * Bring an image in from a registry, by a tag (`latest` where there is none) or a digest.
+   *
+   * @throws {BerthError} not-found, permission-denied, unavailable, in Docker's words; data-loss, for bytes that aren't what they
+   *   are said to be
+   */
+  pull(name: string, options?: PullOptions): Promise<PulledImage>;
+  /** Bring in every tag of a repository, one after the other. @param name without a tag */
+  pullAll(name: string, options?: PullOptions): AsyncIterable<PulledImage>;
+  /** Say what {@link Images.pull} would take; nothing is changed. */
+  planPull(name: string, options?: PullOptions): Promise<PullPlan>;
 }
 
 /** Open the images of an engine. */
-export function openImages(deps: ContainerDeps): Images {
+export function openImages(
+  deps: ContainerDeps,
+  openTransfer: () => Promise<PullDeps & PushDeps>,
+  warn?: (message: string) => void,
+): Images {
   return {
     get: (nameOrID, platform) =>
       platform === undefined ? getImage(deps, nameOrID) : getPlatformImage(deps, nameOrID, platform),
@@ -140,6 +172,11 @@ export function openImages(deps: ContainerDeps): Images {
       const { diffImages } = await import("../image/diff.ts");
       return await diffImages(deps, [before, after], operation);
     },
+    lint: async (name, options) => (await import("../image/lint-image.ts")).lintImage(deps, name, options),
+    digest: async (nameOrID, options) => {
+      const { pushedDigest } = await import("../image/pushed-digest.ts");
+      return await pushedDigest(deps, nameOrID, options);
+    },
     import: async (archive, { name, changes = [], ...options } = {}) => {
       const [{ importImage }, { parseChanges }] = await Promise.all([
         import("../image/import.ts"),
@@ -151,6 +188,10 @@ export function openImages(deps: ContainerDeps): Images {
         ...(name === undefined ? {} : { reference: parseTag(name, "cannot import digest reference") }),
       });
     },
+    writeLayout: async (nameOrID, request) => {
+      const { writeLayout } = await import("../copy/write-layout.ts");
+      return await writeLayout(deps, nameOrID, request);
+    },
     save: async function* (names, options) {
       const { saveImages } = await import("../image/save.ts");
       yield* saveImages(deps, names, options);
@@ -158,6 +199,27 @@ export function openImages(deps: ContainerDeps): Images {
     load: async function* (archive, options) {
       const { loadImages } = await import("../image/load.ts");
       yield* loadImages(deps, archive, options);
+    },
+    ...pulls(openTransfer),
+    ...openPushes(openTransfer),
+    ...openCopies(deps, warn),
+  };
+}
+
+/** Those that ask a registry. */
+function pulls(openPull: () => Promise<PullDeps>): Pick<Images, "pull" | "pullAll" | "planPull"> {
+  return {
+    pull: async (name, options = {}) => {
+      const { pullImage } = await import("../image/pull.ts");
+      return await pullImage(await openPull(), parseReference(name), options);
+    },
+    pullAll: async function* (name, options = {}) {
+      const { pullTags } = await import("../image/pull.ts");
+      yield* pullTags(await openPull(), parseReference(name), options);
+    },
+    planPull: async (name, options = {}) => {
+      const { planPull } = await import("../image/pull.ts");
+      return await planPull(await openPull(), parseReference(name), options);
     },
   };
 }

@@ -2,8 +2,11 @@ import { join } from "node:path";
 import { bytesOf, textOf } from "../archive/byte-string.ts";
 import { walk } from "../archive/walk.ts";
 import type { Operation } from "../base/operation.ts";
+import { keptRows } from "../build/kept-steps.ts";
 import type { ContainerDeps } from "../container/deps.ts";
+import { cachedBlobs } from "../image/cache-records.ts";
 import { indexBlobs } from "../image/index-records.ts";
+import { manifestBlobs } from "../image/manifest-records.ts";
 import { ballastName } from "../metadata/ballast.ts";
 import type { Sql } from "../metadata/database.ts";
 
@@ -14,6 +17,9 @@ export type OwnerKind =
   | "container"
   | "volume"
   | "build cache"
+  | "failed step"
+  | "registry cache"
+  | "download"
   | "temporary"
   | "lease"
   | "database"
@@ -23,7 +29,7 @@ export type OwnerKind =
 /** What one owner has. */
 export interface OwnerUsage {
   readonly kind: OwnerKind;
-  /** The image's ID or its index's digest, the layer's chain, the container's ID, the volume's name; empty where there is one owner alone. */
+  /** The image's ID or its index's digest, the layer's chain, the container's ID, the volume's name, the failed step's ID; empty where there is one owner alone. */
   readonly owner: string;
   /** Bytes of its files, as `du --apparent-size` counts them: hard links once, directories themselves left out. */
   readonly bytes: number;
@@ -57,6 +63,9 @@ const order: readonly OwnerKind[] = [
     "container",
     "volume",
     "build cache",
+    "failed step",
+    "registry cache",
+    "download",
     "temporary",
     "lease",
     "database",
@@ -66,12 +75,16 @@ const order: readonly OwnerKind[] = [
 ];
 
 interface Owners {
-  /** By the blob that they have: images their config, indexes what is kept for them. */
+  /** By the blob that they have: images their config and what is kept for their manifests, indexes what is kept for them. */
   readonly blobs: ReadonlyMap<string, string>;
+  /** Blobs that passed through the cache. */
+  readonly cached: ReadonlySet<string>;
   /** Chains by the layer's number. */
   readonly layers: ReadonlyMap<string, string>;
   readonly containers: ReadonlySet<string>;
   readonly volumes: ReadonlySet<string>;
+  /** Kept steps by the keys of their snapshots. */
+  readonly keptSteps: ReadonlyMap<string, string>;
 }
 
 function readOwners(sql: Sql): Owners {
@@ -79,12 +92,17 @@ function readOwners(sql: Sql): Owners {
   const layers = sql.all<{ id: number; chain_id: string }>("SELECT id, chain_id FROM layer");
   return {
     blobs: new Map([
+      ...manifestBlobs(sql).map(({ digest, imageID }) => [digest, imageID] as const),
       ...indexBlobs(sql).map(({ digest, index }) => [digest, index] as const),
       ...[...ids("SELECT id FROM image")].map((id) => [id, id] as const),
     ]),
+    cached: new Set(cachedBlobs(sql).map(({ digest }) => digest)),
     layers: new Map(layers.map(({ id, chain_id: chain }) => [String(id), chain])),
     containers: ids("SELECT id FROM container"),
     volumes: ids("SELECT name AS id FROM volume"),
+    keptSteps: new Map(
+      keptRows(sql).flatMap(({ id, files, mounts }) => [files, mounts ?? []].flat().map((key) => [key, id] as const)),
+    ),
   };
 }
 
@@ -92,8 +110,10 @@ function ownerOf(owners: Owners, path: string): readonly [OwnerKind, string] {
   const [place = "", name = "", third = ""] = path.split("/");
   switch (place) {
     case "blobs": {
-      const image = owners.blobs.get(`${name}:${third}`);
-      return image === undefined ? ["temporary", ""] : ["image", image];
+      const digest = `${name}:${third}`;
+      const image = owners.blobs.get(digest);
+      if (image !== undefined) return ["image", image];
+      return [owners.cached.has(digest) ? "registry cache" : "temporary", ""];
     }
     case "layers": {
       const chain = owners.layers.get(name.split(".")[0] ?? "");
@@ -101,11 +121,13 @@ function ownerOf(owners: Owners, path: string): readonly [OwnerKind, string] {
     }
     case "active":
     case "containers":
-      return owners.containers.has(name) ? ["container", name] : ["temporary", ""];
+      return ownerOfSnapshot(owners, name);
     case "volumes":
       return owners.volumes.has(name) ? ["volume", name] : ["temporary", ""];
     case "build-cache":
       return ["build cache", ""];
+    case "downloads":
+      return ["download", ""];
     case "tmp":
       return ["temporary", ""];
     case "leases":
@@ -115,4 +137,10 @@ function ownerOf(owners: Owners, path: string): readonly [OwnerKind, string] {
     default:
       return place.startsWith("metadata.db") ? ["database", ""] : ["nobody", path];
   }
+}
+
+function ownerOfSnapshot({ containers, keptSteps }: Owners, name: string): readonly [OwnerKind, string] {
+  const step = keptSteps.get(name);
+  if (step !== undefined) return ["failed step", step];
+  return containers.has(name) ? ["container", name] : ["temporary", ""];
 }

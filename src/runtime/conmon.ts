@@ -93,7 +93,7 @@ export function absolute(program: string): string {
 function spawned(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once("spawn", resolve);
-    child.once("error", (error) => reject(new ExecError(["conmon"], undefined, "", error)));
+    child.once("error", (error) => reject(new ExecError(["conmon"], undefined, {}, error)));
   });
 }
 

@@ -44,9 +44,14 @@ export function enterPath(directory: string): string {
   return join(directory, "enter");
 }
 
-/** The words that start the script of {@link enterFiles} in a mount namespace of its own, which sees later mounts of the host. */
-export function inNamespace(script: string): readonly string[] {
-  return ["unshare", "--mount", "--propagation", "slave", "/bin/sh", script];
+/**
+ * The words that start the script of {@link enterFiles} in a mount namespace of its own, which sees later mounts of the host.
+ *
+ * @param like the process whose namespace it is a copy of; the caller's when absent
+ */
+export function inNamespace(script: string, like?: number): readonly string[] {
+  const entered = like === undefined ? [] : ["nsenter", "--target", String(like), "--mount", "--root"];
+  return [...entered, "unshare", "--mount", "--propagation", "slave", "/bin/sh", script];
 }
 
 /** crun makes directories there whatever it finds, so it gets a place of its own, which is gone with the namespace. */

@@ -20,6 +20,8 @@ export interface MonitorOptions {
   readonly exitDirectory: string;
   /** The command that the container runs, for messages. */
   readonly command: string;
+  /** The process whose mount namespace the container's is made of; the caller's when absent. */
+  readonly namespaceOf?: number;
 }
 
 /** A container's first process. It outlives this one: any later command finds it by what is recorded. */
@@ -89,7 +91,7 @@ function monitorArguments(
     // Whoever detaches from a terminal may come back and type on.
     ...(options.terminal ? ["--terminal", "--leave-stdin-open"] : []),
     ...(options.stdin ? ["--stdin"] : []),
-    ...runtimeWords([...inNamespace(enterPath(directory)), ...runtime]),
+    ...runtimeWords([...inNamespace(enterPath(directory), options.namespaceOf), ...runtime]),
     ...["--exit-command", absolute(exitProgram)],
     ...exitArguments.map((argument) => `--exit-command-arg=${argument}`),
   ];

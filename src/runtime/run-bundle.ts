@@ -55,6 +55,45 @@ export async function runBundle(
     await Promise.all([stdout.ended, stderr.ended]);
     return code;
   });
+  const code = await stoppable({ runtime, id, signal }, () => ended);
+  if (code !== 0) await throwStartError(log, bundle);
+  return code;
+}
+
+/**
+ * The same on this process's standard streams, and on its terminal where the specification has one.
+ *
+ * @throws as {@link runBundle}
+ */
+export async function runBundleAttached(
+  { runtime }: { readonly runtime: readonly string[] },
+  { id, bundle }: { readonly id: string; readonly bundle: Bundle },
+  { signal }: Operation = {},
+): Promise<number> {
+  signal?.throwIfAborted();
+  const log = join(bundle.path, "runtime.log");
+  const [program = "", ...args] = [
+    ...inNamespace(bundle.enter),
+    ...[...runtime, `--log=file:${log}`, "run", `--bundle=${bundle.path}`, id],
+  ];
+  const child = spawn(program, args, { stdio: "inherit" });
+  const exited = new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
+  });
+  const code = await stoppable({ runtime, id, signal }, () => exited);
+  if (code !== 0) await throwStartError(log, bundle);
+  return code;
+}
+
+interface Stoppable {
+  readonly runtime: readonly string[];
+  readonly id: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Wait for a container's end; delete it when the signal aborts, and throw the signal's reason then. */
+async function stoppable({ runtime, id, signal }: Stoppable, ended: () => Promise<number>): Promise<number> {
   let running = true;
   const remove = async (): Promise<void> => {
     const [crun = "", ...options] = runtime;
@@ -67,9 +106,8 @@ export async function runBundle(
   const stop = (): void => void remove();
   signal?.addEventListener("abort", stop, { once: true });
   try {
-    const code = await ended;
+    const code = await ended();
     signal?.throwIfAborted();
-    if (code !== 0) await throwStartError(log, bundle);
     return code;
   } finally {
     running = false;

@@ -229,7 +229,7 @@ test("a process that is run inside gives its output and exit code", async () => 
     exitCode: 127,
   });
   expect(output).toBe("in");
-  await vi.waitUntil(() => readdirSync(join(place, "run", "exec")).length === 0, { timeout: 10_000 });
+  await vi.waitUntil(() => readdirSync(join(place, "run", "exec")).length === 0, { timeout: 120_000 });
 });
 
 test.each([

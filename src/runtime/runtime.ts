@@ -1,10 +1,11 @@
+import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import type { AttachIO } from "./attach.ts";
 import { type Bundle, runtimeState } from "./bundle.ts";
 import { type ExecProcess, type ExecSubject, execProcess } from "./exec-process.ts";
 import { type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
-import { type RunIO, runBundle } from "./run-bundle.ts";
+import { type RunIO, runBundle, runBundleAttached } from "./run-bundle.ts";
 import { StartError } from "./runtime-error.ts";
 
 /** crun, spoken to by argument vectors. A container that it made is a child of conmon, not of this process. */
@@ -23,6 +24,8 @@ export interface Runtime {
   resume(id: string): Promise<void>;
   /** Run a bundle to its end without a monitor: a build step. @returns the exit code @throws {StartError} */
   run(id: string, bundle: Bundle, io: RunIO): Promise<number>;
+  /** The same on this process's standard streams, and on its terminal where the bundle has one. */
+  runAttached(id: string, bundle: Bundle, operation?: Operation): Promise<number>;
 }
 
 /** Open the runtime of an engine; its state lies below the run root. */
@@ -40,6 +43,7 @@ export function openRuntime(host: Host): Runtime {
     pause: async (id) => void (await call("pause", id)),
     resume: async (id) => void (await call("resume", id)),
     run: (id, bundle, io) => runBundle({ runtime: base, syscalls: host.syscalls }, { id, bundle }, io),
+    runAttached: (id, bundle, operation) => runBundleAttached({ runtime: base }, { id, bundle }, operation),
   };
 }
 

@@ -23,6 +23,10 @@ export interface Resources {
   readonly memorySwap?: number;
   /** Billionths of a CPU. */
   readonly nanoCpus?: number;
+  /** Microseconds of a CPU's time in each period; zero and below is no limit. */
+  readonly cpuQuota?: number;
+  /** Microseconds; 100,000 when absent. */
+  readonly cpuPeriod?: number;
   readonly cpuShares?: number;
   readonly cpusetCpus?: string;
   readonly cpusetMems?: string;
@@ -150,11 +154,11 @@ function propagationOf(mounts: readonly SpecMount[]): { readonly rootfsPropagati
 }
 
 /** Microseconds; quotas are per period. @see sched-bwc in the kernel's documentation */
-const cpuPeriod = 100_000;
+const usualPeriod = 100_000;
 
 function limitsOf(resources: Resources): object {
   const { memory = 0, nanoCpus = 0, cpuShares = 0, cpusetCpus = "", cpusetMems = "", pidsLimit = 0 } = resources;
-  const { memorySwap = memory * 2 } = resources;
+  const { memorySwap = memory * 2, cpuPeriod = 0, cpuQuota = 0 } = resources;
   const limits = {
     memory: {
       ...(memory > 0 ? { limit: memory } : {}),
@@ -162,7 +166,9 @@ function limitsOf(resources: Resources): object {
     },
     cpu: {
       ...(cpuShares > 0 ? { shares: cpuShares } : {}),
-      ...(nanoCpus > 0 ? { period: cpuPeriod, quota: Math.trunc((nanoCpus * cpuPeriod) / 1e9) } : {}),
+      ...(cpuPeriod > 0 ? { period: cpuPeriod } : {}),
+      ...(cpuQuota > 0 ? { quota: cpuQuota } : {}),
+      ...(nanoCpus > 0 ? { period: usualPeriod, quota: Math.trunc((nanoCpus * usualPeriod) / 1e9) } : {}),
       ...(cpusetCpus === "" ? {} : { cpus: cpusetCpus }),
       ...(cpusetMems === "" ? {} : { mems: cpusetMems }),
     },

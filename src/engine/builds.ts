@@ -1,0 +1,102 @@
+import type { BuildDeps } from "../build/build.ts";
+import type { LoggedEvent } from "../build/history/build-log.ts";
+import type { Explanation } from "../build/history/explain.ts";
+import type { LaterEvent } from "../build/history/extend.ts";
+import type { BuildSummary, PastBuild } from "../build/history/past-build.ts";
+import type { BuildPlan, PlanOptions } from "../build/plan-build.ts";
+import type { ImageDeps } from "../image/images.ts";
+
+/** Earlier builds: what is known of the newest of them. */
+export interface Builds {
+  /** The newest first. */
+  list(): Promise<readonly BuildSummary[]>;
+  /**
+   * One with its steps.
+   *
+   * @param ref an ID or the beginning of one; `^N`, the one N before the newest; empty for the newest
+   * @throws {BerthError} not-found; invalid-argument, where several begin so
+   */
+  get(ref: string): Promise<PastBuild>;
+  /** What its steps told and wrote, in order. @param ref as {@link get} */
+  log(ref: string): Promise<readonly LoggedEvent[]>;
+  /** Why the steps of a build ran. @param ref as {@link get}, or the name of an image: then the newest build that made it */
+  explain(ref: string): Promise<Explanation>;
+  /** Say what a build would do, and do nothing. @throws {BuildError} */
+  plan(options: PlanOptions): Promise<BuildPlan>;
+  /**
+   * Add what came after a build itself: steps of a push or an archive. One that failed makes the build one that failed.
+   *
+   * @param events with milliseconds since the epoch
+   */
+  extend(id: string, events: readonly LaterEvent[]): Promise<void>;
+  /** Forget builds; their images and what they left in the cache stay. @param refs as {@link get} @returns whole IDs */
+  remove(refs: readonly string[] | "all"): Promise<readonly string[]>;
+}
+
+/** Builds with which one is compared at most. */
+const mostCompared = 10;
+
+/** Open the earlier builds of a store. Nothing is loaded before it is used. */
+export function openBuildHistory(deps: BuildDeps): Builds {
+  const { db } = deps;
+  const history = () => import("../build/history/history.ts");
+  return {
+    list: async () => (await history()).listBuilds(db),
+    get: async (ref) => {
+      const { findBuild, readBuild } = await history();
+      return readBuild(db, findBuild(db, ref));
+    },
+    log: async (ref) => {
+      const { findBuild, readLog } = await history();
+      return readLog(db, findBuild(db, ref));
+    },
+    explain: async (ref) => {
+      const [{ earlierBuilds, readBuild, readFiles }, { explainBuild }] = await Promise.all([
+        history(),
+        import("../build/history/explain.ts"),
+      ]);
+      const build = readBuild(db, await meant(deps, ref));
+      return explainBuild(build, {
+        earlier: earlierBuilds(db, build, mostCompared),
+        files: (key) => readFiles(db, key),
+      });
+    },
+    plan: async (options) => (await import("../build/plan-build.ts")).planBuild(deps, options),
+    extend: async (id, events) => (await import("../build/history/extend.ts")).extendBuild(db, id, events),
+    remove: async (refs) => {
+      const { findBuild, listBuilds, removeBuilds } = await history();
+      const ids = refs === "all" ? listBuilds(db).map(({ id }) => id) : refs.map((ref) => findBuild(db, ref));
+      await removeBuilds(db, refs === "all" ? "all" : ids);
+      return ids;
+    },
+  };
+}
+
+/** The build that a text means, which may be the name of an image. */
+async function meant(deps: ImageDeps, ref: string): Promise<string> {
+  const [{ buildOfImage, findBuild }, { getImage }, { BerthError, isKind }] = await Promise.all([
+    import("../build/history/history.ts"),
+    import("../image/images.ts"),
+    import("../base/errors.ts"),
+  ]);
+  try {
+    return findBuild(deps.db, ref);
+  } catch (error) {
+    if (!isKind(error, "not-found")) throw error;
+  }
+  let image: string;
+  try {
+    image = getImage(deps, ref).id;
+  } catch (error) {
+    if (!isKind(error, "not-found") && !isKind(error, "invalid-argument")) throw error;
+    throw new BerthError("not-found", `no build and no image is known as ${ref}`, {
+      cause: error,
+      hint: "`berth builds` lists the builds that are recorded.",
+    });
+  }
+  const build = buildOfImage(deps.db, image);
+  if (build !== undefined) return build;
+  throw new BerthError("not-found", `no build is recorded that made ${ref}`, {
+    hint: "`berth builds` lists the builds that are recorded: the newest ones.",
+  });
+}
