@@ -26,6 +26,7 @@ async function berth(...argv: readonly string[]): Promise<Outcome> {
     stdout,
     stderr,
     env: {},
+    setVariable: () => undefined,
     cwd: "/",
     onSignals: () => ({ [Symbol.dispose]: () => undefined }),
   };
@@ -141,7 +142,8 @@ describe("wrong use is told in the words of Docker's client 28, with its exit co
     ["logs --since x web", 1, `invalid value for "since": failed to parse value as time or duration: "x"\n`],
     ["version -f {{.Foo", 64, "template parsing error: template: :1: unclosed action\n"],
     ["ps", 1, "Error response from daemon: the engine was opened\n"],
-    ["pull debian", 1, expect.stringMatching(/^Error response from daemon: registries are to come.*\nhint: /)],
+    ["pull -a debian:12", 1, "tag can't be used with --all-tags/-a\n"],
+    ["pull Debian", 1, "invalid reference format: repository name (library/Debian) must be lowercase\n"],
   ])("berth %s", async (line, code, stderr) => {
     expect(await berth(...line.split(" "))).toEqual({ code, stdout: "", stderr });
   });

@@ -1,3 +1,6 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { build, version } from "../base/version.ts";
 import type { Engine, EngineUse } from "../engine/engine.ts";
 import { CliError } from "./cli-error.ts";
 import type { Arity, Command } from "./command.ts";
@@ -7,12 +10,13 @@ import { FlagError, type Parsed, parseFlags } from "./flags/parse.ts";
 import { defaultColumns, helpText, usageLine } from "./help.ts";
 import { groupOverview, overview } from "./overview.ts";
 import { printError } from "./print-error.ts";
-import { type Entry, type Group, groups, internalCommands, pathsOf, topLevel } from "./registry.ts";
+import { buildVerbs, type Entry, type Group, groups, internalCommands, pathsOf, topLevel } from "./registry.ts";
 import { nearest } from "./suggest.ts";
 import type { Terminal } from "./terminal/terminal.ts";
-import { build, version } from "./version.ts";
 
 const globalFlags = {
+  config: text("Location of client config files", { shownDefault: '"~/.docker"' }),
+  "config-file": text("Location of the settings file"),
   debug: bool("Enable debug mode", { short: "D" }),
   help: bool("Print usage", { short: "h", hidden: true }),
   root: text("Where images, layers and containers are kept"),
@@ -56,17 +60,46 @@ async function dispatch({ values, words }: Globals, io: Terminal, openEngine: Op
     io.stdout.write(`berth version ${version}, build ${build}\n`);
     return 0;
   }
-  const [first, ...rest] = words[0] === "help" ? [...words.slice(1), "--help"] : words;
+  const [first, ...rest] = withoutPlugin(words[0] === "help" ? [...words.slice(1), "--help"] : words);
   const group = first === undefined ? undefined : own(groups, first);
   if (first === undefined || values.help || first === "--help") {
     io.stdout.write(overview(globalFlags, columnsOf(io)));
     return 0;
   }
+  setVariables(values, io);
   await using session = lazyEngine((use) => openEngine(placesOf(values), use));
   if (group !== undefined) return await runInGroup({ name: first, group, rest }, io, session.engine);
   const entry = own(topLevel, first) ?? own(internalCommands, first);
   if (entry === undefined) throw unknownCommand(first);
+  const verb = first === "build" ? verbOfBuild(rest[0], io) : undefined;
+  if (verb !== undefined)
+    return await runEntry({ entry: verb, path: `berth build ${rest[0]}`, argv: rest.slice(1) }, io, session.engine);
   return await runEntry({ entry, path: `berth ${first}`, argv: rest }, io, session.engine);
+}
+
+/** What `build` does with its first word: a directory of that name is a context, as in Docker. */
+function verbOfBuild(word: string | undefined, io: Terminal): Entry | undefined {
+  const verb = word === undefined ? undefined : own(buildVerbs, word);
+  if (verb === undefined || word === undefined || !existsSync(join(io.cwd, word))) return verb;
+  io.stderr.write(
+    `NOTE: ${word} is taken for a build context, since it is here; the command is \`berth builder ${word}\`\n`,
+  );
+  return undefined;
+}
+
+/** Where files of the user's are, and how much is told: what wants to know looks at variables alone. */
+function setVariables({ config, debug, "config-file": settings }: Globals["values"], io: Terminal): void {
+  if (debug) io.setVariable("BERTH_DEBUG", "1");
+  if (config !== undefined) io.setVariable("DOCKER_CONFIG", config);
+  if (settings !== undefined) io.setVariable("BERTH_CONFIG_FILE", settings);
+}
+
+/** `docker buildx bake`, `docker buildx imagetools` and `docker buildx history` are a plugin's. */
+function withoutPlugin(words: readonly string[]): readonly string[] {
+  const [first, second, ...rest] = words;
+  if (first !== "buildx") return words;
+  if (second === "history") return ["builds", ...(rest.length === 0 ? ["--help"] : rest)];
+  return second === "imagetools" || second === "bake" ? words.slice(1) : words;
 }
 
 function placesOf(values: Globals["values"]): { readonly root?: string; readonly runRoot?: string } {
@@ -82,6 +115,9 @@ interface GroupCall {
 
 async function runInGroup({ name, group, rest }: GroupCall, io: Terminal, engine: LazyEngine): Promise<number> {
   const usage = `Usage:  berth ${name}`;
+  const { alone } = group;
+  if (alone !== undefined && (rest[0] === undefined || /^-(?!-?h(?:elp)?$)/.test(rest[0])))
+    return await runEntry({ entry: alone, path: `berth ${name}`, argv: rest }, io, engine);
   const { values, positional } = parsedOrUsage({ help: globalFlags.help }, rest, {
     interspersed: false,
     usage,
@@ -108,7 +144,7 @@ async function runEntry({ entry, path, argv }: EntryCall, io: Terminal, engine: 
   const { command } = await entry.load();
   const flags = withHelp(command.flags);
   const usage = usageLine({ path, synopsis: command.synopsis });
-  const { values, given, positional } = parsedOrUsage(flags, argv, { ...command, usage, path });
+  const { values, given, positional, dash } = parsedOrUsage(flags, argv, { ...command, usage, path });
   if (values["help"] === true) {
     io.stdout.write(helpOf(entry, command, { path, columns: columnsOf(io) }));
     return 0;
@@ -118,8 +154,13 @@ async function runEntry({ entry, path, argv }: EntryCall, io: Terminal, engine: 
     values,
     given,
     args: positional,
+    ...(dash === undefined ? {} : { dash }),
     io,
-    engine: () => engine({ onFullDisk: command.onFullDisk ?? false }),
+    engine: () =>
+      engine({
+        onFullDisk: command.onFullDisk ?? false,
+        warn: (message) => void io.stderr.write(`WARNING: ${message}\n`),
+      }),
   });
 }
 

@@ -16,6 +16,8 @@ export interface Call<V> {
   /** Long names of the flags that were given. */
   readonly given: ReadonlySet<string>;
   readonly args: readonly string[];
+  /** How many of these stand before `--`; absent without one. */
+  readonly dash?: number;
   readonly io: Terminal;
   /** The engine, opened at the first call and closed when the command has ended. */
   readonly engine: () => Promise<Engine>;

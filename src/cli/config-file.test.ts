@@ -9,15 +9,13 @@ const directory = scratchOfFile("config");
 test.each([
   ['{"psFormat":"{{.ID}}","imagesFormat":"table {{.ID}}"}', { psFormat: "{{.ID}}", imagesFormat: "table {{.ID}}" }],
   ['{"psFormat":3,"auths":{}}', {}],
-  ["[]", {}],
-  ["null", {}],
 ])("%s gives %j", (text, formats) => {
   writeFileSync(join(directory, "config.json"), text);
   expect(readConfigFile({ DOCKER_CONFIG: directory })).toEqual(formats);
 });
 
-test("a file that is no JSON is named", () => {
-  writeFileSync(join(directory, "config.json"), "{");
+test.each(["{", "[]", "null"])("a file that is %s is named", (text) => {
+  writeFileSync(join(directory, "config.json"), text);
   expect(() => readConfigFile({ DOCKER_CONFIG: directory })).toThrow(join(directory, "config.json"));
 });
 

@@ -1,5 +1,14 @@
 import type { Engine } from "../engine/engine.ts";
 
+/** The images of an engine. */
+export type Images = Engine["images"];
+
+/** Something in an image that its maker would rather not give out. */
+export type ImageFinding = Awaited<ReturnType<Images["lint"]>>[number];
+
+/** What a push would do. */
+export type PushPlan = ReturnType<Images["planPush"]> extends AsyncIterable<infer Plan> ? Plan : never;
+
 /** An image in a list, as the engine gives it. */
 export type ImageSummary = ReturnType<Engine["images"]["list"]>[number];
 
@@ -32,3 +41,30 @@ export type ExecProcess = NonNullable<Awaited<ReturnType<Engine["containers"]["e
 
 /** Size of a terminal in characters. */
 export type WindowSize = NonNullable<AttachIO["windowSize"]>;
+
+/** How the cache is served. */
+export type ServeCacheOptions = Parameters<Engine["cache"]["serve"]>[0];
+
+/** What came of a request to the cache. */
+export type LogEntry = Parameters<NonNullable<ServeCacheOptions["log"]>>[0];
+
+/** A manifest that the cache keeps. */
+export type CachedManifest = Awaited<ReturnType<Engine["cache"]["list"]>>[number];
+
+/** An earlier build in a list. */
+export type BuildSummary = Awaited<ReturnType<Engine["builds"]["list"]>>[number];
+
+/** An earlier build with its steps. */
+export type PastBuild = Awaited<ReturnType<Engine["builds"]["get"]>>;
+
+/** One step of an earlier build. */
+export type PastStep = PastBuild["recorded"][number];
+
+/** Something that a step of an earlier build told or wrote. */
+export type LoggedEvent = Awaited<ReturnType<Engine["builds"]["log"]>>[number];
+
+/** Why the steps of a build ran. */
+export type Explanation = Awaited<ReturnType<Engine["builds"]["explain"]>>;
+
+/** What a build would do. */
+export type BuildPlan = Awaited<ReturnType<Engine["builds"]["plan"]>>;

@@ -9,12 +9,19 @@ import type { Terminal } from "./terminal/terminal.ts";
  * @returns the exit code
  */
 export function printError(io: Pick<Terminal, "stderr">, error: unknown, debug = false): number {
-  const each = error instanceof AggregateError ? error.errors : [error];
+  const each = errorsIn(error);
   const lines = each.map(errorText).filter((line) => line !== "");
-  for (const line of lines) io.stderr.write(`${line}\n`);
+  for (const line of new Set(lines)) io.stderr.write(`${line}\n`);
   for (const hint of new Set(each.flatMap(hintOf))) io.stderr.write(`hint: ${hint}\n`);
   if (debug && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
-  return error instanceof CliError ? error.code : 1;
+  const [first] = error instanceof SuppressedError ? each : [error];
+  return first instanceof CliError ? first.code : 1;
+}
+
+/** One after the other; what failed first comes before what failed when that was cleaned up. */
+function errorsIn(error: unknown): readonly unknown[] {
+  if (error instanceof AggregateError) return error.errors;
+  return error instanceof SuppressedError ? [...errorsIn(error.suppressed), ...errorsIn(error.error)] : [error];
 }
 
 /** The text of an error, with the usage line where it has one. Docker's clients grep for what stands in front of the engine's own. */

@@ -12,19 +12,30 @@ export interface Group {
   readonly commands: Readonly<Record<string, Entry>>;
   /** Other names of its commands. */
   readonly synonyms: Readonly<Record<string, string>>;
+  /** What the group's name does where no command follows it; the help when absent. */
+  readonly alone?: Entry;
 }
 
 const attach: Entry = {
   summary: "Attach local standard input, output, and error streams to a running container",
   load: () => import("./commands/attach.ts"),
 };
+const bake: Entry = {
+  summary: "Build from a file",
+  load: () => import("./commands/bake.ts"),
+};
 const build: Entry = {
   summary: "Build an image from a Dockerfile",
   load: () => import("./commands/build.ts"),
 };
+const buildsLs: Entry = { summary: "List build records", load: () => import("./commands/builds-ls.ts") };
 const commit: Entry = {
   summary: "Create a new image from a container's changes",
   load: () => import("./commands/commit.ts"),
+};
+const copy: Entry = {
+  summary: "Copy an image between registries, archives, layouts and the store",
+  load: () => import("./commands/copy.ts"),
 };
 const create: Entry = { summary: "Create a new container", load: () => import("./commands/create.ts") };
 const diff: Entry = {
@@ -54,8 +65,11 @@ const load: Entry = {
   summary: "Load an image from a tar archive or STDIN",
   load: () => import("./commands/load.ts"),
 };
+const login: Entry = { summary: "Authenticate to a registry", load: () => import("./commands/login.ts") };
+const logout: Entry = { summary: "Log out from a registry", load: () => import("./commands/logout.ts") };
 const logs: Entry = { summary: "Fetch the logs of a container", load: () => import("./commands/logs.ts") };
 const ps: Entry = { summary: "List containers", load: () => import("./commands/ps.ts") };
+const lsTags: Entry = { summary: "List the tags of a repository", load: () => import("./commands/ls-tags.ts") };
 const pull: Entry = {
   summary: "Download an image from a registry",
   load: () => import("./commands/pull.ts"),
@@ -87,9 +101,22 @@ const tag: Entry = {
   summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
   load: () => import("./commands/tag.ts"),
 };
+const why: Entry = { summary: "Say why the steps of a build ran", load: () => import("./commands/why.ts") };
 const wait: Entry = {
   summary: "Block until one or more containers stop, then print their exit codes",
   load: () => import("./commands/wait.ts"),
+};
+
+/** Commands about builds that `berth build` takes as its first word, too. */
+export const buildVerbs: Readonly<Record<string, Entry>> = {
+  retry: {
+    summary: "Run the command of a failed build step again in what it has left",
+    load: () => import("./commands/build-retry.ts"),
+  },
+  shell: {
+    summary: "Open a shell, or run a command, in a failed build step",
+    load: () => import("./commands/build-shell.ts"),
+  },
 };
 
 /** Commands that need a group's name in front. */
@@ -98,9 +125,38 @@ export const groups: Readonly<Record<string, Group>> = {
     summary: "Manage builds",
     commands: {
       build,
+      du: { summary: "Show what the build cache takes", load: () => import("./commands/builder-du.ts") },
       prune: { summary: "Remove build cache", load: () => import("./commands/builder-prune.ts") },
+      ...buildVerbs,
     },
     synonyms: {},
+  },
+  builds: {
+    summary: "Look at earlier builds",
+    commands: {
+      inspect: { summary: "Inspect a build record", load: () => import("./commands/builds-inspect.ts") },
+      logs: { summary: "Print the logs of a build record", load: () => import("./commands/builds-logs.ts") },
+      ls: buildsLs,
+      rm: { summary: "Remove build records", load: () => import("./commands/builds-rm.ts") },
+      timeline: {
+        summary: "Write a page with a bar for every step of a build",
+        load: () => import("./commands/builds-timeline.ts"),
+      },
+    },
+    synonyms: { list: "ls", remove: "rm" },
+    alone: buildsLs,
+  },
+  cache: {
+    summary: "Serve and manage the pull-through cache for registries",
+    commands: {
+      ls: { summary: "List the manifests that the cache keeps", load: () => import("./commands/cache-ls.ts") },
+      prune: { summary: "Remove what the cache keeps", load: () => import("./commands/cache-prune.ts") },
+      serve: {
+        summary: "Serve a registry that keeps what passes through",
+        load: () => import("./commands/cache-serve.ts"),
+      },
+    },
+    synonyms: { list: "ls" },
   },
   container: {
     summary: "Manage containers",
@@ -128,13 +184,28 @@ export const groups: Readonly<Record<string, Group>> = {
     },
     synonyms: { list: "ls", ps: "ls", remove: "rm" },
   },
+  context: {
+    summary: "Look at build contexts",
+    commands: {
+      ls: {
+        summary: "List what a build context sends, or why it doesn't",
+        load: () => import("./commands/context-ls.ts"),
+      },
+    },
+    synonyms: { list: "ls" },
+  },
   image: {
     summary: "Manage images",
     commands: {
       build,
+      copy,
       diff: {
         summary: "Show how the files and the configuration of two images differ",
         load: () => import("./commands/image-diff.ts"),
+      },
+      digest: {
+        summary: "Show the digest that an image has in a registry, before it is pushed",
+        load: () => import("./commands/image-digest.ts"),
       },
       explore: {
         summary: "Show what each layer of an image adds, changes and deletes",
@@ -145,6 +216,10 @@ export const groups: Readonly<Record<string, Group>> = {
       inspect: {
         summary: "Display detailed information on one or more images",
         load: () => import("./commands/image-inspect.ts"),
+      },
+      lint: {
+        summary: "Look for secrets in an image, and for bytes that a layer has again",
+        load: () => import("./commands/image-lint.ts"),
       },
       load,
       ls: images,
@@ -160,6 +235,43 @@ export const groups: Readonly<Record<string, Group>> = {
       },
     },
     synonyms: { list: "ls", remove: "rm" },
+  },
+  imagetools: {
+    summary: "Commands to work on images in registry",
+    commands: {
+      create: {
+        summary: "Create a new image based on source images",
+        load: () => import("./commands/imagetools-create.ts"),
+      },
+      inspect: {
+        summary: "Show details of an image in the registry",
+        load: () => import("./commands/imagetools-inspect.ts"),
+      },
+    },
+    synonyms: {},
+  },
+  manifest: {
+    summary: "Manage image manifests and manifest lists",
+    commands: {
+      annotate: {
+        summary: "Add additional information to a local image manifest",
+        load: () => import("./commands/manifest-annotate.ts"),
+      },
+      create: {
+        summary: "Create a local manifest list for annotating and pushing to a registry",
+        load: () => import("./commands/manifest-create.ts"),
+      },
+      inspect: {
+        summary: "Display an image manifest, or manifest list",
+        load: () => import("./commands/manifest-inspect.ts"),
+      },
+      push: { summary: "Push a manifest list to a repository", load: () => import("./commands/manifest-push.ts") },
+      rm: {
+        summary: "Delete one or more manifest lists from local storage",
+        load: () => import("./commands/manifest-rm.ts"),
+      },
+    },
+    synonyms: {},
   },
   system: {
     summary: "Manage berth",
@@ -185,6 +297,8 @@ export const commonCommands: readonly string[] = [
   "pull",
   "push",
   "images",
+  "login",
+  "logout",
   "version",
   "info",
 ];
@@ -192,8 +306,10 @@ export const commonCommands: readonly string[] = [
 /** Commands that stand alone. */
 export const topLevel: Readonly<Record<string, Entry>> = {
   attach,
+  bake,
   build,
   commit,
+  copy,
   create,
   diff,
   doctor: {
@@ -212,7 +328,10 @@ export const topLevel: Readonly<Record<string, Entry>> = {
   },
   kill,
   load,
+  login,
+  logout,
   logs,
+  "ls-tags": lsTags,
   ps,
   pull,
   push,
@@ -221,11 +340,17 @@ export const topLevel: Readonly<Record<string, Entry>> = {
   rmi,
   run,
   save,
+  search: { summary: "Search Docker Hub for images", load: () => import("./commands/search.ts") },
   start,
   stop,
   tag,
+  verify: {
+    summary: "Build an image again under other conditions, and show the first difference",
+    load: () => import("./commands/verify.ts"),
+  },
   version: { summary: "Show the berth version information", load: () => import("./commands/version.ts") },
   wait,
+  why,
 };
 
 /** Commands that berth itself calls; no overview shows them. */
@@ -234,16 +359,22 @@ export const internalCommands: Readonly<Record<string, Entry>> = {
     summary: "Settle a container that has ended",
     load: () => import("./commands/internal-exited.ts"),
   },
+  "internal-lazy": {
+    summary: "Serve an image's layers while they are pulled",
+    load: () => import("./commands/internal-lazy.ts"),
+  },
 };
 
 /** Every way to call a command, as the help lists them: `berth container ls, berth container list, berth ps`. */
 export function pathsOf(entry: Entry): readonly string[] {
-  const inGroups = Object.entries(groups).flatMap(([group, { commands, synonyms }]) => {
+  const inGroups = Object.entries(groups).flatMap(([group, { commands, synonyms, alone: whole }]) => {
     const name = Object.keys(commands).find((each) => commands[each] === entry);
     if (name === undefined) return [];
     const others = Object.keys(synonyms).filter((each) => synonyms[each] === name);
-    return [name, ...others].map((each) => `berth ${group} ${each}`);
+    const paths = [name, ...others].map((each) => `berth ${group} ${each}`);
+    return whole === entry ? [...paths, `berth ${group}`] : paths;
   });
+  const verbs = Object.keys(buildVerbs).filter((each) => buildVerbs[each] === entry);
   const alone = Object.keys(topLevel).filter((each) => topLevel[each] === entry);
-  return [...inGroups, ...alone.map((each) => `berth ${each}`)];
+  return [...inGroups, ...verbs.map((each) => `berth build ${each}`), ...alone.map((each) => `berth ${each}`)];
 }

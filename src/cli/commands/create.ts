@@ -14,7 +14,7 @@ export const command: Command = defineCommand({
   examples: ["create --name job busybox true"],
   run: async ({ values, args, io, engine }) => {
     const request = requested({ values, args, detached: false }, io);
-    const container = await createNamed({ engine: await engine(), io }, request, values.cidfile);
+    const container = await createNamed({ engine: await engine(), io }, request, values);
     io.stdout.write(`${container.id}\n`);
     return 0;
   },

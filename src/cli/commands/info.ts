@@ -1,8 +1,8 @@
 import { cpus, hostname, release, totalmem } from "node:os";
+import { version } from "../../base/version.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { text } from "../flags/kinds.ts";
 import { inspectFormatHelp } from "../format/format-help.ts";
-import { version } from "../version.ts";
 import { fillTemplate } from "./fill-template.ts";
 
 const headings: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { fstatSync, readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { BerthError, codeOf, isKind } from "../../base/errors.ts";
+import { codeOf } from "../../base/errors.ts";
 import type { ArchiveSource } from "../../image/archive-files.ts";
 import type { LoadedImage } from "../../image/load.ts";
 import { CliError } from "../cli-error.ts";
@@ -10,6 +10,7 @@ import { loadProgress } from "../progress/load.ts";
 import { parsePlatforms, platformList } from "../request/platforms.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { asStreamed } from "./pull-image.ts";
 
 /** `berth load` */
 export const command: Command = defineCommand({
@@ -41,12 +42,6 @@ export const command: Command = defineCommand({
     return 0;
   },
 });
-
-/** Docker's daemon tells in the stream of progress what is wrong with an archive, without the words before its other errors. */
-function asStreamed(error: unknown): unknown {
-  if (!(error instanceof BerthError) || isKind(error, "canceled")) return error;
-  return new CliError(error.message, { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) });
-}
 
 function linesOf({ id, index, references, moved }: LoadedImage): string {
   if (references.length === 0) return `Loaded image ID: ${index ?? id}\n`;

@@ -1,15 +1,103 @@
 import { BerthError } from "../../base/errors.ts";
-import { type Command, defineCommand } from "../command.ts";
+import type { PullOptions, PullPlan } from "../../image/pull.ts";
+import { parsePlatform } from "../../oci/platform.ts";
+import { familiar, fullName, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
+import { CliError } from "../cli-error.ts";
+import { type Call, type Command, defineCommand } from "../command.ts";
+import { bool, text } from "../flags/kinds.ts";
+import { humanSize } from "../format/human-size.ts";
+import { pullProgress } from "../progress/pull.ts";
+import { interruptible } from "../terminal/interrupt.ts";
+import { asStreamed, pullShown, statusLine } from "./pull-image.ts";
+
+interface PullValues {
+  readonly "all-tags": boolean;
+  readonly plan: boolean;
+  readonly platform: string | undefined;
+  readonly quiet: boolean;
+}
 
 /** `berth pull` */
 export const command: Command = defineCommand({
-  synopsis: "NAME[:TAG|@DIGEST]",
+  synopsis: "[OPTIONS] NAME[:TAG|@DIGEST]",
   arity: { min: 1, max: 1 },
-  flags: {},
-  examples: ["pull debian"],
-  run: async ({ args: [name] }) => {
-    throw new BerthError("unimplemented", `registries are to come: berth can't pull ${name} yet`, {
-      hint: "`berth import` makes an image from a file system archive, `berth load` reads what `berth save` wrote elsewhere.",
-    });
+  flags: {
+    "all-tags": bool("Download all tagged images in the repository", { short: "a" }),
+    plan: bool("Say what would be downloaded, and change nothing"),
+    platform: text("Set platform if server is multi-platform capable"),
+    quiet: bool("Suppress verbose output", { short: "q" }),
   },
+  examples: ["pull debian", "pull --platform linux/arm64 busybox:1.36", "pull --plan registry.example:5000/team/app"],
+  run: pull,
 });
+
+async function pull(call: Call<PullValues>): Promise<number> {
+  const { values, args, io } = call;
+  const [given = ""] = args;
+  const reference = referenceOf(given);
+  const isTagged = reference.tag !== undefined || reference.digest !== undefined;
+  if (values["all-tags"] && isTagged) throw new CliError("tag can't be used with --all-tags/-a");
+  if (values["all-tags"] && values.plan) throw new CliError("conflicting options: --all-tags and --plan");
+  using interrupt = interruptible(io);
+  const { signal } = interrupt;
+  const asked = values.platform ?? io.env["DOCKER_DEFAULT_PLATFORM"] ?? "";
+  const platform = asked === "" ? undefined : parsePlatform(asked);
+  const wanted = { signal, ...(platform === undefined ? {} : { platform }) };
+  if (values["all-tags"]) return await pullAll(call, reference, wanted);
+  if (!isTagged && !values.quiet) io.stdout.write("Using default tag: latest\n");
+  const engine = await call.engine();
+  if (values.plan) {
+    const plan = await engine.images.planPull(given, wanted);
+    io.stdout.write(values.quiet ? `${plan.bytes}\n` : planText(plan));
+    return 0;
+  }
+  await pullShown({ engine, output: io.stdout }, given, { platform, quiet: values.quiet, signal });
+  io.stdout.write(`${fullName(withDefaultTag(reference))}\n`);
+  return 0;
+}
+
+/** @throws {CliError} in the words of Docker's client, which reads names itself */
+function referenceOf(name: string): Reference {
+  try {
+    return parseReference(name);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    throw new CliError(error.message, { cause: error });
+  }
+}
+
+async function pullAll(
+  { values: { quiet }, io, engine }: Call<PullValues>,
+  repository: Reference,
+  options: PullOptions,
+): Promise<number> {
+  const { images } = await engine();
+  const name = familiar(repository);
+  using progress = pullProgress(io.stdout, { quiet });
+  let isNew = false;
+  try {
+    for await (const pulled of images.pullAll(name, { ...options, report: progress.report })) {
+      progress.end();
+      isNew ||= pulled.isNew;
+      if (!quiet) io.stdout.write(`Digest: ${pulled.digest}\n`);
+    }
+  } catch (error) {
+    progress.end();
+    throw progress.hasBegun() ? asStreamed(error) : error;
+  }
+  if (!quiet) io.stdout.write(statusLine(isNew, name));
+  io.stdout.write(`${fullName(repository)}\n`);
+  return 0;
+}
+
+function planText({ reference, digest, layers, bytes }: PullPlan): string {
+  const lines = layers.map((layer) => {
+    const left = humanSize(layer.size - layer.begun);
+    const what = layer.begun === 0 ? `${left} to download` : `${left} of ${humanSize(layer.size)} to download`;
+    return `${layer.digest.slice("sha256:".length).slice(0, 12)}: ${layer.isHere ? "Already exists" : what}\n`;
+  });
+  const missing = layers.filter(({ isHere }) => !isHere).length;
+  const whole = missing === 0 ? "Nothing to download" : `${humanSize(bytes)} to download`;
+  const count = `${missing} of ${layers.length} layer${layers.length === 1 ? "" : "s"}`;
+  return `${lines.join("")}Digest: ${digest}\nPlan: ${whole} for ${reference} (${count})\n`;
+}

@@ -35,6 +35,7 @@ export const command: Command = defineCommand({
     "run -it --rm debian bash",
     "run -d --name web -e MODE=test busybox httpd -f",
     "run --rm -v ./src:/src busybox ls /src",
+    "run --lazy --rm registry.example:5000/team/large:estargz",
   ],
   run: runContainer,
 });
@@ -48,7 +49,7 @@ async function runContainer({ values, args, io, engine }: Call<RunValues>): Prom
   detachKeysOf(values["detach-keys"]);
   if (!detached) checkTty(io, { stdin: request.attachStdin, tty: request.terminal });
   const opened = await engine();
-  const container = await createNamed({ engine: opened, io }, request, values.cidfile).catch((error: unknown) => {
+  const container = await createNamed({ engine: opened, io }, request, values).catch((error: unknown) => {
     throw runError(error);
   });
   const attached = request.attachStdin || request.attachStdout || request.attachStderr;

@@ -39,13 +39,14 @@ export const command: Command = defineCommand({
 });
 
 function linesOf(
-  { invariant, what, images, containers, leftover, advice, mended }: StoreProblem,
+  { invariant, what, images, containers, leftover, advice, mended, why }: StoreProblem,
   repair: boolean,
 ): string {
   const state = mended ? "mended" : repair ? "can't be mended" : leftover ? "left over" : "wrong";
   const lines = [`${invariant} ${state}: ${what}`];
   if (images.length > 0) lines.push(`   images: ${images.join(", ")}`);
   if (containers.length > 0) lines.push(`   containers: ${containers.join(", ")}`);
+  if (why !== undefined) lines.push(`   It can't be fetched again: ${why}`);
   if (!mended) lines.push(`   ${advice}`);
   return `${lines.join("\n")}\n`;
 }

@@ -1,7 +1,7 @@
+import { build, version } from "../../base/version.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { text } from "../flags/kinds.ts";
 import { inspectFormatHelp } from "../format/format-help.ts";
-import { build, version } from "../version.ts";
 import { fillTemplate } from "./fill-template.ts";
 
 const title = "berth:\n";

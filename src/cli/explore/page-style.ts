@@ -1,15 +1,5 @@
-/** How the page of `image explore --html` looks: light and dark, and on a narrow screen too. */
+/** How the page of `image explore --html` looks beside what all pages have. */
 export const style: string = `
-:root { color-scheme: light dark; --ground: #fff; --text: #1d2430; --faint: #5c6675; --line: #dde2e9; --kept: #2f6fb3; --lost: #d9822b; --bad: #b3362f; --good: #2c7d46; }
-@media (prefers-color-scheme: dark) {
-  :root { --ground: #14181f; --text: #e3e8ef; --faint: #98a3b3; --line: #2d3542; --kept: #3d7fc4; --lost: #e0903f; --bad: #f08178; --good: #6cc48a; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 60rem; background: var(--ground); color: var(--text); font: 16px/1.45 system-ui, sans-serif; }
-h1 { margin: 0; font-size: 1.5rem; overflow-wrap: anywhere; }
-.about, .key, small { color: var(--faint); font-size: 0.875rem; }
-.about { margin: 0.25rem 0 0.75rem; }
-code { font: 0.875rem/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
 .bar { display: flex; gap: 2px; height: 2.75rem; margin-top: 1rem; }
 .bar a { position: relative; flex: 0 1 0; min-width: 4px; overflow: hidden; border-radius: 3px; background: var(--kept); color: #fff; }
 .bar.dense { gap: 0; overflow: hidden; border-radius: 3px; }
@@ -19,8 +9,6 @@ code { font: 0.875rem/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
 .bar b { position: absolute; left: 0.4rem; top: 0.65rem; z-index: 1; font-size: 0.875rem; }
 .bar .lost { position: absolute; right: 0; top: 0; bottom: 0; }
 .lost { background: var(--lost) repeating-linear-gradient(45deg, #0000 0 5px, #0003 5px 10px); }
-.box { display: inline-block; width: 0.8rem; height: 0.8rem; margin-left: 0.75rem; border-radius: 2px; vertical-align: -1px; }
-.box:first-child { margin-left: 0; }
 .kept { background: var(--kept); }
 button { float: right; padding: 0.2rem 0.6rem; border: 1px solid var(--line); border-radius: 4px; background: none; color: inherit; font: inherit; cursor: pointer; }
 details { clear: both; border-top: 1px solid var(--line); padding: 0.6rem 0; }

@@ -1,7 +1,8 @@
 import { shortID } from "../../base/ids.ts";
 import type { ExploredImage, ExploredLayer, LayerFile } from "../engine-types.ts";
 import { humanSize } from "../format/human-size.ts";
-import { instructionText, layersText, printable } from "../format/printable.ts";
+import { instructionText, layersText } from "../format/printable.ts";
+import { escaped, pageHead } from "../page/html.ts";
 import { style } from "./page-style.ts";
 import { countText, type ExplorationOptions, largestFirst, notesOf, sizeText, weight } from "./plain.ts";
 
@@ -24,28 +25,13 @@ button.addEventListener("click", () => {
 export function* pageOf(explored: ExploredImage, { name, top }: ExplorationOptions): Generator<string> {
   const { image, layers } = explored;
   const title = escaped(name);
-  yield `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${title}: layers</title>
-<style>${style}</style>
-</head>
-<body>
-<h1>${title}</h1>
+  yield `${pageHead({ title: `${name}: layers`, style, hasScript: true })}<h1>${title}</h1>
 <p class="about">${shortID(image.id)} · ${layersText(layers.length)} · ${escaped(sizeText(explored))}</p>
 ${barOf(explored)}
 <p class="key"><span class="box kept"></span> seen in the image <span class="box lost"></span> wasted: replaced or deleted by a later layer <button type="button" hidden>Fold or unfold all</button></p>
 `;
   for (const [index, layer] of layers.entries()) yield* sectionOf(layer, { index, top });
   yield `<script>${script}</script>\n</body>\n</html>\n`;
-}
-
-/** Text as HTML has it, also within an attribute. */
-function escaped(text: string): string {
-  return printable(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
 /** A bar of all layers by size; what is wasted of each is marked. */

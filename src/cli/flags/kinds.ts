@@ -33,6 +33,16 @@ export function value<Value>(
   return { description, valueName: "string", initial: undefined, read: (given) => read(given), ...options };
 }
 
+/** Texts that may also come several in one, separated by commas. */
+export function csvList(description: string): Flag<readonly string[]> {
+  return {
+    description,
+    valueName: "strings",
+    initial: [],
+    read: (given, before) => [...before, ...given.split(",").filter((text) => text !== "")],
+  };
+}
+
 /** A flag that can be given many times. @param read throws the reason when a text is wrong */
 export function list<Value = string>(
   description: string,

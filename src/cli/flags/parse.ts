@@ -10,6 +10,8 @@ export interface Parsed {
   readonly given: ReadonlySet<string>;
   /** What is no flag, in order. */
   readonly positional: readonly string[];
+  /** How many of these stand before `--`; absent without one. */
+  readonly dash?: number;
 }
 
 /** How {@link parseFlags} reads. */
@@ -45,7 +47,10 @@ export function parseFlags(flags: Flags, argv: readonly string[], options: Parse
   };
   const reader: Reader = { flags, rest, set, shorts: new Map(names.map(([name, flag]) => [flag.short, name])) };
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (word === "--") return { values: Object.fromEntries(values), given, positional: [...positional, ...rest] };
+    if (word === "--") {
+      const all = [...positional, ...rest];
+      return { values: Object.fromEntries(values), given, positional: all, dash: positional.length };
+    }
     if (word.startsWith("--")) readLong(reader, word);
     else if (word.startsWith("-") && word !== "-") readShorts(reader, word);
     else if (options.interspersed) positional.push(word);

@@ -25,8 +25,8 @@ export function failureText({ message, step, source }: Failure): string {
 
 const rule = "-".repeat(20);
 
-/** Two lines around a single one, one around several, as BuildKit has it. */
-function excerpt({ name, text, lines }: NonNullable<Failure["source"]>): readonly string[] {
+/** The Dockerfile around some lines of it: two lines around a single one, one around several, as BuildKit has it. */
+export function excerpt({ name, text, lines }: NonNullable<Failure["source"]>): readonly string[] {
   const all = text.split(/\r?\n/);
   const around = lines.start === lines.end ? 2 : 1;
   const start = Math.max(1, lines.start - around);

@@ -1,6 +1,6 @@
 import type { ProgressEvent } from "../../base/operation.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { Output } from "../terminal/terminal.ts";
+import { byteBar } from "./bar.ts";
 
 /** Shows how far each layer is. */
 export interface LoadProgress extends Disposable {
@@ -8,8 +8,6 @@ export interface LoadProgress extends Disposable {
   /** Nothing more comes for now: other lines follow. */
   end(): void;
 }
-
-const barWidth = 50;
 
 /** Least time between two drawings, milliseconds. */
 const pause = 100;
@@ -42,7 +40,5 @@ export function loadProgress(
 }
 
 function line({ id, name, current, total = 0 }: ProgressEvent & { kind: "bytes" }): string {
-  const filled = total === 0 ? barWidth : Math.floor((current / total) * barWidth);
-  const bar = `${"=".repeat(filled)}>`.slice(0, barWidth).padEnd(barWidth);
-  return `${id}: ${name} [${bar}] ${humanSize(current).padStart(8)}/${humanSize(total)}`;
+  return `${id}: ${name} ${byteBar({ current, total })}`;
 }

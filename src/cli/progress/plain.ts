@@ -61,6 +61,8 @@ function linesOf(event: ProgressEvent): readonly string[] {
       return event.current === event.total
         ? [`${event.name} ${humanSize(event.current, 3)} / ${humanSize(event.total, 3)} done`]
         : [];
+    case "status":
+      return [`${event.name} ${(event.duration / 1000).toFixed(1)}s done`];
     case "step":
       return endOf(event);
     default:

@@ -1,45 +1,64 @@
 import { readFileSync } from "node:fs";
 import { codeOf } from "../../base/errors.ts";
 import type { BuildOptions } from "../../build/build.ts";
+import { parseEntitlements } from "../../build/entitlements.ts";
+import type { CacheImport } from "../../remote-cache/options.ts";
 import { CliError } from "../cli-error.ts";
+import { contentTrust } from "../flags/content-trust.ts";
 import type { Flag } from "../flags/flag.ts";
-import { parseBool, parseBytes, parseMemorySwap } from "../flags/go-values.ts";
-import { bool, integer, list, text, value } from "../flags/kinds.ts";
+import { bool, csvList, list, text, value } from "../flags/kinds.ts";
 import { notYet } from "../flags/not-yet.ts";
+import { chosenProgress, type ProgressKind, parseProgressKind } from "../progress/choose.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { attestOptions } from "./attestations.ts";
+import { type CacheTo, cacheOptions, parseCacheFrom, parseCacheTo } from "./build-cache.ts";
 import { labelsOf } from "./environment.ts";
 import { parseName } from "./name.ts";
-
-/** How progress is shown. */
-export type ProgressKind = "auto" | "plain" | "tty" | "quiet";
+import { buildAnnotations } from "./output-attributes.ts";
+import { parseSsh, type SshFlag } from "./ssh-flag.ts";
+import { type StepValues, stepFlags, stepOptions } from "./step-flags.ts";
 
 /** Values of the flags of `build`, by the flags' names. */
-export interface BuildValues {
-  readonly allow: readonly "network.host"[];
+export interface BuildValues extends StepValues {
+  readonly annotation: readonly string[];
+  readonly allow: readonly string[];
+  readonly attest: readonly string[];
   readonly "build-arg": readonly string[];
+  readonly "build-context": readonly (readonly [name: string, value: string])[];
+  readonly "cache-from": readonly (readonly CacheImport[])[];
+  readonly "cache-to": readonly (readonly CacheTo[])[];
+  readonly call: string | undefined;
+  readonly check: boolean;
   readonly compress: boolean;
-  readonly "cpu-shares": number | undefined;
-  readonly "cpuset-cpus": string | undefined;
-  readonly "cpuset-mems": string | undefined;
   readonly "disable-content-trust": boolean | undefined;
+  readonly explain: boolean;
   readonly file: string | undefined;
+  readonly fix: boolean;
   readonly "force-rm": boolean;
+  readonly guard: boolean;
   readonly iidfile: string | undefined;
   readonly label: readonly string[];
-  /** Bytes. */
-  readonly memory: number | undefined;
-  /** Bytes, or -1. */
-  readonly "memory-swap": number | undefined;
+  readonly load: boolean;
+  readonly "metadata-file": string | undefined;
   readonly network: string | undefined;
   readonly "no-cache": boolean;
-  readonly platform: string | undefined;
-  readonly progress: ProgressKind | undefined;
+  readonly "no-cache-filter": readonly string[];
+  readonly output: readonly string[];
+  readonly plan: "table" | "json" | undefined;
+  readonly platform: readonly string[];
+  readonly progress: ProgressKind | "quiet" | undefined;
+  readonly provenance: string | undefined;
   readonly pull: boolean;
+  readonly push: boolean;
   readonly quiet: boolean;
   readonly rm: boolean;
+  readonly sbom: string | undefined;
   readonly secret: readonly SecretFlag[];
+  readonly ssh: readonly SshFlag[];
   readonly tag: readonly string[];
   readonly target: string | undefined;
+  readonly timeline: string | undefined;
+  readonly watch: boolean;
 }
 
 /** One `--secret`. */
@@ -49,63 +68,88 @@ export interface SecretFlag {
   readonly env?: string;
 }
 
+const planFlag: Flag<"table" | "json" | undefined> = {
+  description: "Say what the build would do, and do nothing (--plan=json for programs)",
+  initial: undefined,
+  read: parsePlan,
+};
+
 /** The flags of `build`. Some of Docker's hold for every build here, and are taken for that: nothing is sent, and no containers are left. */
 export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValues[Name]> } = {
-  allow: list("Allow what a step asks for beyond a plain step (network.host)", { read: parseEntitlement }),
+  ...stepFlags,
+  annotation: list("Add annotation to the image", { valueName: "stringArray" }),
+  allow: list("Allow what a step asks for beyond a plain step (network.host, security.insecure, device[=NAME])", {
+    read: checkEntitlement,
+  }),
+  attest: list('Attestation parameters (format: "type=provenance,mode=max")', { valueName: "stringArray" }),
   "build-arg": list("Set build-time variables"),
+  "build-context": list("Additional build contexts (e.g., name=path)", {
+    valueName: "stringArray",
+    read: parseBuildContext,
+  }),
+  "cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")', {
+    valueName: "stringArray",
+    read: parseCacheFrom,
+  }),
+  "cache-to": list('Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")', {
+    valueName: "stringArray",
+    read: parseCacheTo,
+  }),
+  call: text('Set method for evaluating build ("check", "outline", "targets")', { shownDefault: '"build"' }),
+  check: bool('Shorthand for "--call=check"'),
   compress: bool("Compress the build context using gzip"),
-  "cpu-shares": integer("CPU shares (relative weight)", { short: "c" }),
-  "cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
-  "cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
-  "disable-content-trust": {
-    description: "Skip image verification",
-    alone: "true",
-    initial: undefined,
-    shownDefault: "true",
-    read: readContentTrust,
-  },
+  "disable-content-trust": contentTrust("Skip image verification"),
+  explain: bool("Say at the end why each step ran that did"),
   file: text('Name of the Dockerfile (Default is "PATH/Dockerfile")', { short: "f" }),
+  fix: bool("Write the fixes of warnings into the Dockerfile, with --check"),
   "force-rm": bool("Always remove intermediate containers"),
+  guard: bool("Fail when the image has secrets in it, or bytes that a layer has again"),
   iidfile: text("Write the image ID to the file"),
   label: list("Set metadata for an image", { read: checkLabel }),
-  memory: value("Memory limit", parseBytes, { short: "m", valueName: "bytes" }),
-  "memory-swap": value("Swap limit equal to memory plus swap: -1 to enable unlimited swap", parseMemorySwap, {
-    valueName: "bytes",
-  }),
+  load: bool('Shorthand for "--output=type=docker"'),
+  "metadata-file": text("Write build result metadata to a file"),
   network: text("Set the networking mode for the RUN instructions during build", { shownDefault: '"default"' }),
   "no-cache": bool("Do not use cache when building the image"),
-  platform: text("Set platform, which is this machine's"),
-  progress: value('Set type of progress output ("auto", "plain", "tty", "quiet")', parseProgress, {
-    shownDefault: '"auto"',
-  }),
-  pull: bool("Always attempt to pull a newer version of the image (registries are to come)"),
+  "no-cache-filter": csvList("Do not cache specified stages"),
+  output: list('Output destination (format: "type=local,dest=path")', { short: "o", valueName: "stringArray" }),
+  plan: { ...planFlag, alone: "table" },
+  platform: list("Set target platform for build", { valueName: "stringArray" }),
+  progress: value(
+    'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")',
+    (given) => (given === "quiet" ? given : parseProgressKind(given)),
+    { shownDefault: '"auto"' },
+  ),
+  provenance: text('Shorthand for "--attest=type=provenance"'),
+  pull: bool("Always attempt to pull a newer version of the image"),
+  push: bool('Shorthand for "--output=type=registry"'),
   quiet: bool("Suppress the build output and print image ID on success", { short: "q" }),
   rm: bool("Remove intermediate containers after a successful build", { on: true }),
+  sbom: text('Shorthand for "--attest=type=sbom"'),
   secret: list("Secret to expose to the build (format: id=mysecret[,src=/local/secret])", { read: parseSecret }),
+  ssh: list('SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")', {
+    read: parseSsh,
+  }),
   tag: list('Name and optionally a tag in the "name:tag" format', { short: "t", read: checkTag }),
   target: text("Set the target build stage to build."),
+  timeline: text("Write a page with a bar for every step to this file", { valueName: "file" }),
+  watch: bool("Build again when a file changes that the build reads"),
 };
 
 /** Flags that Docker's `build` has and berth's has not. */
 export const missingBuildFlags: Readonly<Record<string, Flag<undefined>>> = notYet({
-  withValue: [
-    ..."add-host annotation attest build-context builder cache-from cache-to call cgroup-parent cpu-period".split(" "),
-    ..."cpu-quota isolation metadata-file no-cache-filter output/o provenance sbom security-opt shm-size ssh ulimit".split(
-      " ",
-    ),
-  ],
-  alone: ["check", "load", "push", "squash"],
+  withValue: "builder isolation".split(" "),
+  alone: ["squash"],
 });
 
-function parseEntitlement(given: string): "network.host" {
-  if (given === "network.host") return given;
-  const isKnown = given === "security.insecure" || /^device(=|$)/.test(given);
-  throw new Error(isKnown ? `berth has no ${given} yet` : `unknown entitlement ${given}`);
+function checkEntitlement(given: string): string {
+  parseEntitlements([given]);
+  return given;
 }
 
-function readContentTrust(given: string): boolean {
-  if (parseBool(given)) return true;
-  throw new Error("berth doesn't verify images yet");
+function parseBuildContext(given: string): readonly [name: string, value: string] {
+  const equals = given.indexOf("=");
+  if (equals < 1) throw new Error(`invalid context value: ${given}, expected key=value`);
+  return [given.slice(0, equals), given.slice(equals + 1)];
 }
 
 function checkLabel(given: string): string {
@@ -118,9 +162,21 @@ function checkTag(given: string): string {
   return given;
 }
 
-function parseProgress(given: string): ProgressKind {
-  if (given === "auto" || given === "plain" || given === "tty" || given === "quiet") return given;
-  throw new Error(`invalid progress mode ${given}`);
+function parsePlan(given: string): "table" | "json" {
+  if (given === "table" || given === "json") return given;
+  throw new Error('it takes no value, or "json"');
+}
+
+/** How progress is shown, and whether the image's ID is all that is printed. @throws {CliError} in buildx's words, where both can't be */
+export function buildProgress(
+  values: Pick<BuildValues, "progress" | "quiet">,
+  io: Pick<Terminal, "env">,
+): { readonly quiet: boolean; readonly kind: ProgressKind } {
+  const { progress = "auto" } = values;
+  const quiet = values.quiet || progress === "quiet";
+  if (progress !== "quiet" && !quiet) return { quiet, kind: chosenProgress(io, progress) };
+  if (["auto", "none", "quiet"].includes(progress)) return { quiet, kind: "none" };
+  throw new CliError(`ERROR: progress=${progress} and quiet cannot be used together`);
 }
 
 function parseSecret(given: string): SecretFlag {
@@ -139,21 +195,30 @@ function parseSecret(given: string): SecretFlag {
 }
 
 /** The build that a command line means, without its context. @throws {CliError} when a secret isn't there */
-export function buildOptions(values: BuildValues, user: Terminal["env"]): Omit<BuildOptions, "context"> {
+export function buildOptions(values: BuildValues, user: Terminal["env"]): Omit<BuildOptions, "context" | "tags"> {
   const { target, platform, network } = values;
   return {
-    tags: values.tag,
     allow: values.allow,
+    annotations: buildAnnotations(values.annotation),
+    attestations: attestOptions(values),
     buildArgs: buildArgs(values["build-arg"], user),
+    contexts: Object.fromEntries(values["build-context"]),
+    ...cacheOptions(values),
     labels: labelsOf({ files: [], labels: values.label }),
     noCache: values["no-cache"],
     pull: values.pull,
-    resources: resourcesOf(values),
-    secrets: new Map(values.secret.map((secret) => [secret.id, readSecret(secret, user)])),
+    ...stepOptions(values),
+    ...(values["no-cache-filter"].length === 0 ? {} : { noCacheStages: values["no-cache-filter"] }),
+    secrets: readSecrets(values.secret, user),
     ...(target === undefined ? {} : { target }),
-    ...(platform === undefined ? {} : { platform }),
+    ...platformsOf(platform, user),
     ...(network === undefined ? {} : { network }),
   };
+}
+
+function platformsOf(given: readonly string[], user: Terminal["env"]): { readonly platform?: string } {
+  const platform = given.length === 0 ? user["DOCKER_DEFAULT_PLATFORM"] : given.join(",");
+  return platform === undefined || platform === "" ? {} : { platform };
 }
 
 /**
@@ -170,17 +235,9 @@ function buildArgs(given: readonly string[], user: Terminal["env"]): Readonly<Re
   return Object.fromEntries(entries);
 }
 
-/** Zero means "no limit" in each of Docker's flags. */
-function resourcesOf(values: BuildValues): NonNullable<BuildOptions["resources"]> {
-  const { memory, "memory-swap": memorySwap, "cpu-shares": cpuShares } = values;
-  const { "cpuset-cpus": cpusetCpus, "cpuset-mems": cpusetMems } = values;
-  return {
-    ...(memory ? { memory } : {}),
-    ...(memorySwap ? { memorySwap } : {}),
-    ...(cpuShares ? { cpuShares } : {}),
-    ...(cpusetCpus ? { cpusetCpus } : {}),
-    ...(cpusetMems ? { cpusetMems } : {}),
-  };
+/** The secrets that `--secret`s mean, by id. @throws {CliError} when one isn't there */
+export function readSecrets(secrets: readonly SecretFlag[], user: Terminal["env"]): ReadonlyMap<string, Uint8Array> {
+  return new Map(secrets.map((secret) => [secret.id, readSecret(secret, user)]));
 }
 
 /** A secret comes from a file, or from the variable of its name where no file is given. */

@@ -15,12 +15,12 @@ import {
   parseUlimit,
 } from "./values.ts";
 
-const pullPolicies = ["missing", "never"];
+/** When an image is pulled before a container is made of it. */
+export type PullPolicy = "always" | "missing" | "never";
 
-/** What `--pull` may be while there are no registries. @throws {Error} otherwise */
-function parsePull(policy: string): string {
-  if (pullPolicies.includes(policy)) return policy;
-  if (policy === "always") throw new Error("registries are to come: berth can't pull yet");
+/** @throws {Error} for what is no policy */
+function parsePull(policy: string): PullPolicy {
+  if (policy === "always" || policy === "missing" || policy === "never") return policy;
   throw new Error(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
 }
 
@@ -51,6 +51,7 @@ export interface ContainerValues {
   readonly interactive: boolean;
   readonly label: readonly string[];
   readonly "label-file": readonly string[];
+  readonly lazy: boolean;
   /** Bytes. */
   readonly memory: number | undefined;
   /** Bytes, or -1. */
@@ -62,7 +63,7 @@ export interface ContainerValues {
   readonly "pids-limit": number | undefined;
   readonly platform: string | undefined;
   readonly privileged: boolean;
-  readonly pull: string | undefined;
+  readonly pull: PullPolicy | undefined;
   readonly quiet: boolean;
   readonly "read-only": boolean;
   readonly restart: string | undefined;
@@ -104,6 +105,7 @@ export const containerFlags: { readonly [Name in keyof ContainerValues]: Flag<Co
   interactive: bool("Keep STDIN open even if not attached", { short: "i" }),
   label: list("Set meta data on a container", { short: "l" }),
   "label-file": list("Read in a line delimited file of labels"),
+  lazy: bool("Start before the image is here as a whole, where it is eStargz or zstd:chunked"),
   memory: value("Memory limit", parseBytes, { short: "m", valueName: "bytes" }),
   "memory-swap": value("Swap limit equal to memory plus swap: '-1' to enable unlimited swap", parseMemorySwap, {
     valueName: "bytes",
@@ -118,7 +120,7 @@ export const containerFlags: { readonly [Name in keyof ContainerValues]: Flag<Co
   "pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
   platform: text("Set platform if the image has several"),
   privileged: bool("Give extended privileges to this container"),
-  pull: value('Pull image before running ("missing", "never")', parsePull, { shownDefault: '"missing"' }),
+  pull: value('Pull image before running ("always", "missing", "never")', parsePull, { shownDefault: '"missing"' }),
   quiet: bool("Suppress the pull output", { short: "q" }),
   "read-only": bool("Mount the container's root filesystem as read only"),
   restart: value("Restart policy to apply when a container exits", parseRestart, { shownDefault: '"no"' }),

@@ -49,6 +49,7 @@ test.each<[readonly string[], Partial<ContainerRequest>]>([
   [["--ulimit", "nofile=1:2", "b"], { ulimits: [{ name: "nofile", soft: 1, hard: 2 }] }],
   [["--ulimit", "core=0", "b"], { ulimits: [{ name: "core", soft: 0, hard: 0 }] }],
   [["--add-host", "a:1.2.3.4", "--add-host", "b=::1", "b"], { extraHosts: ["a:1.2.3.4", "b:::1"] }],
+  [["--add-host", "up=host-gateway", "b"], { extraHosts: ["up:host-gateway"] }],
   [["--sysctl", "net.ipv4.ip_forward=1", "b"], { sysctls: { "net.ipv4.ip_forward": "1" } }],
   [["--security-opt", "no-new-privileges:true", "b"], { securityOpt: ["no-new-privileges"] }],
   [
@@ -116,7 +117,6 @@ test.each([
   [["-a", "foo"], 'invalid argument "foo" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR'],
   [["--sysctl", "foo"], `invalid argument "foo" for "--sysctl" flag: sysctl 'foo' is not allowed`],
   [["--pull", "foo"], `invalid pull option: 'foo': must be one of "always", "missing" or "never"`],
-  [["--pull", "always"], "registries are to come"],
   [["-p", "80:80"], `invalid argument "80:80" for "-p, --publish" flag: berth doesn't have this flag yet`],
   [["--init"], "berth doesn't have this flag yet"],
   [["--restart", "always"], "berth doesn't restart containers yet"],

@@ -31,7 +31,7 @@ export function parseAddHost(text: string): string {
   const [, name = "", address = ""] = /^([^:=]+)[:=](.+)$/.exec(text) ?? [];
   if (name === "") throw new Error(`bad format for add-host: ${quote(text)}`);
   const bare = address.replace(/^\[(.*)\]$/, "$1");
-  if (isIP(bare) === 0) throw new Error(`invalid IP address in add-host: ${quote(address)}`);
+  if (bare !== "host-gateway" && isIP(bare) === 0) throw new Error(`invalid IP address in add-host: ${quote(address)}`);
   return `${name}:${bare}`;
 }
 

@@ -56,7 +56,9 @@ export async function writeArchive(
     return await pipeline(Readable.from(archive, { objectMode: false }), stdout, { end: false, signal });
   const partial = `${output}.${process.pid}.tmp`;
   try {
-    await writeFile(partial, archive, signal);
+    // A power loss leaves an earlier archive or this one; where there is none, it isn't waited for, as no program that copies does.
+    const synced = statSync(output, { throwIfNoEntry: false }) !== undefined;
+    await writeFile(partial, archive, { signal, synced });
     await rename(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
@@ -64,8 +66,12 @@ export async function writeArchive(
   }
 }
 
-/** Each chunk is written while the next is made. */
-async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+/** Each chunk is written while the next is made. @param synced whether it is to be on the disk in the end */
+async function writeFile(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { signal, synced }: { readonly signal: AbortSignal; readonly synced: boolean },
+): Promise<void> {
   await using file = await open(path, "w", 0o600);
   let written = Promise.resolve();
   for await (const chunk of chunks) {
@@ -76,6 +82,7 @@ async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>, signal
     written.catch(() => {});
   }
   await written;
+  if (synced) await file.sync();
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {

@@ -9,6 +9,9 @@ export function processTerminal(): Terminal {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
+    setVariable: (name, value) => {
+      process.env[name] = value;
+    },
     cwd: process.cwd(),
     onSignals: (signals, listener) => {
       for (const signal of signals) process.on(signal, listener);

@@ -13,6 +13,7 @@ test("the detach keys leave a process that is still being connected to", async (
     stdout: new PassThrough(),
     stderr: new PassThrough(),
     env: {},
+    setVariable: () => undefined,
     cwd: "/",
     onSignals: () => ({ [Symbol.dispose]: () => undefined }),
   };

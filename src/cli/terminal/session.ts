@@ -94,7 +94,7 @@ function signals(
 }
 
 /** The size of the user's terminal; undefined without one. Asked of the kernel: Node's own knowledge may be older. */
-function windowSizeOf({ stdout }: Terminal): WindowSize | undefined {
+export function windowSizeOf({ stdout }: Terminal): WindowSize | undefined {
   if (stdout.isTTY !== true) return undefined;
   return stdout.fd === undefined ? undefined : linux.windowSize(stdout.fd);
 }

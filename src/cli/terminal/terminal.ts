@@ -20,6 +20,8 @@ export interface Terminal {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Set one of these variables, also for the programs that this process starts. */
+  setVariable(name: string, value: string): void;
   /** The user's directory. */
   readonly cwd: string;
   /** Call `listener` for each of these signals, instead of ending, until disposed. */

@@ -1,0 +1,213 @@
+import type { Operation } from "../../base/operation.ts";
+import type { BuildAnnotation } from "../../build/annotations.ts";
+import type { BuildOptions, BuildResult, FilesResult } from "../../build/build.ts";
+import { internalStep } from "../../build/progress.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { familiar, fullName, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
+import { CliError } from "../cli-error.ts";
+import type { BuildOutput } from "../request/build-outputs.ts";
+import { checkTarget, writeArchive } from "../terminal/output-file.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+
+/** What the outputs of a build are made with. */
+export interface Exporting {
+  readonly io: Pick<Terminal, "stdout">;
+  readonly engine: Engine;
+  readonly outputs: readonly BuildOutput[];
+  /** Names from `--tag`, which come in place of an output's own. */
+  readonly tags: readonly string[];
+  /** Look the image through before it gets a name, and goes anywhere. */
+  readonly guard: boolean;
+}
+
+/** What a build came to, and its digest at the registry that it was pushed to. */
+export type Exported = (BuildResult | (FilesResult & { readonly [Name in "image" | "index" | "id"]?: undefined })) & {
+  readonly pushed?: string;
+  /** Names that the image got. */
+  readonly names: readonly string[];
+};
+
+/** The outputs that are images: all but those of files alone. */
+function isImageOutput({ type }: BuildOutput): boolean {
+  return type !== "local" && type !== "tar" && type !== "cacheonly";
+}
+
+interface CheckOptions {
+  readonly iidfile?: string | undefined;
+  /** How many; one when absent. */
+  readonly platforms?: number;
+  /** Whether `--annotation` is given. */
+  readonly annotated?: boolean;
+  /** Whether something is to be said of the image. */
+  readonly attested?: boolean;
+}
+
+/** Refuse what can't be written before anything is built. @throws {CliError} */
+export async function checkOutputs(
+  { io, outputs, tags, guard }: Omit<Exporting, "engine">,
+  options: CheckOptions = {},
+): Promise<void> {
+  if (options.iidfile !== undefined && !outputs.some(isImageOutput))
+    throw new CliError("ERROR: --iidfile needs an image, and these outputs make none", {
+      hint: "Add `--output type=image`.",
+    });
+  if (guard && !outputs.every(isImageOutput))
+    throw new CliError(
+      "ERROR: --guard looks images through: these outputs have files, which are written before there is one",
+    );
+  for (const output of outputs) {
+    checkForm(output, options);
+    if (output.type === "image" && output.push && namesOf(output, tags).length === 0)
+      throw new CliError("ERROR: tag is needed when pushing to registry");
+    if ("dest" in output && output.type !== "local" && !(output.type === "oci" && output.isDirectory))
+      await checkFile(io, output);
+  }
+}
+
+/** Docker's forms hold less than OCI's. */
+function checkForm(output: BuildOutput, { platforms = 1, annotated = false, attested = false }: CheckOptions): void {
+  if (attested && "form" in output && output.form?.family === "docker")
+    throw new CliError('ERROR: cannot export attestations with "oci-mediatypes=false"');
+  if (output.type !== "docker") return;
+  if (annotated) throw new CliError("ERROR: Docker's archive holds no annotations", { hint: "type=oci does." });
+  if (platforms > 1 || attested)
+    throw new CliError("ERROR: docker exporter does not currently support exporting manifest lists", {
+      hint: "type=oci takes several platforms; `--load` has them in the store.",
+    });
+}
+
+async function checkFile(
+  io: Exporting["io"],
+  { type, dest }: { readonly type: string; readonly dest: string },
+): Promise<void> {
+  if (dest !== "-") await checkTarget(io, { output: dest, failure: "ERROR: failed to export" });
+  else if (io.stdout.isTTY === true)
+    throw new CliError(`ERROR: dest file is required for ${type} exporter. refusing to write to console`);
+}
+
+/** Build, and write what is asked for. An image that goes into an archive or to a registry is in the store as well. */
+export async function buildAndExport(
+  exporting: Exporting,
+  options: Omit<BuildOptions, "files" | "tags"> & { readonly signal: AbortSignal },
+): Promise<Exported> {
+  const { engine, io, outputs, tags } = exporting;
+  const files = outputs.flatMap((output) => filesOf(output, io, options.signal));
+  const images = outputs.filter(isImageOutput);
+  if (images.length === 0) return { ...(await engine.buildFiles({ ...options, files })), names: [] };
+  const names = [...new Set(images.flatMap((output) => (isByDigest(output) ? tags : namesOf(output, tags))))];
+  const annotations = [...(options.annotations ?? []), ...annotationsIn(images)];
+  const result = await engine.build({ ...options, annotations, files, tags: exporting.guard ? [] : names });
+  if (exporting.guard) await guarded(engine, result, { names, signal: options.signal });
+  let pushed: string | undefined;
+  for (const output of images) pushed = (await exportImage(exporting, { output, result }, options)) ?? pushed;
+  return { ...result, names, ...(pushed === undefined ? {} : { pushed }) };
+}
+
+function isByDigest(output: BuildOutput): boolean {
+  return output.type === "image" && output.byDigest === true;
+}
+
+/** All outputs are one image in the store, whose annotations these are. @throws {CliError} */
+function annotationsIn(images: readonly BuildOutput[]): readonly BuildAnnotation[] {
+  const [first, ...others] = images.map(({ annotations = [] }) => annotations);
+  if (first === undefined || others.every((each) => JSON.stringify(each) === JSON.stringify(first))) return first ?? [];
+  throw new CliError("ERROR: the outputs of a build have the same annotations", {
+    hint: "`--annotation` gives them to all.",
+  });
+}
+
+/** Name an image in which nothing is found; else it goes again. @throws {CliError} with what is found */
+async function guarded(
+  { images }: Engine,
+  { image: { id }, id: whole }: BuildResult,
+  { names, signal }: { readonly names: readonly string[]; readonly signal: AbortSignal },
+): Promise<void> {
+  const { guard } = await import("./guard.ts");
+  try {
+    await guard(images, id, { signal });
+  } catch (error) {
+    const { references } = images.get(id);
+    if (references.length === 0) await images.remove(id);
+    throw error;
+  }
+  for (const name of names) await images.tag(whole, name);
+}
+
+function namesOf(output: BuildOutput, tags: readonly string[]): readonly string[] {
+  return tags.length > 0 ? tags : output.names;
+}
+
+function filesOf(output: BuildOutput, io: Exporting["io"], signal: AbortSignal): NonNullable<BuildOptions["files"]> {
+  if (output.type !== "local" && output.type !== "tar") return [];
+  const { split, dest } = output;
+  const how = split === undefined ? {} : { split };
+  if (output.type === "local") return [{ kind: "local", directory: dest, ...how }];
+  return [{ kind: "tar", write: (archive) => writeTo(io, archive, { dest, signal }), ...how }];
+}
+
+interface Export {
+  readonly output: BuildOutput;
+  readonly result: BuildResult;
+}
+
+/** @returns the digest of what was pushed last */
+async function exportImage(
+  exporting: Exporting,
+  { output, result }: Export,
+  { signal, report }: Pick<BuildOptions, "report"> & { readonly signal: AbortSignal },
+): Promise<string | undefined> {
+  const operation = { signal, ...(report === undefined ? {} : { report }) };
+  const names = namesOf(output, exporting.tags).map((name) => withDefaultTag(parseReference(name)));
+  if (output.type === "image" && output.push) return await push(exporting.engine, { output, result, names }, operation);
+  if (output.type !== "oci" && output.type !== "docker") return undefined;
+  await internalStep(operation, `exporting to ${output.type} image format`, () =>
+    save(exporting, { output, result, names }, signal),
+  );
+  return undefined;
+}
+
+interface NamedExport<Type extends BuildOutput["type"]> extends Export {
+  readonly output: Extract<BuildOutput, { readonly type: Type }>;
+  readonly names: readonly Reference[];
+}
+
+async function save(
+  { engine: { images }, io }: Exporting,
+  { output, result, names }: NamedExport<"oci" | "docker">,
+  signal: AbortSignal,
+): Promise<void> {
+  const image = result.index ?? result.image.id;
+  if (output.type === "oci" && output.isDirectory) {
+    await images.writeLayout(image, { path: output.dest, names, form: output.form, signal });
+    return;
+  }
+  const saved = names.length === 0 ? [image] : names.map(familiar);
+  const { compression, ...form } = output.type === "oci" ? output.form : { compression: undefined };
+  const shape = { format: output.type, ...(compression === undefined ? {} : { compression, form }) };
+  const reuse = output.dest !== "-";
+  await writeTo(io, images.save(saved, { signal, reuse, ...shape }), { dest: output.dest, signal });
+}
+
+async function push(
+  { images }: Engine,
+  { output: { byDigest, form }, result, names }: NamedExport<"image">,
+  operation: Operation & { readonly signal: AbortSignal },
+): Promise<string | undefined> {
+  let digest: string | undefined;
+  const how = { ...(form === undefined ? {} : { form }), ...(byDigest === true ? { byDigest } : {}) };
+  for (const name of names) {
+    await internalStep(operation, `pushing ${fullName(name)}`, async () => {
+      const request = { ...how, image: result.index ?? result.image.id, signal: operation.signal };
+      for await (const pushed of images.push(familiar(name), request)) digest = pushed.digest;
+    });
+  }
+  return digest;
+}
+
+async function writeTo(
+  io: Exporting["io"],
+  archive: AsyncIterable<Uint8Array>,
+  { dest, signal }: { readonly dest: string; readonly signal: AbortSignal },
+): Promise<void> {
+  await writeArchive(io, archive, { output: dest === "-" ? undefined : dest, signal });
+}

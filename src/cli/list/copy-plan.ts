@@ -1,0 +1,21 @@
+import { shortID } from "../../base/ids.ts";
+import type { CopyPlan } from "../../copy/copy.ts";
+import { align } from "../format/align.ts";
+import { humanSize } from "../format/human-size.ts";
+
+/** What a copy would do, as a table: its blobs, and what they come to. */
+export function copyPlanText({ digest, blobs, bytes }: CopyPlan): string {
+  const rows = blobs.map(({ id, digest: blob, size, action, from }) => {
+    const done = action === "upload" ? (blob === undefined ? "convert" : "copy") : action;
+    const length = blob === undefined ? "" : humanSize(size, 3);
+    const name = blob ?? id;
+    return [name === undefined ? "" : shortID(name), length, from === undefined ? done : `${done} from ${from}`];
+  });
+  const isKnown = blobs.every(({ digest: blob }) => blob !== undefined);
+  const sent = blobs.filter(({ action }) => action === "upload");
+  return [
+    align([["BLOB", "SIZE", "ACTION"], ...rows]),
+    `${sent.length} of ${blobs.length} blobs to copy, ${humanSize(bytes, 3)}${isKnown ? "" : " and what is converted"}\n`,
+    ...(digest === undefined ? [] : [`Digest: ${digest}\n`]),
+  ].join("");
+}

@@ -1,0 +1,24 @@
+import { shortID } from "../../base/ids.ts";
+import { fullName } from "../../oci/reference.ts";
+import type { PushPlan } from "../engine-types.ts";
+import { align } from "../format/align.ts";
+import { humanSize } from "../format/human-size.ts";
+
+/** What a push would do, as a table: its layers, the topmost first, and what it comes to. */
+export function pushPlanText({ reference, digest, size, blobs, bytes }: PushPlan): string {
+  const rows = blobs.map(({ id = "config", digest: blob, size: length, action, from }) => {
+    return [
+      id,
+      blob === undefined ? "" : shortID(blob),
+      humanSize(length, 3),
+      from === undefined ? action : `${action} from ${from}`,
+    ];
+  });
+  const sent = blobs.filter(({ action }) => action === "upload");
+  return [
+    `${fullName(reference)}\n`,
+    align([["LAYER", "BLOB", "SIZE", "ACTION"], ...rows]),
+    `${sent.length} of ${blobs.length} blobs to upload, ${humanSize(bytes, 3)}\n`,
+    `${reference.tag}: digest: ${digest} size: ${size}\n`,
+  ].join("");
+}

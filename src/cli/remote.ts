@@ -1,0 +1,27 @@
+import { BerthError } from "../base/errors.ts";
+import { type LazyRegistries, lazyRegistries } from "../engine/registries.ts";
+import type { Reference } from "../oci/reference.ts";
+import type { RemoteManifest, Repository } from "../registry/repository.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+
+/** Registries for a command that needs no store. @param insecure hosts that are taken as the settings take insecure ones */
+export function remoteOf({ stderr }: Pick<Terminal, "stderr">, insecure: readonly string[] = []): LazyRegistries {
+  return lazyRegistries({ insecure, warn: (message) => void stderr.write(`WARNING: ${message}\n`) });
+}
+
+/** The manifest or index that a name means. @param absent what is said when there is none @throws {BerthError} not-found */
+export async function manifestNamed(
+  repository: Repository,
+  reference: Reference,
+  absent: string,
+): Promise<RemoteManifest> {
+  try {
+    return await repository.manifest(reference.digest ?? reference.tag ?? "latest");
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.kind !== "not-found") throw error;
+    throw new BerthError("not-found", absent, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  }
+}
