@@ -4,7 +4,7 @@ import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { berthCommand } from "../support/berth.ts";
+import { berthCommand, homeOfTests } from "../support/berth.ts";
 import { baseArchives } from "../support/images.ts";
 import { type Outcome, runProgram, startProgram } from "../support/program.ts";
 import { type BadEnd, type CaseOutcome, endOf, type Kind } from "./score.ts";
@@ -13,7 +13,7 @@ import { type BadEnd, type CaseOutcome, endOf, type Kind } from "./score.ts";
 export const corpusDirectory: string = join(import.meta.dirname, "../../../shared/dockerfiles");
 
 /** Seconds that one command of berth may take; the driver's own limit comes after it. */
-const commandLimit = 60;
+const commandLimit = 300;
 
 /** What is run, and how. */
 export interface CorpusOptions {
@@ -75,6 +75,7 @@ class CorpusPlace {
     this.#path = path;
     this.#options = options;
     this.#env = {
+      ...homeOfTests(path),
       BERTH_ROOT: join(path, "root"),
       BERTH_RUN_ROOT: join(path, "run"),
       // A bug is told from a refusal by its stack.

@@ -69,6 +69,7 @@ export async function manyFiles(berth: Berth, other: Berth, count: number): Prom
   await there.expect(`${count}\n${count}`, ["run", "--rm", ...offline, "committed", "sh", "-c", counted]);
   await there.expect(await meter.run(["images", "-q", "committed"]), ["images", "-q", "committed"]);
   await there.run(["image", "diff", "imported", "committed"]);
+  await there.run(["image", "explore", "--plain", "imported"]);
   await there.run(["system", "check"]);
   await there.run(["rmi", "committed", "imported"]);
   return [...meter.costs, ...there.costs].filter(({ command }) => command !== "images");

@@ -17,18 +17,25 @@ const rightful =
 /** Never right, whatever else is said. */
 const wrong = /database is locked|\n\s+at |deadlock|SQLITE|ENOENT/;
 
-/** Let `processes` loops of commands change one store for some seconds, side by side. */
-export async function many(
-  berth: Berth,
-  { processes, seconds, seed }: { readonly processes: number; readonly seconds: number; readonly seed: string },
-): Promise<ManyReport> {
+/** What {@link many} takes. */
+export interface ManyOptions {
+  readonly processes: number;
+  readonly seed: string;
+  /** When no more commands are started: after so many seconds, or so many commands of each process. */
+  readonly end: { readonly seconds: number } | { readonly commands: number };
+}
+
+/** Let `processes` loops of commands change one store, side by side. */
+export async function many(berth: Berth, { processes, seed, end }: ManyOptions): Promise<ManyReport> {
   await berth.files("many", { Dockerfile: "FROM busybox\nARG of\nRUN echo $of > /of\n" });
   const commands: Record<string, number> = {};
   const problems: string[] = [];
-  const end = Date.now() + seconds * 1000;
+  const begun = Date.now();
+  const goesOn = (done: number): boolean =>
+    "commands" in end ? done < end.commands : Date.now() < begun + end.seconds * 1000;
   const work = async (index: number): Promise<void> => {
     const random = randomOf(`${seed} ${index}`);
-    while (Date.now() < end) {
+    for (let done = 0; goesOn(done); done++) {
       const args = commandOf(random, index);
       const { code, stdout, stderr } = await berth.run(args);
       const verb = args[0] ?? "";

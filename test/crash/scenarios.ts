@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import type { Berth } from "../support/berth.ts";
 import { baseArchives } from "../support/images.ts";
+import type { Registry } from "../support/registry.ts";
+import { digestScenarios } from "./digest-scenarios.ts";
 import { indexScenarios } from "./index-scenarios.ts";
+import { registryScenarios } from "./registry-scenarios.ts";
 
 /** A command that changes the store, the way to the state that it starts from, and what it leaves. */
 export interface Scenario {
@@ -13,10 +16,26 @@ export interface Scenario {
 }
 
 /** The verbs that write much. */
-export const scenarioNames = ["import", "load", "load-index", "commit", "build", "rmi", "rmi-index", "prune"] as const;
+export const scenarioNames = [
+  "import",
+  "load",
+  "load-index",
+  "load-layout",
+  "commit",
+  "build",
+  "image-digest",
+  "rmi",
+  "rmi-index",
+  "prune",
+  "pull",
+  "push",
+] as const;
 
-/** Make what the scenarios need, and give them. */
-export async function openScenarios(berth: Berth): Promise<Readonly<Record<(typeof scenarioNames)[number], Scenario>>> {
+/** Make what the scenarios need, and give them. @param registry one with nothing in it */
+export async function openScenarios(
+  berth: Berth,
+  registry: Registry,
+): Promise<Readonly<Record<(typeof scenarioNames)[number], Scenario>>> {
   await berth.files("context", {
     Dockerfile: "FROM busybox\nCOPY file /copied\nRUN echo run > /ran\nCMD cat /copied\n",
     file: "a file\n",
@@ -44,6 +63,8 @@ export async function openScenarios(berth: Berth): Promise<Readonly<Record<(type
   };
   return {
     ...indexScenarios(berth),
+    ...(await digestScenarios(berth)),
+    ...(await registryScenarios(berth, registry)),
     import: {
       args: ["import", baseArchives().busybox, "made"],
       prepare: () => remove("made"),

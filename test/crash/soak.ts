@@ -1,6 +1,6 @@
 // The long tier of the tests: faults at hundreds of system calls of each command, fifty processes at once, a hundred power
-// losses, a huge directory and a huge file, every hostile archive beside a real Docker. What it did and found goes into
-// docs/soak.md, which is committed.
+// losses, a huge directory and a huge file, every hostile archive beside a real Docker, a thousand pulls and pushes through a proxy
+// that fails, two hundred that are killed, two hundred builds that are interrupted. What it did and found goes into docs/soak.md, which is committed.
 //   npm run soak                           all of it: hours
 //   npm run soak -- crash --most 30        faults only, thirty of each command
 //   npm run soak -- many --seconds 60      processes only
@@ -8,14 +8,22 @@
 //   npm run soak -- directory --files 100000   one directory of that many files only
 //   npm run soak -- file --gib 9           one file of that size only
 //   npm run soak -- hostile                every hostile archive, berth beside a real Docker, only
+//   npm run soak -- registry --runs 100    pulls and pushes through a faulty proxy only
+//   npm run soak -- kills --kills 20       pulls and pushes that are killed only
+//   npm run soak -- builds --builds 20     builds that are killed, cancelled or run out of disk only
+// The last three end after --minutes 10, say how far they came, and go on there by --from 400.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openBerth, openBerthWithBusybox } from "../support/berth.ts";
 import { randomOf } from "../support/random.ts";
+import { openRegistry } from "../support/registry.ts";
 import { bigFile, type Cost, manyFiles } from "./big.ts";
+import { interruptedBuilds } from "./builds.ts";
 import { crash } from "./crash.ts";
+import { faulty, type Runs } from "./faulty.ts";
+import { kills } from "./kills.ts";
 import { many } from "./many.ts";
 import { openScenarios, scenarioNames } from "./scenarios.ts";
 
@@ -34,6 +42,11 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string", default: "300" },
     losses: { type: "string", default: "100" },
     files: { type: "string", default: "100000" },
+    runs: { type: "string", default: "1000" },
+    kills: { type: "string", default: "200" },
+    builds: { type: "string", default: "200" },
+    from: { type: "string", default: "0" },
+    minutes: { type: "string", default: "Infinity" },
     gib: { type: "string", default: "9" },
     seed: { type: "string", default: "soak" },
   },
@@ -46,6 +59,9 @@ const parts = {
   directory: bigDirectory,
   file: bigSize,
   hostile: hostileArchives,
+  registry: faultyRegistry,
+  kills: killedTransfers,
+  builds: stoppedBuilds,
 };
 const wanted = Object.entries(parts).filter(([name]) => positionals.length === 0 || positionals.includes(name));
 
@@ -62,7 +78,8 @@ async function crashes(): Promise<Part> {
   const effects = ["SIGKILL", "SIGKILL", "SIGKILL", "ENOSPC", "EIO", "EDQUOT"] as const;
   for (const name of scenarioNames) {
     await using berth = await openBerthWithBusybox();
-    const scenarios = await openScenarios(berth);
+    await using registry = await openRegistry();
+    const scenarios = await openScenarios(berth, registry);
     const random = randomOf(`${values.seed} ${name}`);
     const report = await crash(berth, scenarios[name], { most: Number(values.most), random, effects });
     lines.push(`| ${name} | ${report.points} | ${report.tried} | ${report.hit} | ${report.problems.length} |`);
@@ -74,10 +91,11 @@ async function crashes(): Promise<Part> {
 
 async function processes(): Promise<Part> {
   await using berth = await openBerthWithBusybox();
-  const size = { processes: Number(values.processes), seconds: Number(values.seconds) };
-  const { commands, problems: found } = await many(berth, { ...size, seed: values.seed });
+  const processes = Number(values.processes);
+  const end = { seconds: Number(values.seconds) };
+  const { commands, problems: found } = await many(berth, { processes, end, seed: values.seed });
   const counts = Object.entries(commands).map(([verb, count]) => `${count} ${verb}`);
-  const lines = [`${size.processes} processes for ${size.seconds} seconds: ${counts.join(", ")}.`];
+  const lines = [`${processes} processes for ${end.seconds} seconds: ${counts.join(", ")}.`];
   say(lines[0] ?? "");
   return { title: "Many processes at once", lines, problems: found };
 }
@@ -128,6 +146,54 @@ async function hostileArchives(): Promise<Part> {
   const line = `Tests: ${/^ *Tests +(.*)$/m.exec(stdout)?.[1] ?? "none ran"}.`;
   say(line);
   return { title: "Hostile archives beside Docker", lines: [line], problems: status === 0 ? [] : [stdout] };
+}
+
+async function faultyRegistry(): Promise<Part> {
+  const { runs, told: which } = someRuns(Number(values.runs));
+  const { ends, faults, problems: found } = await faulty(runs);
+  const told = Object.entries(ends).map(([end, count]) => `${count} ${end}`);
+  const rows = Object.entries(faults).map(([fault, count]) => `| ${fault} | ${count} |`);
+  const lines = [`${which()}: ${told.join(", ")}.`, "", "| fault | met |", "|---|---:|", ...rows.toSorted()];
+  say(lines.join("\n"));
+  return { title: "Pulls and pushes through a faulty proxy", lines, problems: found };
+}
+
+async function killedTransfers(): Promise<Part> {
+  const { runs, told } = someRuns(Number(values.kills));
+  const { killed, ended, found, moved, problems } = await kills(runs);
+  const lines = [
+    `${told()}: ${killed} were killed, once or several times, ${ended} had ended by then.`,
+    `Those after them found ${found} bytes of blobs where they needed them, and moved the ${moved} that were missing.`,
+  ];
+  say(lines.join("\n"));
+  return { title: "Pulls and pushes that are killed", lines, problems };
+}
+
+async function stoppedBuilds(): Promise<Part> {
+  const { runs, told } = someRuns(Number(values.builds));
+  const { ends, slowest, problems } = await interruptedBuilds(runs);
+  const { kill = 0, cancel = 0, full = 0, ended = 0 } = ends;
+  const lines = [
+    `${told()}: ${kill} were killed, ${cancel} cancelled, ${full} lost all of the disk's space, ${ended} had ended by then.`,
+    `One that was cancelled took ${Math.round(slowest)} ms at most to end; the next build made the same image each time.`,
+  ];
+  say(lines.join("\n"));
+  return { title: "Builds that are interrupted", lines, problems };
+}
+
+/** As many runs as there are from `--from` on, or fit in `--minutes`; and in the end, which these were. */
+function someRuns(all: number): { readonly runs: Runs; readonly told: () => string } {
+  const from = Number(values.from);
+  const end = performance.now() + Number(values.minutes) * 60_000;
+  let begun = 0;
+  const goesOn = (left: number): boolean => {
+    if (left === 0 || performance.now() > end) return false;
+    begun++;
+    if (begun % 50 === 0) say(`${from + begun} of ${all}`);
+    return true;
+  };
+  const told = (): string => `Commands ${from + 1} to ${from + begun} of ${all}`;
+  return { runs: { seed: values.seed, runs: all - from, from, goesOn }, told };
 }
 
 /** Parts that weren't run stay as they were. */

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { besideDocker } from "../support/beside-docker.ts";
@@ -79,6 +80,12 @@ const options: Readonly<Record<string, { readonly args: readonly string[]; reado
   "--no-cache": { args: ["--no-cache"] },
   "--label": { args: ["--label", "a=b", "--label", "c"] },
   "--compress": { args: ["--compress"] },
+  "--add-host": {
+    args: ["--add-host", "near:10.0.0.5", "--add-host", "far:2001:db8::5"],
+    Dockerfile: "FROM busybox\nRUN grep -E 'near|far' /etc/hosts > /known\n",
+  },
+  "--shm-size and --ulimit": { args: ["--shm-size", "128m", "--ulimit", "nofile=100"] },
+  "--cpu-period and --cpu-quota": { args: ["--cpu-period", "100000", "--cpu-quota", "50000"] },
   "--cpu-shares": { args: ["--cpu-shares", "512"] },
   "-c": { args: ["-c", "512"] },
   "--cpuset-cpus": { args: ["--cpuset-cpus", "0"] },
@@ -135,6 +142,16 @@ await besideDocker("an image is built as BuildKit builds it:", (twins) => {
     await compareImages("built");
   });
 
+  test.each([["-"], ["-f", "Other", "-"]])("build %s reads an archive from stdin", async (...words) => {
+    const context = contextOf({
+      Dockerfile: "FROM busybox\nCOPY . /all\n",
+      Other: "FROM busybox\nCOPY dir /other\n",
+    });
+    const input = execFileSync("tar", ["-C", context, "-cz", "."]);
+    await ok(["build", "-t", "built", ...words], { input });
+    await compareImages("built");
+  });
+
   test("an imported layer keeps all of its files' attributes, a built one the capabilities", async () => {
     const archive = join(contextOf({}), "archive.tar.gz");
     await ok(["import", archive, "imported"]);
@@ -143,6 +160,24 @@ await besideDocker("an image is built as BuildKit builds it:", (twins) => {
     expect(JSON.stringify(docker)).toMatch(/\/capable file .* security.capability=\w+ user.note=/);
     await ok(["build", "-t", "built", contextOf({ Dockerfile: "FROM imported\nADD archive.tar.gz /in\n" })]);
     await compareImages("built");
+  });
+
+  test("-o writes the target's files into a directory or an archive, and makes no image", async () => {
+    const Dockerfile =
+      "FROM busybox AS a\nRUN mkdir -p /o/d && echo x > /o/d/x && ln -s d/x /o/l && chmod 4750 /o/d/x\nFROM scratch\nCOPY --from=a /o /\n";
+    const context = contextOf({ Dockerfile });
+    const listings: string[][] = [[], []];
+    for (const [index, engine] of [twins.berth, twins.docker].entries()) {
+      const out = join(contextOf({}), "out");
+      const directory = await engine.run(["build", "-o", out, context]);
+      const archive = await engine.run(["build", "-o", `type=tar,dest=${out}.tar`, context]);
+      expect([directory.code, archive.code]).toEqual([0, 0]);
+      const find = execFileSync("find", [".", "-printf", "%p %M %U:%G %l\n"], { cwd: out, encoding: "utf8" });
+      const tar = execFileSync("tar", ["-tvf", `${out}.tar`], { encoding: "utf8" });
+      listings[index]?.push(...find.split("\n").sort(), tar.replace(/ \d{4}-\d\d-\d\d \d\d:\d\d /g, " TIME "));
+    }
+    expect(listings[0]).toEqual(listings[1]);
+    expect(listings[1]).toContain("./d/x -rwsr-x--- 0:0 ");
   });
 
   test("-q prints the image's ID and nothing else", async () => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
       if (code !== 0 && code !== 3) throw new Error(`${step.join(" ")}: ${stderr}`);
     }
   }
-}, 120_000);
+});
 
 /** In which Docker 20.10's lists differ from those of the Docker of today, and what the clock changes. */
 function modern(text: string): string {

@@ -15,7 +15,7 @@ beforeAll(async () => {
       if (code !== 0) throw new Error(`${step.join(" ")}: ${stderr}`);
     }
   }
-}, 120_000);
+});
 
 function lines(text: string): string {
   return text

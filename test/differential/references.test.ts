@@ -47,7 +47,7 @@ const forms: readonly string[] = [
   ...[`a@sha384:${digits(96)}`, `a@md5:${digits(32)}`, `a@sha256+b:${digits(64)}`, `a@${digits(64)}`, "a@", "@", "a@b"],
   ...[`a:t@sha256:${digits(64)}`, `a:@sha256:${digits(64)}`, `a@sha256:${digits(64)}:t`, `@sha256:${digits(64)}`],
   ...["", " ", " a", "a ", "a b", "a\tb", "a\n", "\u4f60\u597d", ":", "http://a/b", "docker://a"],
-  ...["a?b", "a#b", "a+b", "a~b", "a%b", "a,b", "a=b", "a*", "a\\b", "$x", "(a)", "'a'", "0", "1:2"],
+  ...["a?b", "a#b", "a+b", "a~b", "a%b", "a,b", "a=b", "a*", "a\\b", "$x", "(a)", "'a'", "000000", "1:2"],
 ];
 
 /** Some of each kind that no verb takes, and then some that one or the other does: where every verb is tried. */

@@ -225,6 +225,28 @@ describe.skipIf(twins === undefined || !existsSync("/usr/bin/skopeo") || !exists
       expect((await config("docker-archive:first.tar")).rootfs.diff_ids).toEqual(layers);
     });
 
+    test.each(["gzip", "zstd"])(
+      "see the digest that berth tells, and take the layers that it compressed with %s",
+      async (how) => {
+        const digest = await berth("image", "digest", "--compression", how, "grown:3");
+        await berth("save", "--format", "oci", "--compression", how, "-o", at(`${how}.tar`), "grown:3");
+        expect(await skopeo("inspect", "--format", "{{.Digest}}", `oci-archive:${how}.tar`)).toBe(digest);
+        await skopeo("copy", "--dest-decompress", `oci-archive:${how}.tar`, `dir:${at(`${how}-plain`)}`);
+        const { layers } = JSON.parse(readFileSync(at(`${how}-plain/manifest.json`), "utf8"));
+        const diffIDs = JSON.parse(await berth("inspect", "--format", "{{json .RootFS.Layers}}", "grown:3"));
+        expect(layers.map((layer: { digest: string }) => layer.digest)).toEqual(diffIDs);
+        // Docker's archives and Debian's umoci know no zstd.
+        if (how === "zstd") return;
+        await skopeo("copy", `oci-archive:${how}.tar`, `docker-archive:${how}-docker.tar:compressed:1`);
+        expect(await docker("load", "-i", at(`${how}-docker.tar`))).toBe("Loaded image: compressed:1");
+        const ids = await Promise.all([berth(...inspect, "grown:3"), docker(...inspect, "compressed:1")]);
+        expect(ids[1]?.split(" ")[0]).toBe(ids[0]?.split(" ")[0]);
+        await skopeo("copy", `oci-archive:${how}.tar`, `oci:${how}:latest`);
+        out(await runProgram("umoci", ["unpack", "--image", `${how}:latest`, `${how}-bundle`], { cwd: directory }));
+        expect(readFileSync(at(`${how}-bundle/rootfs/d/one`), "utf8")).toBe("again\n");
+      },
+    );
+
     test("copy an index that berth saves with all of its platforms, and back", async () => {
       const { digest } = await savedIndex();
       await skopeo("copy", "--all", "oci-archive:index.tar", "oci:copied:docker.io/library/multi:1");

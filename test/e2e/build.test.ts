@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
@@ -220,5 +220,153 @@ describe("a build that fails", () => {
     const { code, stderr } = await berth.run(["build", "/nosuch/place"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/path "\/nosuch\/place" not found/);
+  });
+});
+
+describe("a check", () => {
+  const Dockerfile = `FROM busybox as Base
+# TAG what it is called
+ARG TAG=one
+env greeting hello  $TAG
+RUN echo \\
+
+  $greeting > /file
+LABEL kept "it is"
+EXPOSE 127.0.0.1:80:80/TCP
+COPY $lost left.out /
+`;
+  const files = { Dockerfile, "left.out": "", ".dockerignore": "left.out\n" };
+
+  test("prints BuildKit's warnings, builds nothing, and ends with 1; with 0 where there are none", async () => {
+    const images = await berth.out(["images", "-aq"]);
+    const { code, stdout, stderr } = await build(files, "--check");
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+    expect(stdout).toMatch(/^Check complete, 10 warnings have been found!\n\nWARNING: StageNameCasing - https:/);
+    expect(stdout).toMatch(
+      /\nWARNING: UndefinedVar - https:\S+\/undefined-var\/\nUsage of undefined variable '\$lost'\n\S+\/Dockerfile:10\n-{20}\n +8 \| {5}LABEL .*\n +9 \| {5}EXPOSE .*\n +10 \| >>> COPY .*\n +11 \| {5}\n-{20}\n\nWARNING: CopyIgnoredFile - /,
+    );
+    expect(await berth.out(["images", "-aq"])).toBe(images);
+    const good = await build({ Dockerfile: "FROM scratch\n" }, "--check");
+    expect(good).toMatchObject({ code: 0, stdout: "Check complete, no warnings found.\n", stderr: "" });
+  });
+
+  test("gives them as JSON, and may end with 0", async () => {
+    const { code, stdout } = await build(
+      { Dockerfile: "FROM scratch AS B\n" },
+      "--call",
+      "check,format=json,ignorestatus=1",
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      warnings: [
+        {
+          ruleName: "StageNameCasing",
+          description: "Stage names should be lowercase",
+          url: "https://docs.docker.com/go/dockerfile/rule/stage-name-casing/",
+          detail: "Stage name 'B' should be lowercase",
+          location: { ranges: [{ start: { line: 1 }, end: { line: 1 } }] },
+        },
+      ],
+      sources: [
+        { filename: "Dockerfile", data: Buffer.from("FROM scratch AS B\n").toString("base64"), language: "Dockerfile" },
+      ],
+    });
+  });
+
+  test("--fix writes what has one fix; the Dockerfile builds to the same image", async () => {
+    const context = await berth.files(randomUUID(), { ...files, Dockerfile: Dockerfile.replace(/^COPY.*\n/m, "") });
+    chmodSync(join(context, "Dockerfile"), 0o640);
+    const id = async (): Promise<string> => {
+      const epoch = ["--build-arg", "SOURCE_DATE_EPOCH=1000000000"];
+      return await berth.out(["build", "-q", "--network", "none", ...epoch, context]);
+    };
+    const before = await id();
+    const { code, stdout, stderr } = await berth.run(["build", "--check", "--fix", context]);
+    expect(stderr).toMatch(/^Fixed 8 warnings in .*:\n( - .*\n){8}$/);
+    expect(stdout).toMatch(/^Check complete, no warnings/);
+    expect(code).toBe(0);
+    expect(readFileSync(join(context, "Dockerfile"), "utf8")).toBe(`FROM busybox AS base
+# TAG what it is called
+ARG TAG=one
+ENV greeting="hello  $TAG"
+RUN echo \\
+  $greeting > /file
+LABEL kept="it is"
+EXPOSE 80/tcp
+`);
+    expect(statSync(join(context, "Dockerfile")).mode & 0o777).toBe(0o640);
+    expect(readdirSync(context).sort()).toEqual([".dockerignore", "Dockerfile", "left.out"]);
+    expect(await id()).toBe(before);
+  });
+
+  test("says what is wrong with a Dockerfile that can't be built, and of which base it knows nothing", async () => {
+    const broken = await build({ Dockerfile: "FROM scratch\nFRO x\n" }, "--check");
+    expect(broken).toMatchObject({ code: 1, stdout: "" });
+    expect(broken.stderr).toMatch(
+      /^ERROR: dockerfile parse error on line 2: unknown instruction: FRO .*\n\S+Dockerfile:2\n/,
+    );
+    const unknown = await build({ Dockerfile: "FROM nowhere.test/x\nENV a=$b\n" }, "--check");
+    expect(unknown).toMatchObject({ code: 0, stdout: "Check complete, no warnings found.\n" });
+    expect(unknown.stderr).toMatch(/^NOTE: nowhere\.test\/x is not in the store/);
+  });
+
+  test("that is to fail a build does so before anything runs, and shows the warnings", async () => {
+    const { code, stderr } = await build({ Dockerfile: "# check=error=true\nFROM busybox AS B\nRUN false\n" });
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      "\n 1 warning found (use docker --debug to expand):\n - StageNameCasing: Stage name 'B' should",
+    );
+    expect(stderr).toContain("ERROR: failed to solve: lint violation found for rules: StageNameCasing");
+    const skipped = ["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all"];
+    const other = await build({ Dockerfile: "# check=error=true\nFROM busybox AS B\n" }, ...skipped);
+    expect(other).toMatchObject({ code: 0 });
+    expect(other.stderr).not.toContain("warning");
+  });
+
+  test("--call outline and targets say what the Dockerfile takes, and what it makes", async () => {
+    const text = `# VERSION of the base
+ARG VERSION=latest
+# build makes it
+FROM busybox:$VERSION AS build
+ARG MODE
+RUN --mount=type=secret,id=token,required --mount=type=ssh true
+FROM scratch
+COPY --from=build /bin/sh /sh
+`;
+    const outline = await build({ Dockerfile: text }, "--call", "outline", "--build-arg", "MODE=fast");
+    expect(outline).toMatchObject({ code: 0, stderr: "" });
+    expect(outline.stdout).toBe(`BUILD ARG   VALUE    DESCRIPTION
+VERSION     latest   of the base
+MODE        fast     
+
+SECRET   REQUIRED
+token    true
+
+SSH       REQUIRED
+default   
+
+`);
+    const targets = await build({ Dockerfile: text }, "--call", "targets");
+    expect(targets.stdout).toBe("TARGET    DESCRIPTION\nbuild     makes it\n(default) \n");
+    const json = await build({ Dockerfile: text }, "--call", "targets,format=json");
+    expect(JSON.parse(json.stdout).targets).toEqual([
+      {
+        name: "build",
+        description: "makes it",
+        base: "busybox:$VERSION",
+        location: { ranges: [{ start: { line: 4 }, end: { line: 4 } }] },
+      },
+      { default: true, base: "scratch", location: { ranges: [{ start: { line: 7 }, end: { line: 7 } }] } },
+    ]);
+  });
+
+  test.each([
+    [["--call", "check,error=true"], "ERROR: invalid print field: error=true\n"],
+    [["--call", "check,outline"], "ERROR: invalid print value: check,outline\n"],
+    [["--call", "lines"], "ERROR: failed to solve: unsupported request lines\n"],
+    [["--fix"], "ERROR: --fix needs --check\n"],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await build({ Dockerfile: "FROM scratch\n" }, ...args);
+    expect({ code, stderr: stderr.replace(/^hint: .*\n/m, "") }).toEqual({ code: 1, stderr: message });
   });
 });

@@ -4,13 +4,18 @@ import { many } from "../crash/many.ts";
 import { openScenarios, scenarioNames } from "../crash/scenarios.ts";
 import { openBerthWithBusybox } from "../support/berth.ts";
 import { randomOf } from "../support/random.ts";
+import { openRegistry } from "../support/registry.ts";
 
 /** Faults for each command; `npm run soak` tries hundreds. */
-const most = 8;
+const most = 7;
 
 const berth = await openBerthWithBusybox();
-afterAll(() => berth[Symbol.asyncDispose]());
-const scenarios = await openScenarios(berth);
+const registry = await openRegistry();
+afterAll(async () => {
+  await berth[Symbol.asyncDispose]();
+  await registry[Symbol.asyncDispose]();
+});
+const scenarios = await openScenarios(berth, registry);
 
 describe("a store is whole, and the next command works, after", () => {
   test.each(scenarioNames)("%s is killed or runs out of disk at any call that writes", async (name) => {
@@ -24,7 +29,7 @@ describe("a store is whole, and the next command works, after", () => {
 
 test("many processes change one store at once", async () => {
   await using other = await openBerthWithBusybox();
-  const { commands, problems } = await many(other, { processes: 12, seconds: 15, seed: "many" });
+  const { commands, problems } = await many(other, { processes: 12, end: { commands: 8 }, seed: "many" });
   expect(problems).toEqual([]);
   expect(Object.keys(commands).length).toBeGreaterThan(5);
 });

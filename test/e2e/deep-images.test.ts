@@ -8,9 +8,7 @@ const grownBy = (layers: number): string =>
 
 const layersOf = ["inspect", "--format", "{{.Id}} {{len .RootFS.Layers}}"];
 
-test("an image of 200 layers runs, is compared, committed, built on, saved and loaded", {
-  timeout: 60_000,
-}, async () => {
+test("an image of 200 layers runs, is compared, committed, built on, saved and loaded", async () => {
   await using berth = await openBerthWithBusybox();
   const context = await berth.files("context", {
     Dockerfile: grownBy(199),
@@ -34,7 +32,7 @@ test("an image of 200 layers runs, is compared, committed, built on, saved and l
   expect(await other.out(["run", "--rm", "above", "sh", "-c", look])).toBe("197\nnew");
 });
 
-test("the 500th layer is refused, and 499 of them run", { timeout: 60_000 }, async () => {
+test("the 500th layer is refused, and 499 of them run", async () => {
   await using berth = await openBerthWithBusybox();
   const context = await berth.files("context", { Dockerfile: grownBy(498), f: "content\n" });
   await berth.out(["build", "-q", "-t", "deepest", context]);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, berthCommand, openBerth } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
 import { baseArchives } from "../support/images.ts";
+import { runProgram } from "../support/program.ts";
 
 let berth: Berth;
 const { busybox } = baseArchives();
@@ -225,6 +226,25 @@ test.each([
   expect(code).toBeGreaterThan(0);
   expect(readdirSync(berth.directory)).not.toContain("x.tar");
 });
+
+test.each([["save"], ["export"]])(
+  "what %s writes is on the disk before it takes the place of another file",
+  async (verb) => {
+    await berth.out(["import", "-c", 'CMD ["true"]', busybox, "kept:1"]);
+    const subject = verb === "save" ? "kept:1" : await berth.out(["create", "kept:1"]);
+    const trace = join(berth.directory, "trace");
+    const flags = ["-f", "-qq", "--decode-fds=path", "--trace=fsync,/^rename", "-o", trace];
+    const command = [berthCommand, verb, "-o", join(berth.directory, "kept.tar"), subject];
+    await berth.files(".", { "kept.tar": "an earlier one" });
+    const { code } = await runProgram("strace", [...flags, ...command], { cwd: berth.directory, env: berth.env });
+    const calls = readFileSync(trace, "utf8")
+      .split("\n")
+      .flatMap((line) => /(fsync|rename)\w*\(.*kept\.tar\.\d+\.tmp/.exec(line)?.[1] ?? []);
+    expect({ code, calls }).toEqual({ code: 0, calls: ["fsync", "rename"] });
+    if (verb === "export") await berth.out(["rm", subject]);
+    await berth.out(["rmi", "kept:1"]);
+  },
+);
 
 test("save and load carry an image to another store", async () => {
   await berth.out(["import", "-c", 'CMD ["true"]', busybox, "travels:1"]);

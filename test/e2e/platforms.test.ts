@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, truncateSync } from "node:fs";
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -46,9 +46,14 @@ async function tree(): Promise<readonly string[]> {
   return rows.map((line) => line.split(/ {2,}/).slice(0, 2).join("  "));
 }
 
-describe.each([true, false])("an index whose layers are compressed (%s)", (packed) => {
+describe.each<readonly [string, MultiPlatformOptions]>([
+  ["an index whose layers are compressed", {}],
+  ["an index whose layers are as they are", { packed: false }],
+  ["an index in an index", { shape: "nested" }],
+  ["a layout that lists the manifests of one image", { shape: "list" }],
+])("%s", (_, options) => {
   test("comes in whole, is one image, comes out as it was, and leaves nothing", async () => {
-    const multi = await loaded({ ...named, packed });
+    const multi = await loaded({ ...named, ...options });
     const [amd, arm, s390x] = ["linux/amd64", "linux/arm64/v8", "linux/s390x"].map((each) => idOf(multi, each));
     expect(await berth.out(["images", "-aq", "--no-trunc"])).toBe(amd);
     expect(await tree()).toEqual([
@@ -143,10 +148,71 @@ describe("load", () => {
       `├─ linux/arm64/v8  ${short(idOf(multi, "linux/arm64/v8"))}`,
       "└─ linux/s390x  -",
     ]);
-    expect((await berth.run(["run", ...offline, "--platform", "linux/amd64", "multi:1"])).stderr).toContain(
+    const absent = ["run", ...offline, "--platform", "linux/amd64", "multi:1"];
+    expect((await berth.run(absent)).stderr).toContain("Unable to find image 'multi:1' locally\n");
+    expect((await berth.run(["run", "--pull", "never", ...absent.slice(1)])).stderr).toContain(
       "image with reference multi:1 was found but does not provide the specified platform (linux/amd64)",
     );
     await expectClean();
+  });
+
+  test.each(["nested", "list"] as const)(
+    "takes what is asked for of a layout that is %s, and adds to it",
+    async (shape) => {
+      const multi = await loaded({ ...named, shape }, "--platform", "linux/s390x");
+      expect((await tree()).slice(1).map((line) => / -$/.test(line))).toEqual([true, true, false]);
+      await expectClean();
+      await berth.out(["load", "-i", "layout"]);
+      expect(await berth.out(["run", "--rm", ...offline, "multi:1"])).toBe("linux/amd64");
+      const removed = await berth.out(["rmi", "-f", "--platform", "linux/arm64", "multi:1"]);
+      expect(removed).toContain(`Deleted: ${multi.images.get("linux/arm64/v8")?.manifest}`);
+      expect((await tree()).slice(1).map((line) => / -$/.test(line))).toEqual([false, true, false]);
+      await berth.out(["save", "--format", "oci", "-o", "rest.tar", "multi:1"]);
+      const saved = execFileSync("tar", ["-tf", join(berth.directory, "rest.tar")]).toString();
+      for (const digest of [multi.digest, multi.attestation]) expect(saved).toContain(digest.slice("sha256:".length));
+      await using other = openBerth();
+      await other.out(["load", "-i", join(berth.directory, "rest.tar")]);
+      expect(await other.out(["images", "--tree"])).toBe(await berth.out(["images", "--tree"]));
+      await expectClean();
+      await berth.out(["rmi", "multi:1"]);
+      await expectEmpty();
+    },
+  );
+
+  test("takes no name apart: each has what the layout lists under it, and one without platforms is told by its config", async () => {
+    const layout = join(berth.directory, "layout");
+    const multi = writeMultiPlatform(layout, { shape: "list" });
+    const file = join(layout, "index.json");
+    const [amd, arm, s390x] = JSON.parse(readFileSync(file, "utf8")).manifests;
+    const named = (entry: object, name: string) => ({
+      ...entry,
+      annotations: { "org.opencontainers.image.ref.name": name },
+    });
+    const list = [amd, arm].map(({ platform: _, ...entry }) => named(entry, "r.io/two:1"));
+    const manifests = [...list, named(s390x, "r.io/one:1"), named(amd, "r.io/new:1"), named(amd, "r.io/new:1")];
+    writeFileSync(file, JSON.stringify({ schemaVersion: 2, manifests }));
+    await berth.out(["load", "-i", layout]);
+    const parts = (await tree()).join("\n").split("\n\n").toSorted();
+    const row = (platform: string): string => `─ ${platform}  ${short(idOf(multi, platform))}`;
+    expect(parts).toEqual([
+      expect.stringMatching(`^r.io/new:1 .*\n└${row("linux/amd64")}$`),
+      expect.stringMatching(`^r.io/one:1 .*\n└${row("linux/s390x")}$`),
+      expect.stringMatching(`^r.io/two:1 .*\n├${row("linux/amd64")}\n└${row("linux/arm64/v8")}$`),
+    ]);
+    await expectClean();
+  });
+
+  test("says so when the archive has nothing for a platform", async () => {
+    await loaded();
+    await berth.out(["save", "-o", "one.tar", "multi:1"]);
+    await berth.out(["rmi", "multi:1"]);
+    expect(await berth.run(["load", "-i", "one.tar", "--platform", "linux/s390x,linux/arm64"])).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr:
+        "no images providing the requested platform(s) found: [linux/s390x linux/arm64]\nhint: The archive has an image for linux/amd64.\n",
+    });
+    await expectEmpty();
   });
 
   test("names an index without a name by its digest, which goes for it from then on", async () => {
@@ -240,7 +306,7 @@ describe("rmi", () => {
       /unable to remove repository reference "multi:1" \(must force\) - container \w{12} is using/,
     );
     await berth.out(["rmi", "-f", "multi:1"]);
-    await berth.out(["container", "prune", "-f"]);
+    await berth.out(["rm", "user"]);
     await expectEmpty();
   });
 

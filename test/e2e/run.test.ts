@@ -1,9 +1,11 @@
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
+import { runProgram } from "../support/program.ts";
 
 let berth: Berth;
 beforeAll(async () => {
@@ -51,6 +53,35 @@ test("the exit code is 137 when the container is killed", async () => {
   await berth.out(["kill", "victim"]);
   expect(await run).toMatchObject({ code: 137 });
 });
+
+test.each([
+  ["kill", ["--rm"], 137],
+  ["kill", [], 137],
+  ["rm -f", [], 137],
+  ["rm -f", ["--rm"], 137],
+] as const)(
+  "run tells the exit code, though `%s` has done away with the container (%j) before it looks",
+  async (verb, flags, code) => {
+    const run = berth.start(["run", ...flags, "--network", "none", "--name", "unseen", "busybox", "sleep", "1000"]);
+    const ended = once(run, "close");
+    const running = ["ps", "--no-trunc", "--filter", "name=unseen", "--format", "{{.ID}}"];
+    // It is started under a lock, which nobody could take from a stopped process.
+    await eventually(async () => {
+      const id = await berth.out(running);
+      const lock = join(berth.directory, "run/locks", id);
+      return id !== "" && (await runProgram("flock", ["-n", lock, "true"])).code === 0 ? true : undefined;
+    });
+    run.kill("SIGSTOP");
+    await berth.out([...verb.split(" "), "unseen"]);
+    run.kill("SIGCONT");
+    expect(await ended).toEqual([code, null]);
+    await berth.run(["rm", "unseen"]);
+    const left = (): readonly string[] =>
+      ["exits", "attended"].flatMap((place) => readdirSync(join(berth.directory, "run", place)));
+    // What conmon starts at the end of a container may still be at it.
+    await eventually(async () => (left().length === 0 ? true : undefined));
+  },
+);
 
 describe("a flag reaches the container:", () => {
   test.each([

@@ -53,16 +53,19 @@ const layout = (index: unknown, ...more: readonly (string | Buffer)[]): Files =>
   "index.json": typeof index === "string" ? index : JSON.stringify(index),
 });
 
-/** Indexes in each other, `depth` deep. */
-function nested(depth: number): Files {
+/** Indexes in each other, `depth` deep, each of which has the next so many `times`. */
+function nested(depth: number, times = 1): Files {
   const all = [JSON.stringify({ manifests: [pointer(manifest)] })];
   for (let i = 0; i < depth; i++) {
-    all.push(JSON.stringify({ manifests: [pointer(all.at(-1) ?? "", { mediaType: indexType })] }));
+    const next = pointer(all.at(-1) ?? "", { mediaType: indexType });
+    all.push(JSON.stringify({ manifests: Array(times).fill(next) }));
   }
   return layout(all.at(-1), ...all);
 }
 
-const many = JSON.stringify({ manifests: Array.from({ length: 200 }, () => pointer(manifest)) });
+const listOf = (length: number): string => JSON.stringify({ manifests: Array(length).fill(pointer(manifest)) });
+const [few, many] = [listOf(2), listOf(10_001)];
+const tooMany = /more than 10000 manifests/;
 const refers = (digest: string, size = 3): object => ({ manifests: [{ mediaType: manifestType, digest, size }] });
 const decode = /failed to decode|no list|has no/;
 const config = /invalid image config/;
@@ -183,10 +186,13 @@ const rows: readonly Row[] = [
   ["indexes 7 deep", nested(7), "taken"],
   ["indexes 100 deep", nested(100), /nested deeper/],
   [
-    "an index in which one index comes 100 times",
-    layout({ manifests: Array(100).fill(pointer(many, { mediaType: indexType })) }, many),
-    /more than 10000 manifests/,
+    "an index that is listed 100 times",
+    layout({ manifests: Array(100).fill(pointer(few, { mediaType: indexType })) }, few),
+    "taken",
   ],
+  ["indexes each of which has the next 100 times", nested(7, 100), "taken"],
+  ["more manifests than a layout may have", layout({ manifests: Array(10_001).fill(pointer(manifest)) }), tooMany],
+  ["an index of more manifests", layout({ manifests: [pointer(many, { mediaType: indexType })] }, many), tooMany],
   [
     "a name in the layout that is none",
     layout({ manifests: [pointer(manifest, { annotations: { "io.containerd.image.name": "A B/c:1" } })] }),

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -26,11 +26,28 @@ export interface Berth extends AsyncDisposable {
 /** Where the command is. */
 export const berthCommand: string = join(import.meta.dirname, "../../bin/berth");
 
+/**
+ * Make a home of its own for commands that a test starts, and give the variables that name it: nobody's credentials are read,
+ * and no public registry is looked up.
+ */
+export function homeOfTests(directory: string): Readonly<Record<string, string>> {
+  const home = join(directory, "home");
+  mkdirSync(home);
+  const settings = join(home, "engine.json");
+  writeFileSync(settings, JSON.stringify({ registries: { "docker.io": { blocked: true } } }));
+  return {
+    BERTH_CONFIG_FILE: settings,
+    HOME: home,
+    DOCKER_CONFIG: join(home, ".docker"),
+    REGISTRY_AUTH_FILE: join(home, "auth.json"),
+  };
+}
+
 /** Set up the command with empty places. Disposing removes its containers, files, bridge and firewall table. */
 export function openBerth(): Berth {
   const directory = mkdtempSync(join(tmpdir(), "berth-test-"));
   const places = { root: join(directory, "root"), runRoot: join(directory, "run") };
-  const env = { BERTH_ROOT: places.root, BERTH_RUN_ROOT: places.runRoot };
+  const env = { BERTH_ROOT: places.root, BERTH_RUN_ROOT: places.runRoot, ...homeOfTests(directory) };
   const started = (start: Start): Start => ({ cwd: directory, ...start, env: { ...env, ...start.env } });
   const run: Berth["run"] = (args, start = {}) => runProgram(berthCommand, args, started(start));
   const out: Berth["out"] = async (args, start) => {

@@ -15,6 +15,8 @@ const daemon = "/usr/sbin/dockerd";
 export interface Docker extends AsyncDisposable {
   /** `Docker version …`, the client's. */
   readonly version: string;
+  /** What names it to another client. */
+  readonly env: Readonly<Record<string, string>>;
   /** Run `docker` to its end, with BuildKit as the builder. */
   readonly run: (args: readonly string[], start?: Start) => Promise<Outcome>;
 }
@@ -27,8 +29,10 @@ export interface NoDocker {
 /**
  * Start Debian's Docker with the image `busybox:latest`. Call `enterPrivateNetwork` before: a Docker rewrites the firewall.
  * A machine that has none, or where it doesn't start within two minutes, gives the reason.
+ *
+ * @param flags of the daemon
  */
-export async function openDocker(): Promise<Docker | NoDocker> {
+export async function openDocker(flags: readonly string[] = []): Promise<Docker | NoDocker> {
   if (!existsSync(client) || !existsSync(daemon))
     return { reason: `no ${client} or ${daemon}: Debian's package docker.io` };
   const directory = mkdtempSync(join(tmpdir(), "docker-test-"));
@@ -43,7 +47,7 @@ export async function openDocker(): Promise<Docker | NoDocker> {
     join(directory, "pid"),
   ];
   const output = openSync(log, "w");
-  const server = spawn(daemon, [...places, "-H", socket], { stdio: ["ignore", output, output] });
+  const server = spawn(daemon, [...places, "-H", socket, ...flags], { stdio: ["ignore", output, output] });
   closeSync(output);
   const exited = once(server, "exit");
   const env = {
@@ -74,6 +78,7 @@ export async function openDocker(): Promise<Docker | NoDocker> {
   const version = (await run(["--version"])).stdout.trim();
   return {
     version,
+    env,
     run,
     async [Symbol.asyncDispose]() {
       const containers = (await run(["ps", "-aq"])).stdout.split("\n").filter((id) => id !== "");

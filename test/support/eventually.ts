@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Look every 50 ms until `look` gives something. @throws when that takes longer than `seconds`, which a busy machine must not reach */
-export async function eventually<T>(look: () => Promise<T | undefined>, seconds = 60): Promise<T> {
+export async function eventually<T>(look: () => Promise<T | undefined>, seconds = 180): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const found = await look();

@@ -9,8 +9,15 @@ export interface BaseArchives {
   readonly debian: string;
 }
 
+let made: BaseArchives | undefined;
+
 /** The archives that `scripts/base-images` makes; they are made first where the cache lacks them. Needs root then. */
 export function baseArchives(): BaseArchives {
+  made ??= makeBaseArchives();
+  return made;
+}
+
+function makeBaseArchives(): BaseArchives {
   const script = join(import.meta.dirname, "../../scripts/base-images");
   const [busybox, debian] = execFileSync(script, ["--archives"], { encoding: "utf8" }).trim().split("\n");
   if (busybox === undefined || debian === undefined) throw new Error(`${script} --archives printed no paths`);

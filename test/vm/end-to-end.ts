@@ -31,7 +31,7 @@ berth_report=/run/report.json NO_COLOR=1
 export NO_COLOR
 bin/berth doctor
 set -o pipefail
-vitest run --project e2e --reporter=default --reporter=json --outputFile.json=$berth_report ${tests} </dev/null 2>&1 | cat || code=$?
+vitest run --project e2e --no-file-parallelism --reporter=default --reporter=json --outputFile.json=$berth_report ${tests} </dev/null 2>&1 | cat || code=$?
 touch $berth_report
 node scripts/test-summary.ts $berth_report || code=1
 exit "\${code:-0}"`;
