@@ -4,11 +4,12 @@
 //   npm run bench -- --pairs 3    fewer rounds
 //   npm run bench -- import ps    only the rows whose names have one of these words: printed, not written
 //   npm run bench -- --out DIR    results.json and results.md are written there, and nothing else
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Berth } from "../test/support/berth.ts";
+import { openRegistry } from "../test/support/registry.ts";
 import { openTwins } from "../test/support/twins.ts";
 import { type Engines, measure } from "./measure.ts";
 import { type Measurement, measurements } from "./measurements.ts";
@@ -29,13 +30,19 @@ await using twins = await openTwins();
 if (twins === undefined) throw new Error("nothing to compare with");
 await using podman = await openPodman();
 await using buildah = await openBuildah();
+// In the network that the engines are in since they were opened.
+await using registry = await openRegistry();
+const target = {
+  host: registry.host,
+  reset: () => rmSync(join(registry.data, "docker"), { recursive: true, force: true }),
+};
 const engines: Engines = new Map<EngineName, Engine | undefined>([
   ["docker", twins.docker],
   ["berth", twins.berth],
   ["podman", podman],
   ["buildah", buildah],
 ]);
-for (const measurement of measurements(twins.berth.directory)) {
+for (const measurement of measurements(twins.berth, target)) {
   if (!wanted(measurement.name)) continue;
   rows.push(
     await measure(measurement, {

@@ -30,16 +30,19 @@ interface Runner {
 export async function measure(measurement: Measurement, { engines, most, last }: Rounds): Promise<Row> {
   const { name, after, pairs = 99, end = [] } = measurement;
   const runners = runnersOf(engines, measurement);
+  await measurement.prepare?.();
   for (const runner of runners) {
     for (const step of runner.before) await timed(runner, step);
   }
   for (let round = 0; round <= Math.min(pairs, most); round++) {
     for (const runner of runners) {
+      measurement.reset?.();
       const time = await timed(runner, runner.args);
       if (time !== undefined && round > 0) runner.times = [...(runner.times ?? []), time];
     }
     if (after !== undefined) await each(runners, after);
   }
+  measurement.reset?.();
   await last();
   for (const step of end) await each(runners, step);
   const row = summarize(name, new Map(runners.map((runner) => [runner.name, runner.times])));
@@ -48,10 +51,10 @@ export async function measure(measurement: Measurement, { engines, most, last }:
   return row;
 }
 
-function runnersOf(engines: Engines, { args, before = [], buildah }: Measurement): readonly Runner[] {
+function runnersOf(engines: Engines, { args, before = [], podman = {}, buildah }: Measurement): readonly Runner[] {
   const runners: Runner[] = [];
   for (const [name, engine] of engines) {
-    const own = name === "buildah" ? buildah : {};
+    const own = name === "buildah" ? buildah : name === "podman" ? podman : {};
     if (own !== undefined) runners.push({ name, engine, args, before, ...own, times: engine && [] });
   }
   return runners;

@@ -1,7 +1,11 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Berth } from "../test/support/berth.ts";
 import { baseArchives } from "../test/support/images.ts";
+import { builds } from "./builds.ts";
+import { writeLayeredArchive } from "./layered-archive.ts";
 import { importsOfBuildah } from "./peers.ts";
+import { pushFiveLayers, pushLargeLayer } from "./pulled-images.ts";
 
 /** What is timed. */
 export interface Measurement {
@@ -16,10 +20,23 @@ export interface Measurement {
   readonly after?: readonly string[];
   /** Brings all engines to the same state after the last round; untimed. */
   readonly end?: readonly (readonly string[])[];
+  /** Brings the world outside of the engines to the state that the row needs; untimed, and before all else. */
+  readonly prepare?: () => Promise<void>;
   /** How much memory berth takes is measured, too. */
   readonly memory?: true;
+  /** Brings the world outside of the engines to the same state before each command that is timed; untimed. */
+  readonly reset?: () => void;
+  /** What Podman does otherwise: what it takes the place of. */
+  readonly podman?: Partial<Pick<Measurement, "args" | "before">>;
   /** What Buildah does for it, where it has the verb: what it takes the place of. */
   readonly buildah?: Partial<Pick<Measurement, "args" | "before">>;
+}
+
+/** A registry that rows push to and pull from. */
+export interface BenchRegistry {
+  readonly host: string;
+  /** Delete all that it has. */
+  readonly reset: () => void;
 }
 
 const write = (directory: string, count: number): string =>
@@ -31,27 +48,77 @@ const change = (count: number): string =>
 
 const offline = ["--network", "none"];
 
-/** All rows, in an order in which none leaves behind what another one finds. @param directory for build contexts */
-export function measurements(directory: string): readonly Measurement[] {
-  return [...running(directory), ...archives(), ...layers(), ...lists()];
-}
-
-function running(directory: string): readonly Measurement[] {
-  const context = join(directory, "twenty-steps");
-  mkdirSync(context);
-  const steps = Array.from({ length: 20 }, (_, step) => `RUN echo ${step} > /step-${step}\n`);
-  writeFileSync(join(context, "Dockerfile"), `FROM busybox\n${steps.join("")}`);
-  const build = ["build", "-q", "-t", "twenty"];
+/** All rows, in an order in which none leaves behind what another one finds. */
+export function measurements(berth: Berth, registry: BenchRegistry): readonly Measurement[] {
+  const { directory } = berth;
   return [
-    { name: "run --rm --network none busybox true", args: ["run", "--rm", ...offline, "busybox", "true"] },
-    { name: "run --rm busybox true", args: ["run", "--rm", "busybox", "true"] },
-    { name: "build of 20 RUN steps, --no-cache", pairs: 5, args: [...build, "--no-cache", context], buildah: {} },
-    { name: "build of 20 RUN steps, all cached", args: [...build, context], buildah: {} },
+    ...[...running(), ...builds(directory), ...archives(directory)],
+    ...[...pushes(registry), ...pulls(berth, registry), ...layers(), ...lists()],
   ];
 }
 
-function archives(): readonly Measurement[] {
+/** After each pull the image goes. */
+function pulls(berth: Berth, { host }: BenchRegistry): readonly Measurement[] {
+  const pull = (name: string): Pick<Measurement, "args" | "podman" | "buildah"> => {
+    const others = { args: ["pull", "-q", "--tls-verify=false", name] };
+    return { args: ["pull", "-q", name], podman: others, buildah: others };
+  };
+  const [five, large] = [`${host}/bench/five`, `${host}/bench/large`];
+  let pushed: Promise<void> | undefined;
+  const pushFive = (): Promise<void> => (pushed ??= pushFiveLayers(berth, five));
+  return [
+    {
+      name: "pull of an image of five layers",
+      pairs: 5,
+      prepare: pushFive,
+      ...pull(five),
+      after: ["rmi", five],
+      memory: true,
+    },
+    { name: "pull when all is there", prepare: pushFive, ...pull(five), end: [["rmi", five]] },
+    {
+      name: "pull of a layer of 1 GiB",
+      pairs: 3,
+      prepare: () => pushLargeLayer(berth, large),
+      ...pull(large),
+      after: ["rmi", large],
+      memory: true,
+    },
+  ];
+}
+
+/** The registry has nothing of the image, and no engine has its layer compressed. */
+function pushes({ host, reset }: BenchRegistry): readonly Measurement[] {
   const { debian } = baseArchives();
+  const name = `${host}/bench/debian`;
+  const push = ["push", "--tls-verify=false", "-q", name];
+  return [
+    {
+      name: "push of Debian",
+      pairs: 5,
+      before: [["import", debian, name]],
+      args: ["push", "-q", name],
+      reset,
+      end: [["rmi", name]],
+      memory: true,
+      podman: { args: push },
+      buildah: { before: importsOfBuildah(debian, name), args: push },
+    },
+  ];
+}
+
+function running(): readonly Measurement[] {
+  return [
+    { name: "run --rm --network none busybox true", args: ["run", "--rm", ...offline, "busybox", "true"] },
+    { name: "run --rm busybox true", args: ["run", "--rm", "busybox", "true"] },
+  ];
+}
+
+function archives(directory: string): readonly Measurement[] {
+  const { debian } = baseArchives();
+  const saved = join(directory, "saved.tar");
+  const layered = join(directory, "layered.tar");
+  writeLayeredArchive(layered, { count: 20, files: 100, size: 20_000 });
   return [
     {
       name: "import of Debian's tree",
@@ -64,7 +131,9 @@ function archives(): readonly Measurement[] {
       name: "save of Debian",
       pairs: 5,
       before: [["import", debian, "debian:saved"]],
-      args: ["save", "-o", "saved.tar", "debian:saved"],
+      args: ["save", "-o", saved, "debian:saved"],
+      // Podman doesn't write over what is there; to take its place takes berth a wait for the disk.
+      reset: () => rmSync(saved, { force: true }),
       end: [["rmi", "debian:saved"]],
       memory: true,
     },
@@ -79,6 +148,13 @@ function archives(): readonly Measurement[] {
       ],
       args: ["load", "-i", "loaded.tar"],
       after: ["rmi", "debian:saved"],
+      memory: true,
+    },
+    {
+      name: "load of an image of 20 layers",
+      pairs: 5,
+      args: ["load", "-i", layered],
+      after: ["rmi", "layered"],
       memory: true,
     },
   ];

@@ -20,22 +20,13 @@ export interface Peer extends Engine, AsyncDisposable {
 /** Debian's Podman; undefined, and a loud line, where it can't run. */
 export async function openPodman(): Promise<Peer | undefined> {
   const busybox = ["import", "--change", 'CMD ["sh"]', baseArchives().busybox, "busybox"];
-  const opened = await openPeer("podman", [busybox]);
-  if (opened === undefined) return undefined;
-  const { directory, peer } = opened;
-  const run: Peer["run"] = (args) => {
-    // It doesn't write over an archive that is there.
-    if (args[0] === "save") rmSync(join(directory, args[args.indexOf("-o") + 1] ?? ""), { force: true });
-    return peer.run(args);
-  };
-  return { ...peer, run };
+  return await openPeer("podman", [busybox]);
 }
 
 /** Debian's Buildah; its steps run by runc, as the others' by a runtime. Undefined, and a loud line, where it can't run. */
 export async function openBuildah(): Promise<Peer | undefined> {
-  const opened = await openPeer("buildah", importsOfBuildah(baseArchives().busybox, "busybox"));
-  if (opened === undefined) return undefined;
-  const { peer } = opened;
+  const peer = await openPeer("buildah", importsOfBuildah(baseArchives().busybox, "busybox"));
+  if (peer === undefined) return undefined;
   // Without these it keeps no layer of a step, and lets a step see the machine's limits, which may not be raised.
   const isolation = ["--isolation", "oci", "--runtime", "runc"];
   const options: Readonly<Record<string, readonly string[]>> = {
@@ -60,10 +51,7 @@ export function importsOfBuildah(archive: string, image: string): readonly (read
 /** What a machine lets everybody have. */
 const limits = ["nofile=1024:1024", "nproc=1024:1024"];
 
-async function openPeer(
-  program: string,
-  first: readonly (readonly string[])[],
-): Promise<{ readonly peer: Peer; readonly directory: string } | undefined> {
+async function openPeer(program: string, first: readonly (readonly string[])[]): Promise<Peer | undefined> {
   const directory = mkdtempSync(join(tmpdir(), `${program}-bench-`));
   const env = { ...settings(directory), TMPDIR: directory };
   const run: Peer["run"] = (args) => runProgram(program, args, { cwd: directory, env });
@@ -80,7 +68,7 @@ async function openPeer(
     return undefined;
   }
   const version = (await run(["--version"])).stdout.trim();
-  return { directory, peer: { run, version, store: join(directory, "root"), [Symbol.asyncDispose]: close } };
+  return { run, version, store: join(directory, "root"), [Symbol.asyncDispose]: close };
 }
 
 /** @see containers.conf(5), containers-storage.conf(5) */
