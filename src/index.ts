@@ -19,13 +19,16 @@ export type { LoggedEvent } from "./build/history/build-log.ts";
 export type { ExplainedStep, Explanation, Reason } from "./build/history/explain.ts";
 export type { LaterEvent } from "./build/history/extend.ts";
 export type {
+  AskedBuild,
   BuildStatus,
   BuildSummary,
   PastBuild,
   PastStep,
   StepInputs,
   StepOutcome,
+  Withheld,
 } from "./build/history/past-build.ts";
+export type { RecordedRequest } from "./build/history/recorded-request.ts";
 export type { KeptStep } from "./build/kept-steps.ts";
 export type { BuildOutline, BuildTargets } from "./build/outline.ts";
 export type { BuildPlan, PlanOptions } from "./build/plan-build.ts";

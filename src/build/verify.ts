@@ -1,8 +1,10 @@
 import { randomID } from "../base/ids.ts";
 import { type FirstDifference, firstDifference } from "../image/first-difference.ts";
-import { getImage, type Image } from "../image/images.ts";
+import { findTarget, getImage, type Image } from "../image/images.ts";
+import { getPlatformImage } from "../image/indexes.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { type BuildDeps, type BuildOptions, buildUnrecorded } from "./build.ts";
+import { askedPlatforms } from "./platforms.ts";
 
 /** What a build that was done again came to. */
 export interface Verdict {
@@ -29,7 +31,7 @@ export async function verifyImage(
   name: string,
   options: Omit<BuildOptions, "tags" | "noCache" | "conditions">,
 ): Promise<Verdict> {
-  const image = getImage(deps, name);
+  const image = imageOf(deps, name, options);
   const epoch = options.buildArgs?.["SOURCE_DATE_EPOCH"] ?? epochOf(image);
   const times = epoch !== undefined;
   const again = {
@@ -47,6 +49,14 @@ export async function verifyImage(
   } finally {
     await deps.snapshotter.collect({ spareOwn: true });
   }
+}
+
+/** Of an image for several platforms the one that is built. */
+function imageOf(deps: BuildDeps, name: string, options: Pick<BuildOptions, "platform">): Image {
+  const [platform, another] = askedPlatforms(options.platform);
+  if (platform === undefined || another !== undefined || findTarget(deps, name).index === undefined)
+    return getImage(deps, name);
+  return getPlatformImage(deps, name, platform);
 }
 
 /** What SOURCE_DATE_EPOCH was in the build of an image: builds without it have a fraction of a second. */

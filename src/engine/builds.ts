@@ -3,6 +3,7 @@ import type { LoggedEvent } from "../build/history/build-log.ts";
 import type { Explanation } from "../build/history/explain.ts";
 import type { LaterEvent } from "../build/history/extend.ts";
 import type { BuildSummary, PastBuild } from "../build/history/past-build.ts";
+import type { RecordedRequest } from "../build/history/recorded-request.ts";
 import type { BuildPlan, PlanOptions } from "../build/plan-build.ts";
 import type { ImageDeps } from "../image/images.ts";
 
@@ -21,6 +22,8 @@ export interface Builds {
   log(ref: string): Promise<readonly LoggedEvent[]>;
   /** Why the steps of a build ran. @param ref as {@link get}, or the name of an image: then the newest build that made it */
   explain(ref: string): Promise<Explanation>;
+  /** What the newest build of an image was asked, to ask for the same again. @throws {BerthError} not-found */
+  request(image: string): Promise<RecordedRequest>;
   /** Say what a build would do, and do nothing. @throws {BuildError} */
   plan(options: PlanOptions): Promise<BuildPlan>;
   /**
@@ -61,6 +64,7 @@ export function openBuildHistory(deps: BuildDeps): Builds {
         files: (key) => readFiles(db, key),
       });
     },
+    request: async (image) => (await import("../build/history/recorded-request.ts")).recordedRequest(deps, image),
     plan: async (options) => (await import("../build/plan-build.ts")).planBuild(deps, options),
     extend: async (id, events) => (await import("../build/history/extend.ts")).extendBuild(db, id, events),
     remove: async (refs) => {

@@ -77,3 +77,49 @@ test("a build that fails says so, and an image that isn't there too; nothing is 
   expect(await berth.out(["build", "shell", "--list"])).not.toContain("exit 4");
   expect((await berth.run(["system", "check"])).stdout).toContain("Everything is as it should be.");
 });
+
+test("an image alone is built again of what the record of its build says", async () => {
+  const name = "recorded";
+  const context = await berth.files(name, {
+    "app.Dockerfile": `FROM busybox AS wanted
+ARG A=0
+ARG API_TOKEN
+COPY in /in
+COPY --from=lib lib /lib
+RUN --mount=type=secret,id=key,required echo $A$API_TOKEN > /a
+FROM busybox
+`,
+    in: "hi\n",
+    "lib/lib": "lib\n",
+  });
+  const secret = ["--secret", "id=key,env=KEY"];
+  const flags = ["-f", `${name}/app.Dockerfile`, "--target", "wanted", "--build-context", `lib=${name}/lib`];
+  const args = ["--build-arg", "A=1", "--build-arg", "API_TOKEN=hush", "--label", "v=1", "--network", "none"];
+  const env = { ...epoch.env, KEY: "k" };
+  await berth.out(["build", "-q", ...secret, ...flags, ...args, "-t", name, name], { env });
+  const elsewhere = { cwd: "/", env: { KEY: "k" } };
+  expect(await berth.run(["verify", "-q", name], elsewhere)).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringMatching(
+      /: --secret id=key,src=FILE, --build-arg API_TOKEN=VALUE are missing\n.*berth verify --secret id=key,src=FILE --build-arg API_TOKEN=VALUE recorded/s,
+    ),
+  });
+  const given = [...secret, "--build-arg", "API_TOKEN=hush"];
+  const same = await berth.run(["verify", "--progress", "plain", ...given, name], elsewhere);
+  expect(same.stdout).toMatch(/^recorded is the same when it is built again: sha256:[0-9a-f]{64}\n$/);
+  expect(same.stderr).toContain(` is done again, of ${context}\n`);
+  const other = await berth.run(["verify", "-q", ...given, "--build-arg", "A=2", name], elsewhere);
+  expect(other.stdout).toContain("  path    /a\n");
+  await berth.out(["builds", "rm", "--all"]);
+  expect((await berth.run(["verify", name])).stderr).toMatch(
+    /no build is recorded that made recorded\n.*`berth verify CONTEXT recorded`/s,
+  );
+});
+
+test("what came on standard input can't be had again", async () => {
+  await berth.out(["build", "-q", "-t", "streamed", "-"], { input: "FROM busybox\nLABEL a=b\n" });
+  expect((await berth.run(["verify", "streamed"])).stderr).toMatch(
+    /the context that streamed was built of isn't kept.*\n.*`berth verify CONTEXT streamed`/,
+  );
+});

@@ -59,12 +59,12 @@ export async function saveBuild(db: Database, { build, subject, log, lists }: Ne
 }
 
 /** A build as its row has it. */
-function rowOf({ recorded, omitted, unneeded, buildArgs, noCache, ...summary }: PastBuild): DetailRow {
+function rowOf({ recorded, omitted, unneeded, buildArgs, noCache, asked, ...summary }: PastBuild): DetailRow {
   const kept = recorded.slice(0, historyBounds.steps);
   const lost = omitted + recorded.length - kept.length;
   return {
     summary: JSON.stringify(summary),
-    detail: pack([{ omitted: lost, unneeded, buildArgs, noCache }, ...kept]),
+    detail: pack([{ omitted: lost, unneeded, buildArgs, noCache, asked }, ...kept]),
   };
 }
 

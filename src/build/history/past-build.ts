@@ -1,4 +1,6 @@
 import type { Span } from "../../dockerfile/ast.ts";
+import type { Resources } from "../../runtime/spec.ts";
+import type { StepSecurity, StepSettings } from "../step-settings.ts";
 
 /** How a build ended. */
 export type BuildStatus = "completed" | "error" | "canceled";
@@ -100,4 +102,36 @@ export interface PastBuild extends BuildSummary {
   /** `--build-arg`s; a digest in place of a value that is long, or whose name says that it is a secret. */
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly noCache: boolean;
+  /** Absent in records of older versions. */
+  readonly asked?: AskedBuild;
+}
+
+/**
+ * What a build was asked beside what the rest of its record says: enough to ask for the same again, but for what is withheld. Values of
+ * labels are in the image.
+ */
+export interface AskedBuild {
+  /** A directory, absolute, or an address. */
+  readonly context?: string;
+  /** Path of the Dockerfile: absolute, or in a context that isn't a directory. The usual one when absent. */
+  readonly dockerfile?: string;
+  readonly platform?: string;
+  readonly network?: string;
+  readonly allow?: readonly string[];
+  readonly resources?: Resources;
+  readonly settings?: StepSettings;
+  readonly security?: StepSecurity;
+  /** Named contexts; directories are absolute. */
+  readonly contexts?: Readonly<Record<string, string>>;
+  /** Names of labels. */
+  readonly labels?: readonly string[];
+  /** What was given and isn't kept: secrets, streams, addresses with credentials in them. */
+  readonly withheld?: readonly Withheld[];
+}
+
+/** Something that a build was given and that no record keeps, by the flag of `build` that gave it. */
+export interface Withheld {
+  readonly flag: "context" | "file" | "secret" | "ssh" | "build-arg" | "build-context";
+  /** Of the secret, the argument, …; empty for a flag that is given once. */
+  readonly name: string;
 }

@@ -5,6 +5,7 @@ import type { BuildOptions } from "../build.ts";
 import type { Graph, Vertex } from "../graph.ts";
 import type { PlatformTarget } from "../lower-platforms.ts";
 import type { KeyedContent, SolveWatcher } from "../solve.ts";
+import { askedOf } from "./asked.ts";
 import { BuildLogger } from "./build-log.ts";
 import { buildName, subjectOf } from "./build-subject.ts";
 import { hasFiles, saveBuild } from "./history.ts";
@@ -156,6 +157,7 @@ class Recording implements SolveWatcher {
         buildArgs: Object.fromEntries(Object.entries(buildArgs).map(([name, value]) => [name, keptValue(name, value)])),
         noCache,
       },
+        asked: askedOf(this.#options),
     };
   }
 
