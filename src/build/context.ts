@@ -124,6 +124,12 @@ export function ignoreFiles(dockerfile: string, inRoot: (name: string) => string
   return [`${dockerfile}.dockerignore`, inRoot(".dockerignore")];
 }
 
+/** What the ignore file of a directory says. @param dockerfile its path, where one is named */
+export function ignoreOf(directory: string, dockerfile: string | undefined): readonly string[] {
+  const inRoot = (name: string): string => join(directory, name);
+  return readIgnore(ignoreFiles(dockerfile ?? defaultDockerfile(inRoot), inRoot));
+}
+
 /** As Docker's client: a lower-case name is taken where there is no other. */
 export function defaultDockerfile(inRoot: (name: string) => string): string {
   const [usual = "", lower = ""] = ["Dockerfile", "dockerfile"].map(inRoot);

@@ -114,7 +114,7 @@ export const buildVerbs: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/build-retry.ts"),
   },
   shell: {
-    summary: "Open a shell, or run a command, in a failed build step",
+    summary: "Open a shell, or run a command, in a step of an earlier build",
     load: () => import("./commands/build-shell.ts"),
   },
 };

@@ -5,6 +5,7 @@ import type { LaterEvent } from "../build/history/extend.ts";
 import type { BuildSummary, PastBuild } from "../build/history/past-build.ts";
 import type { RecordedRequest } from "../build/history/recorded-request.ts";
 import type { BuildPlan, PlanOptions } from "../build/plan-build.ts";
+import type { PastRun, PastShellOptions } from "../build/run-past.ts";
 import type { ImageDeps } from "../image/images.ts";
 
 /** Earlier builds: what is known of the newest of them. */
@@ -24,6 +25,13 @@ export interface Builds {
   explain(ref: string): Promise<Explanation>;
   /** What the newest build of an image was asked, to ask for the same again. @throws {BerthError} not-found */
   request(image: string): Promise<RecordedRequest>;
+  /**
+   * Run a command, or a shell, in the file system that a `RUN` of a build began with, on this process's standard streams.
+   *
+   * @returns its exit code
+   * @throws {BerthError} failed-precondition, where there is none, or it isn't in the store any more
+   */
+  shell(past: PastRun, options: PastShellOptions): Promise<number>;
   /** Say what a build would do, and do nothing. @throws {BuildError} */
   plan(options: PlanOptions): Promise<BuildPlan>;
   /**
@@ -65,6 +73,7 @@ export function openBuildHistory(deps: BuildDeps): Builds {
       });
     },
     request: async (image) => (await import("../build/history/recorded-request.ts")).recordedRequest(deps, image),
+    shell: async (past, options) => (await import("../build/run-past.ts")).shellInPast(deps, past, options),
     plan: async (options) => (await import("../build/plan-build.ts")).planBuild(deps, options),
     extend: async (id, events) => (await import("../build/history/extend.ts")).extendBuild(db, id, events),
     remove: async (refs) => {

@@ -1,15 +1,15 @@
 import type { BuildDeps } from "../build/build.ts";
 import { type KeptStep, keptSteps } from "../build/kept-steps.ts";
-import type { KeptRunOptions, KeptShellOptions } from "../build/run-kept.ts";
+import type { StepRunOptions, StepShellOptions } from "../build/step-shell.ts";
 
 /** The `RUN` steps that failed and are kept: the file system as the command left it, and what it ran with. */
 export interface FailedSteps {
   /** The newest first. */
   list(): readonly KeptStep[];
   /** Run a command, or a shell, in one, on this process's standard streams. @returns its exit code @throws {BerthError} */
-  shell(step: KeptStep, options: KeptShellOptions): Promise<number>;
+  shell(step: KeptStep, options: StepShellOptions): Promise<number>;
   /** Run the step's command again in one; its result is in the build cache then. @throws {BuildError} when it fails again */
-  retry(step: KeptStep, options: KeptRunOptions): Promise<void>;
+  retry(step: KeptStep, options: StepRunOptions): Promise<void>;
 }
 
 /** What {@link FailedSteps} is to an engine. */

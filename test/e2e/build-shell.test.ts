@@ -185,3 +185,76 @@ describe("a RUN step that failed", () => {
     expect(await berth.out(["build", "shell", "--help"])).toContain("berth builder shell, berth build shell");
   });
 });
+
+describe("a RUN step that did not fail", () => {
+  const passing = `FROM busybox AS lib
+RUN echo from-lib > /lib.txt
+FROM busybox
+ENV A=of-the-image
+ARG WHO=nobody
+ARG API_TOKEN
+WORKDIR /w
+RUN echo before > /tmp/before; chmod 777 /tmp
+USER mail
+RUN --mount=type=bind,target=/ctx \\
+    --mount=type=bind,from=lib,target=/lib-stage \\
+    --mount=type=tmpfs,target=/fast \\
+    --mount=type=secret,id=tok \\
+    echo made > /tmp/made
+COPY in.txt /in.txt
+`;
+  const inPast = (...words: readonly string[]) => berth.run(["build", "shell", ...words]);
+
+  test("is opened as it began, with its mounts, environment, user and network, also where it was cached", async () => {
+    const files = { Dockerfile: passing, "in.txt": "of the context", ".dockerignore": "out.txt\n", "out.txt": "" };
+    const args = ["--build-arg", "WHO=me", "--build-arg", "API_TOKEN=hush", "-t", "passing"];
+    const { context } = await build(files, ...args);
+    const again = await berth.run(["build", "--network", "none", "--progress", "plain", ...args, context]);
+    expect(again.stderr.match(/CACHED/g)).toHaveLength(5);
+    const script =
+      "cat /tmp/before /ctx/in.txt /lib-stage/lib.txt; ls /tmp /ctx; echo $WHO $A $API_TOKEN; id -un; pwd; ip -o link | wc -l; stat -f -c %T /fast; touch /tmp/new";
+    for (const step of ["4/5", "10", "echo made"])
+      expect(await inPast("^0", step, "--", "sh", "-c", script)).toMatchObject({
+        code: 0,
+        stdout:
+          "before\nof the contextfrom-lib\n/ctx:\nDockerfile\nin.txt\n\n/tmp:\nbefore\nme of-the-image\nmail\n/w\n1\ntmpfs\n",
+        stderr: "NOTE: the value of API_TOKEN isn't kept. It isn't set here.\n",
+      });
+    expect(await inPast("--after", "^0", "4/5", "--", "ls", "/tmp")).toMatchObject({
+      code: 0,
+      stdout: "before\nmade\n",
+    });
+    expect(await inPast("--after", "^1", "3/5", "--", "ls", "/tmp")).toMatchObject({ code: 0, stdout: "before\n" });
+    expect(await inPast("^0", "4/5", "--", "sh", "-c", "exit 7")).toMatchObject({ code: 7 });
+    expect((await inPast("^0", "5/5")).stderr).toMatch(
+      /\[stage-1 5\/5\] COPY in.txt \/in.txt runs no command\n.*RUN steps/s,
+    );
+    expect((await inPast("^0")).stderr).toMatch(/no failed step is kept of build [0-9a-f]{12}: say which step\n/);
+    expect((await inPast("^0", "nothing")).stderr).toMatch(/has no step nothing\n.*builds inspect/s);
+    expect((await inPast("--after")).stderr).toContain("--after needs a build and a step");
+    writeFileSync(join(context, "in.txt"), "changed");
+    expect(await inPast("^0", "4/5", "--", "cat", "/ctx/in.txt")).toMatchObject({
+      stdout: "changed",
+      stderr: expect.stringContaining(
+        "NOTE: the context has other files now than the step saw at /ctx. Those of now are there.\n",
+      ),
+    });
+    expect(active()).toEqual([]);
+    await berth.out(["rmi", "passing"]);
+    await berth.out(["builder", "prune", "-f"]);
+    expect((await inPast("^0", "4/5", "--", "true")).stderr).toMatch(
+      /layers that .* stood on are not in the store\n.*pruned/s,
+    );
+    expect((await inPast("--after", "^0", "4/5", "--", "true")).code).toBe(1);
+    await clean();
+  });
+
+  test("is the same after a step that failed was forgotten: it is opened as it began", async () => {
+    await build({ Dockerfile: "FROM busybox\nRUN echo 1 > /n\nRUN echo 2 > /n; false\nRUN echo 3\n" });
+    expect(await inPast("^0", "--", "cat", "/n")).toMatchObject({ code: 0, stdout: "2\n" });
+    expect((await inPast("--after", "^0", "3/4", "--", "true")).stderr).toContain("--after has nothing to open");
+    expect((await inPast("^0", "4/4", "--", "true")).stderr).toMatch(/RUN echo 3 was not reached/);
+    expect(await inPast("^0", "2/4", "--", "ls", "/n")).toMatchObject({ code: 1 });
+    await clean();
+  });
+});

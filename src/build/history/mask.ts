@@ -25,3 +25,9 @@ export function secretTexts({
 export function masked(text: string, secrets: readonly string[]): string {
   return secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
 }
+
+/** The same for a text of characters. */
+export function shown(text: string, secrets: readonly string[]): string {
+  if (secrets.length === 0) return text;
+  return Buffer.from(masked(Buffer.from(text).toString("latin1"), secrets), "latin1").toString("utf8");
+}

@@ -1,5 +1,6 @@
 import type { Span } from "../../dockerfile/ast.ts";
 import type { Resources } from "../../runtime/spec.ts";
+import type { ExecOp } from "../graph.ts";
 import type { StepSecurity, StepSettings } from "../step-settings.ts";
 
 /** How a build ended. */
@@ -25,6 +26,8 @@ export interface StepSource {
   readonly vertex: string;
   /** What it came to: a chain of layers; null for the empty file system, and for a build context, which has files instead. */
   readonly result: string | null;
+  /** Of a build context: its name, empty for the one that has none. */
+  readonly context?: string;
 }
 
 /** Files from a build context that a step reads. */
@@ -48,6 +51,15 @@ export interface StepInputs {
   readonly noCache?: true;
 }
 
+/** What the command of a `RUN` ran with. */
+export interface StepCommand {
+  readonly op: Omit<ExecOp, "kind" | "args">;
+  /** Of its programs, where that isn't this machine's. */
+  readonly architecture?: string;
+  /** Variables whose values aren't kept: they are, or may be, secrets. */
+  readonly withheld?: readonly string[];
+}
+
 /** One step of an earlier build. Times are milliseconds since the build began. */
 export interface PastStep {
   /** Digest of the vertex; of what isn't one, such as `[internal] load .dockerignore`, of its name. */
@@ -68,6 +80,8 @@ export interface PastStep {
   readonly error?: string;
   /** Absent for what isn't a vertex, or was not reached. */
   readonly inputs?: StepInputs;
+  /** Of a `RUN` that was reached; absent where it is too long, and in records of older versions. */
+  readonly command?: StepCommand;
 }
 
 /** What a list of builds says of one. */

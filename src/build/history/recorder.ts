@@ -9,9 +9,10 @@ import { askedOf } from "./asked.ts";
 import { BuildLogger } from "./build-log.ts";
 import { buildName, subjectOf } from "./build-subject.ts";
 import { hasFiles, saveBuild } from "./history.ts";
-import { masked, secretTexts } from "./mask.ts";
+import { secretTexts, shown } from "./mask.ts";
 import type { BuildStatus, PastStep, StepInputs, StepOutcome } from "./past-build.ts";
 import { keptValue } from "./shown-value.ts";
+import { stepCommand } from "./step-command.ts";
 import { stepInputs } from "./step-inputs.ts";
 import { longestError, StepRecorder } from "./step-recorder.ts";
 import { unlessFull } from "./unless-full.ts";
@@ -156,8 +157,8 @@ class Recording implements SolveWatcher {
         unneeded: this.#unneeded,
         buildArgs: Object.fromEntries(Object.entries(buildArgs).map(([name, value]) => [name, keptValue(name, value)])),
         noCache,
-      },
         asked: askedOf(this.#options),
+      },
     };
   }
 
@@ -167,8 +168,9 @@ class Recording implements SolveWatcher {
       .map(({ digest, name }): PastStep => ({ vertex: digest, name, outcome: "skipped" }));
     return [...this.#steps.all(), ...skipped].map((step) => {
       const ready = this.#ready.get(step.vertex);
-      const { op, span } = this.#graph.get(step.vertex as Vertex["digest"]) ?? {};
       const inputs = this.#inputs.get(step.vertex);
+      const vertex = this.#graph.get(step.vertex as Vertex["digest"]);
+      const { op, span } = vertex ?? {};
       return {
         ...step,
         name: shown(step.name, secrets),
@@ -176,7 +178,7 @@ class Recording implements SolveWatcher {
         ...(ready === undefined ? {} : { ready }),
         ...(op === undefined ? {} : { op: op.kind }),
         ...(span === undefined ? {} : { span }),
-        ...(inputs === undefined ? {} : { inputs }),
+        ...(inputs === undefined ? {} : { inputs, ...stepCommand(vertex, secrets) }),
       };
     });
   }
@@ -194,10 +196,4 @@ class Recording implements SolveWatcher {
   #now(): number {
     return Math.round((performance.now() - this.#begin) * 10) / 10;
   }
-}
-
-/** A text without secrets, whose characters stand for bytes. */
-function shown(text: string, secrets: readonly string[]): string {
-  if (secrets.length === 0) return text;
-  return Buffer.from(masked(Buffer.from(text).toString("latin1"), secrets), "latin1").toString("utf8");
 }

@@ -29,9 +29,10 @@ export function stepInputs({ vertex, inputs, key, files, noCache, latest }: Keye
   return {
     definition: digestOf(JSON.stringify(op)),
     fields: [...fieldsOf(op, new Set(vertex.args)), ...epoch].slice(0, mostFields),
-    sources: vertex.inputs.map(
-      (input, index): StepSource => ({ vertex: input, result: inputs[index]?.chainID ?? null }),
-    ),
+    sources: vertex.inputs.map((input, index): StepSource => {
+      const { chainID, context } = inputs[index] ?? {};
+      return { vertex: input, result: chainID ?? null, ...(context === undefined ? {} : { context }) };
+    }),
     files,
     ...(key === undefined ? {} : { key }),
     ...(noCache ? { noCache } : {}),
