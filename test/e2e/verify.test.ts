@@ -117,6 +117,21 @@ FROM busybox
   );
 });
 
+test("of an image for several platforms the one that is asked for is compared, this machine's without", async () => {
+  const context = await berth.files("several", {
+    Dockerfile: "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /arch\n",
+    amd64: "a",
+    arm64: "b",
+  });
+  const flags = ["--platform", "linux/amd64,linux/arm64", "--build-arg", "SOURCE_DATE_EPOCH=1700000000"];
+  await berth.out(["build", "-q", ...flags, "-t", "several", context]);
+  for (const platform of [[], ["--platform", "linux/amd64"], ["--platform", "linux/arm64"]])
+    expect(await berth.run(["verify", "-q", ...platform, "several"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^several is the same when it is built again: sha256:/),
+    });
+});
+
 test("what came on standard input can't be had again", async () => {
   await berth.out(["build", "-q", "-t", "streamed", "-"], { input: "FROM busybox\nLABEL a=b\n" });
   expect((await berth.run(["verify", "streamed"])).stderr).toMatch(
