@@ -103,3 +103,21 @@ test("push --guard sends nothing of an image with a secret", async () => {
   await berth.out(["push", "--guard", name]);
   expect((await fetch(`${registry.url}/v2/guarded/tags/list`)).status).toBe(200);
 });
+
+test("commit --guard refuses in the same words: no name, no image; what has nothing is named", async () => {
+  const run = async (name: string, script: string) => {
+    await berth.out(["run", "--name", name, "--network", "none", "busybox", "sh", "-c", script]);
+  };
+  await run("leaking", `echo '${key}' > /id_rsa`);
+  await run("harmless", "echo > /n");
+  const before = await berth.out(["images", "-aq"]);
+  const refused = await berth.run(["commit", "--guard", "-c", `ENV T=${token}`, "leaking", "committed"]);
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toMatch(/^secret-in-env: GitHub token in the variable T\n {4}.*/m);
+  expect(refused.stderr).toMatch(/^secret-in-file: layer 2, \/id_rsa: private key/m);
+  expect(refused.stderr).toContain("ERROR: the guard found these");
+  expect(refused.stderr).not.toContain("aB3dE5gH7");
+  expect(await berth.out(["images", "-aq"])).toBe(before);
+  const id = await berth.out(["commit", "--guard", "harmless", "committed:2"]);
+  expect(await berth.out(["image", "inspect", "--format", "{{.Id}}", "committed:2"])).toBe(id);
+});

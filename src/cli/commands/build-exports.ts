@@ -97,7 +97,10 @@ export async function buildAndExport(
   const names = [...new Set(images.flatMap((output) => (isByDigest(output) ? tags : namesOf(output, tags))))];
   const annotations = [...(options.annotations ?? []), ...annotationsIn(images)];
   const result = await engine.build({ ...options, annotations, files, tags: exporting.guard ? [] : names });
-  if (exporting.guard) await guarded(engine, result, { names, signal: options.signal });
+  if (exporting.guard) {
+    const { guardNew } = await import("./guard.ts");
+    await guardNew(engine.images, { id: result.image.id, whole: result.id, names }, { signal: options.signal });
+  }
   let pushed: string | undefined;
   for (const output of images) pushed = (await exportImage(exporting, { output, result }, options)) ?? pushed;
   return { ...result, names, ...(pushed === undefined ? {} : { pushed }) };
@@ -114,23 +117,6 @@ function annotationsIn(images: readonly BuildOutput[]): readonly BuildAnnotation
   throw new CliError("ERROR: the outputs of a build have the same annotations", {
     hint: "`--annotation` gives them to all.",
   });
-}
-
-/** Name an image in which nothing is found; else it goes again. @throws {CliError} with what is found */
-async function guarded(
-  { images }: Engine,
-  { image: { id }, id: whole }: BuildResult,
-  { names, signal }: { readonly names: readonly string[]; readonly signal: AbortSignal },
-): Promise<void> {
-  const { guard } = await import("./guard.ts");
-  try {
-    await guard(images, id, { signal });
-  } catch (error) {
-    const { references } = images.get(id);
-    if (references.length === 0) await images.remove(id);
-    throw error;
-  }
-  for (const name of names) await images.tag(whole, name);
 }
 
 function namesOf(output: BuildOutput, tags: readonly string[]): readonly string[] {

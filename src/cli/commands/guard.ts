@@ -10,3 +10,27 @@ export async function guard(images: Images, image: string, operation: { readonly
     hint: "`berth image lint` shows the same of any image; without --guard nothing is looked for.",
   });
 }
+
+/** An image that was just made and has no name yet. */
+export interface NewImage {
+  readonly id: string;
+  /** What the names are to lead to, where that is more than this image: an index. */
+  readonly whole?: string;
+  readonly names: readonly string[];
+}
+
+/** Name an image in which nothing is found; else it goes again. @throws {CliError} with what is found */
+export async function guardNew(
+  images: Images,
+  { id, whole = id, names }: NewImage,
+  operation: { readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    await guard(images, id, operation);
+  } catch (error) {
+    const { references } = images.get(id);
+    if (references.length === 0) await images.remove(id, { prune: false });
+    throw error;
+  }
+  for (const name of names) await images.tag(whole, name);
+}
