@@ -16,7 +16,7 @@ import { type ReceiveDeps, receiveContext, type StreamContext } from "./stream-c
 export interface BuildContext extends AsyncDisposable {
   readonly dockerfile: DockerfileSource;
   readonly tree: SourceTree;
-  /** Patterns of the ignore file. */
+  /** Patterns of the ignore file; none of what was received. */
   readonly ignore: readonly string[];
 }
 
@@ -31,7 +31,7 @@ export interface ContextOptions extends GitContextOptions {
 }
 
 /**
- * Open a context: read its Dockerfile and its ignore file. What came as a stream is read from inside alone, wherever its links lead.
+ * Open a context: read its Dockerfile, and of a directory its ignore file. What came as a stream is read from inside alone, wherever its links lead.
  *
  * @throws {BerthError} not-found, when the directory or the Dockerfile isn't there; invalid-argument, when a Dockerfile is named beside
  *   a stream that is one; all with Docker's texts; unavailable, when it can't be fetched
@@ -58,7 +58,6 @@ export async function openContext(deps: ContextDeps, options: ContextOptions): P
   const inside: ReadOptions = {
     ...options,
     locate: (path) => join(received.path, tree.resolve(path)),
-    isWhole: typeof context === "string" && parseGitReference(context) !== undefined,
     ...(text === undefined ? {} : { dockerfileText: text }),
   };
   const found = await read(received.path, inside, { isFile: false });
@@ -83,10 +82,11 @@ async function receive(
 }
 
 interface ReadOptions extends Omit<ContextOptions, "context"> {
-  /** Where a file of the context lies, by its path in it; as the paths are written when absent. */
+  /**
+   * Where a file of a context that was received lies, by its path in it; as the paths are written when absent. As in BuildKit, what was
+   * received is taken as it is: no ignore file counts.
+   */
   readonly locate?: (path: string) => string;
-  /** No ignore file counts: as in BuildKit, a repository is taken as it is. */
-  readonly isWhole?: boolean;
 }
 
 async function read(
@@ -103,12 +103,10 @@ async function read(
     "[internal] load build definition from Dockerfile",
     async () => options.dockerfileText ?? readDockerfile(path, root),
   );
-  const own = `${named ?? "Dockerfile"}.dockerignore`;
-  const candidates = locate === undefined ? ignoreFiles(path, inRoot) : [locate(own), locate(".dockerignore")];
   const ignore =
-    options.isWhole === true
-      ? []
-      : await internalStep(options, "[internal] load .dockerignore", async () => readIgnore(candidates));
+    locate === undefined
+      ? await internalStep(options, "[internal] load .dockerignore", async () => readIgnore(ignoreFiles(path, inRoot)))
+      : [];
   const place = isFile && options.dockerfileText === undefined ? { path } : {};
   const dockerfile = { name: named ?? "Dockerfile", text, ...place };
   return { dockerfile, tree: directoryTree(root, openMatcher(ignore)), ignore };

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -27,10 +28,13 @@ await besideDocker("what a build fetches is what BuildKit makes of it:", (twins)
   let git: GitServer | undefined;
   beforeAll(async () => {
     const archive = readFileSync(join(contextOf({}), "archive.tar.gz"));
+    const context = contextOf({ Dockerfile: "FROM busybox\nCOPY . /all\n", ".dockerignore": "file\n" });
+    const whole = execFileSync("tar", ["-C", context, "-cz", "."]);
     server = await listen(({ url = "" }, response) => {
       if (url.startsWith("/nosuch")) return void response.writeHead(404).end();
       if (url === "/moved") return void response.writeHead(302, { location: "/dated" }).end();
       if (url === "/dated") response.setHeader("last-modified", "Mon, 02 Jan 2006 15:04:05 GMT");
+      if (url === "/context.tar.gz") return void response.end(whole);
       response.end(url === "/archive.tar.gz" ? archive : `${url.split("?")[0]}\n`);
     });
     if (!hasGit) return;
@@ -59,6 +63,12 @@ await besideDocker("what a build fetches is what BuildKit makes of it:", (twins)
 
   test.skipIf(!hasGit).each(["#main", "#v1"])("a context out of git, repo.git%s", async (what) => {
     await ok(["build", "-t", "built", `${git?.url}/repo.git${what}`]);
+    const { berth, docker } = await comparableImages(twins, "built");
+    expect(berth).toEqual(docker);
+  });
+
+  test("of an archive behind an address no ignore file leaves anything out", async () => {
+    await ok(["build", "-t", "built", `${server.url}/context.tar.gz`]);
     const { berth, docker } = await comparableImages(twins, "built");
     expect(berth).toEqual(docker);
   });

@@ -152,6 +152,19 @@ await besideDocker("an image is built as BuildKit builds it:", (twins) => {
     await compareImages("built");
   });
 
+  test("of an archive no ignore file leaves anything out", async () => {
+    const context = contextOf({
+      Dockerfile: "FROM busybox\nCOPY . /all\n",
+      ".dockerignore": "file\n",
+      "Dockerfile.dockerignore": "dir\n",
+    });
+    const input = execFileSync("tar", ["-C", context, "-cz", "."]);
+    await ok(["build", "-t", "built", "-"], { input });
+    await compareImages("built");
+    const listed = await ok(["run", "--rm", "--network", "none", "built", "ls", "/all/file", "/all/dir/inner"]);
+    expect(listed.berth.trim()).toBe("/all/dir/inner\n/all/file");
+  });
+
   test("an imported layer keeps all of its files' attributes, a built one the capabilities", async () => {
     const archive = join(contextOf({}), "archive.tar.gz");
     await ok(["import", archive, "imported"]);
