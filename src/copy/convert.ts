@@ -130,13 +130,15 @@ export interface Packing {
   readonly mediaType: string;
   /** Of what comes out, where that is known before. */
   readonly digest: Digest | undefined;
+  /** That of berth's own form when absent. */
+  readonly level?: number;
 }
 
 /** A layer in another compression. Its annotations are of the bytes that it had. */
 export function packedAnew(
   reader: Pick<ImageReader, "blob">,
   layer: Descriptor,
-  { compression, mediaType, digest }: Packing,
+  { compression, mediaType, digest, level }: Packing,
 ): ConvertedLayer {
   const id = layer.digest;
   let made: { readonly digest: Digest; readonly size: number } | undefined;
@@ -149,7 +151,7 @@ export function packedAnew(
       );
       const plain = decompress(checkedBytes(told, layer.digest, wrongLayer));
       const bytes = hashed(
-        compression === "none" ? plain : compress(plain, compression satisfies CompressionFormat),
+        compression === "none" ? plain : compress(plain, compression satisfies CompressionFormat, level),
         (found) => {
           made = found;
         },

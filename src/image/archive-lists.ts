@@ -34,7 +34,7 @@ export function layoutLists(images: readonly Described[]): readonly ArchiveFile[
 export interface ListedImage {
   readonly config: Digest;
   readonly references: readonly Reference[];
-  /** Not compressed, the bottom one first. */
+  /** The bottom one first. */
   readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly mediaType?: string }[];
 }
 

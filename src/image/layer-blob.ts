@@ -11,6 +11,8 @@ export interface WantedForm {
   /** Of what was never compressed; of all with `force`. */
   readonly compression: LayerCompression;
   readonly force: boolean;
+  /** The level of what berth compresses; its own when absent. */
+  readonly level?: number;
 }
 
 /** A layer on its way by itself. */
@@ -21,14 +23,18 @@ export interface LayerBlob {
 }
 
 /** A layer as it is sent: with the bytes that it came with, or else compressed on its way. */
-export async function layerBlob(deps: ImageDeps, layer: Layer, { compression, force }: WantedForm): Promise<LayerBlob> {
-  const packed = (await knownAs(deps, layer, { compression, force })) ?? undefined;
+export async function layerBlob(deps: ImageDeps, layer: Layer, wanted: WantedForm): Promise<LayerBlob> {
+  const packed = (await knownAs(deps, layer, wanted)) ?? undefined;
   if (packed !== undefined) return { blob: packedBlob(deps, packed), packed: () => packed };
-  const format = compression === "none" ? "gzip" : compression;
+  const { compression, level } = wanted;
+  const form = {
+    compression: compression === "none" ? "gzip" : compression,
+    ...(level === undefined ? {} : { level }),
+  } as const;
   return {
-    blob: newBlob(deps, layer, { compression: format }),
+    blob: newBlob(deps, layer, form),
     packed: () => {
-      const made = knownForm(deps, layer, { compression: format });
+      const made = knownForm(deps, layer, form);
       if (made === undefined) throw new Error(`layer ${layer.diffID} wasn't sent`);
       return made;
     },
@@ -38,10 +44,10 @@ export async function layerBlob(deps: ImageDeps, layer: Layer, { compression, fo
 async function knownAs(
   deps: ImageDeps,
   layer: Layer,
-  { compression, force }: WantedForm,
+  { compression, force, level }: WantedForm,
 ): Promise<PackedLayer | undefined> {
   const came = force ? undefined : knownForm(deps, layer, {});
   if (came !== undefined && deps.content.has(came.digest)) return came;
-  if (compression !== "none") return knownForm(deps, layer, { compression });
+  if (compression !== "none") return knownForm(deps, layer, { compression, ...(level === undefined ? {} : { level }) });
   return (await plainLayers(deps, [layer]))[0];
 }

@@ -1,12 +1,13 @@
 import type { Operation } from "../base/operation.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
 import { blobsIn, type LayerCompression } from "../oci/image-index.ts";
 import { manifestsOf } from "../registry/send.ts";
 import type { Shipment, ShippedBlob } from "../registry/shipment.ts";
+import type { ListedImage } from "./archive-lists.ts";
 import { type ArchiveFile, bytesFile } from "./archive-writer.ts";
 import { builtShipment } from "./built-shipment.ts";
 import { getImage, type ImageDeps } from "./images.ts";
-import { blobName } from "./layout-json.ts";
+import { blobName, manifestIn } from "./layout-json.ts";
 import { isBuiltIndex } from "./manifest-records.ts";
 import { indexOf, type SavedWhole } from "./save-whole.ts";
 import type { NamedImage } from "./saved-names.ts";
@@ -39,7 +40,18 @@ export async function savedShipped(
   const blobs = shipment.images.flatMap((image) => image.blobs.map((blob) => blobFile(blob, sizes, operation)));
   const files = [...manifests, ...indexes].map(({ digest, bytes }) => bytesFile(blobName(digest), bytes));
   const { mediaType, digest, size } = top;
-  return { named, references: named.references, descriptor: { mediaType, digest, size }, files: [...blobs, ...files] };
+  return {
+    named,
+    references: named.references,
+    descriptor: { mediaType, digest, size },
+    files: [...blobs, ...files],
+    ...(named.index === undefined ? { listed: listedIn(named, top.bytes) } : {}),
+  };
+}
+
+function listedIn({ id, references }: NamedImage, manifest: Buffer): ListedImage {
+  const { layers } = manifestIn(digestOf(manifest), manifest);
+  return { config: id, references, layers };
 }
 
 function blobFile(blob: ShippedBlob, sizes: ReadonlyMap<Digest, number>, operation: Operation): ArchiveFile {

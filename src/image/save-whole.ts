@@ -4,7 +4,7 @@ import { chainIDs, type Digest, digestOf } from "../oci/digest.ts";
 import { attestedBy, type Descriptor } from "../oci/image-index.ts";
 import { bestFor, type Platform, platformText } from "../oci/platform.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
-import type { Described } from "./archive-lists.ts";
+import type { Described, ListedImage } from "./archive-lists.ts";
 import { type ArchiveFile, bytesFile } from "./archive-writer.ts";
 import { getImage, type Image, type ImageDeps, noSuchImage, readConfig } from "./images.ts";
 import { type EntryRow, entryRows, namedIn, presentIn } from "./index-records.ts";
@@ -16,6 +16,8 @@ import type { NamedImage } from "./saved-names.ts";
 export interface SavedWhole extends Described {
   readonly named: NamedImage;
   readonly files: readonly ArchiveFile[];
+  /** For Docker's list; absent for what it can't have. */
+  readonly listed?: ListedImage;
 }
 
 /**

@@ -33,11 +33,11 @@ export interface SaveOptions extends Operation, BatchOptions {
    */
   readonly format?: "docker" | "oci";
   /**
-   * How layers are compressed in an OCI layout. The manifests are those of `manifestOf` then: what a push sends. When absent
+   * How layers are compressed in an OCI layout, or with a `form` in Docker's archive. The manifests are those of `manifestOf` then: what a push sends. When absent
    * an image comes out as it came in, by its index or manifest; layers of one that was made here aren't compressed.
    */
   readonly compression?: LayerCompression;
-  /** What each image is to be beside that in an OCI layout: with `compression`, and not for an index that came in. */
+  /** What each image is to be beside that: with `compression`, and not for an index that came in. */
   readonly form?: Omit<ImageForm, "compression">;
   /** Images for other platforms are refused; for any platform when empty or absent. One alone is saved without its index. */
   readonly platforms?: readonly Platform[];
@@ -86,7 +86,8 @@ export async function* saveImages(
   }
   for (const { files: own } of wholes) for (const file of own) add(file);
   for (const file of layoutLists([...images.map(described), ...wholes])) add(file);
-  if (format === "docker") for (const file of dockerLists(images.map(listed))) add(file);
+  const inList = [...images.map(listed), ...wholes.flatMap((whole) => whole.listed ?? [])];
+  if (format === "docker") for (const file of dockerLists(inList)) add(file);
   yield* archiveOf([...files.values()]);
 }
 
@@ -96,11 +97,15 @@ async function formed(
   named: readonly NamedImage[],
   { format, compression, form, platforms = [], reuse: _, ...operation }: SaveOptions,
 ): Promise<readonly SavedWhole[]> {
-  if (format !== "oci" || compression === undefined || platforms.length > 0) return [];
+  if (compression === undefined || platforms.length > 0) return [];
+  const isDocker = format !== "oci";
   const wholes: SavedWhole[] = [];
   for (const each of named) {
-    if (form === undefined && !isBuilt(deps, each)) continue;
-    wholes.push(await savedShipped(deps, each, { ...operation, form: { ...form, compression } }));
+    if (form === undefined && (isDocker || !isBuilt(deps, each))) continue;
+    // Docker's list has one image, which stands for an index.
+    const saved = isDocker ? { ...each, index: undefined } : each;
+    const whole = await savedShipped(deps, saved, { ...operation, form: { ...form, compression } });
+    wholes.push({ ...whole, named: each });
   }
   return wholes;
 }
@@ -113,7 +118,7 @@ function checkCompression(
 ): void {
   const { compression } = options;
   if (compression === undefined) return;
-  if (format === "docker" && compression !== "none") {
+  if (format === "docker" && compression !== "none" && options.form === undefined) {
     throw new BerthError("invalid-argument", "layers are not compressed in Docker's archive", {
       hint: `\`berth save --format oci\` compresses each layer; or compress the whole archive: \`berth save … | ${compression}\``,
     });

@@ -225,11 +225,14 @@ async function passAnew(
   { reader, layer }: Passing,
   operation: Operation,
 ): Promise<TravellingLayer> {
-  const { compression } = to;
+  const { compression, level } = to;
   const { blob, diffID } = layer;
   const mediaType = layerTypes[compression];
   const digest = compression === "none" ? diffID : undefined;
-  const anew = packedAnew(reader, blob, { compression, mediaType, digest });
+  const anew = packedAnew(reader, blob, {
+    ...{ compression, mediaType, digest },
+    ...(level === undefined ? {} : { level }),
+  });
   await upload(target, anew.blob, operation);
   return { blob: { ...(await anew.now(operation)), mediaType }, diffID };
 }

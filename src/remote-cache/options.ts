@@ -43,6 +43,8 @@ export interface CacheForm {
   /** Of layers that weren't compressed before; of all with `force`. */
   readonly compression: LayerCompression;
   readonly force: boolean;
+  /** Of what is compressed; that of berth's own form when absent. */
+  readonly level?: number;
   /** A manifest of an image; else an index. */
   readonly imageManifest: boolean;
   /** OCI's media types; else Docker's. */

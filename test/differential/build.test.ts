@@ -193,6 +193,18 @@ await besideDocker("an image is built as BuildKit builds it:", (twins) => {
     expect(listings[1]).toContain("./d/x -rwsr-x--- 0:0 ");
   });
 
+  test.each(["compression=gzip,compression-level=9", "compression=uncompressed,oci-mediatypes=false"])(
+    "Docker loads the archive of -o type=docker,%s",
+    async (form) => {
+      const context = contextOf({ Dockerfile: "FROM busybox\nCOPY dir /in-archive\n" });
+      const dest = join(contextOf({}), "image.tar");
+      await twins.berth.out(["build", "-q", "-o", `type=docker,dest=${dest},name=in-archive,${form}`, context]);
+      expect((await twins.docker.run(["load", "-i", dest])).stdout).toBe("Loaded image: in-archive:latest\n");
+      const id = ["inspect", "--format", "{{.Id}}", "in-archive"];
+      expect((await twins.docker.run(id)).stdout.trim()).toBe(await twins.berth.out(id));
+    },
+  );
+
   test("-q prints the image's ID and nothing else", async () => {
     const { berth, docker } = comparable(
       await both(["build", "-q", contextOf({ Dockerfile: "FROM busybox\nENV Q=1\n" })]),

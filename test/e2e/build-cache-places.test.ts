@@ -86,7 +86,7 @@ describe("a cache in a directory", () => {
     const [dest, next] = [builds.place(), builds.place()];
     await build(builds.first, ["-t", "app", "--cache-to", `type=local,dest=${dest},mode=max`]);
     await using second = await builds.another();
-    const to = `type=local,dest=${next},mode=max,compression=zstd,force-compression=true`;
+    const to = `type=local,dest=${next},mode=max,compression=zstd,compression-level=19,force-compression=true`;
     await build(second, ["-o", "type=cacheonly", "--cache-from", `type=local,src=${dest}`, "--cache-to", to]);
     const kinds = readdirSync(join(next, "blobs/sha256")).map(
       (name) => readFileSync(join(next, "blobs/sha256", name))[0],

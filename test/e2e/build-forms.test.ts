@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+import { type Berth, openBerth, openBerthWithBusybox } from "../support/berth.ts";
 import { runProgram } from "../support/program.ts";
 import { openRegistry, type Registry } from "../support/registry.ts";
 
@@ -89,6 +89,16 @@ describe("the form of an image in a layout", () => {
     // What a push sends is berth's own form all the same.
     const [before, after] = [await layoutOf(), await layoutOf("compression=gzip")];
     expect(after.top).toEqual(before.top);
+  });
+
+  test("levels of a cache differ, too", async () => {
+    const size = async (level: number): Promise<number> => {
+      const [directory, cache] = [place(), `type=local,compression-level=${level}`];
+      await built("--cache-to", `${cache},dest=${directory}`);
+      const blobs = join(directory, "blobs/sha256");
+      return readdirSync(blobs).reduce((sum, name) => sum + statSync(join(blobs, name)).size, 0);
+    };
+    expect(await size(9)).toBeLessThan(await size(1));
   });
 
   test("a layer that came compressed stays as it came, unless that is forced", async () => {
@@ -197,6 +207,27 @@ describe("annotations", () => {
   });
 });
 
+describe("the form of an image in Docker's archive", () => {
+  test.each([
+    ["compression=gzip,compression-level=9", `${layerType}+gzip`],
+    ["compression=zstd,rewrite-timestamp=true", `${layerType}+zstd`],
+    ["compression=uncompressed,oci-mediatypes=false", "application/vnd.docker.image.rootfs.diff.tar"],
+  ])("%s", async (attributes, type) => {
+    const dest = place();
+    const args = ["--build-arg", "SOURCE_DATE_EPOCH=1000000000", "--label", `form=${attributes}`];
+    await built("-o", `type=docker,dest=${dest},name=in-docker:1,${attributes}`, ...args);
+    const id = await berth.out(["inspect", "--format", "{{.Id}}", "in-docker:1"]);
+    const [item] = JSON.parse((await runProgram("tar", ["-xOf", dest, "manifest.json"])).stdout);
+    expect(item.RepoTags).toEqual(["in-docker:1"]);
+    const sources: readonly Described[] = Object.values(item.LayerSources);
+    expect(sources.map(({ mediaType }) => mediaType)).toEqual([type, type]);
+    await using other = openBerth();
+    expect(await other.out(["load", "-i", dest])).toBe("Loaded image: in-docker:1");
+    expect(await other.out(["inspect", "--format", "{{.Id}}", "in-docker:1"])).toBe(id);
+    expect(await other.out(["run", "--rm", "--network", "none", "in-docker:1", "head", "-1", "/text"])).toBe("0 0");
+  });
+});
+
 test("what steps leave is clamped with SOURCE_DATE_EPOCH, which is what rewrite-timestamp asks for", async () => {
   const directory = place();
   const output = `type=oci,tar=false,dest=${directory},compression=uncompressed,rewrite-timestamp=true`;
@@ -227,6 +258,8 @@ test("platforms share a directory with platform-split=false, unless a file is of
 
 test.each([
   [["-o", "type=image,compression=zstd"], "ERROR: the store keeps layers as they are"],
+  [["-o", "type=docker,compression=gzip"], "ERROR: the store keeps layers as they are"],
+  [["-o", "type=docker,dest=-,compression-level=1"], "ERROR: compression-level has no meaning"],
   [["-o", "type=image,push=true,name=a:1,push-by-digest=true"], "ERROR: can't push tagged ref a:1 by digest"],
   [
     ["-o", "type=oci,compression=zstd,oci-mediatypes=false"],

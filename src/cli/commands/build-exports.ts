@@ -168,7 +168,7 @@ async function save(
     return;
   }
   const saved = names.length === 0 ? [image] : names.map(familiar);
-  const { compression, ...form } = output.type === "oci" ? output.form : { compression: undefined };
+  const { compression, ...form } = output.form ?? { compression: undefined };
   const shape = { format: output.type, ...(compression === undefined ? {} : { compression, form }) };
   const reuse = output.dest !== "-";
   await writeTo(io, images.save(saved, { signal, reuse, ...shape }), { dest: output.dest, signal });

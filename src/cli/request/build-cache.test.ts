@@ -41,6 +41,10 @@ test.each([
     [{ type: "local", dest: "d", tag: "latest", reset: false, ...form, compression: "none", force: true }],
   ],
   [
+    "type=local,dest=d,compression=zstd,compression-level=22",
+    [{ type: "local", dest: "d", tag: "latest", reset: false, ...form, compression: "zstd", level: 22 }],
+  ],
+  [
     "type=registry,ref=a,oci-mediatypes=false",
     [{ type: "registry", ref: "a", insecure: false, ...form, ociTypes: false, imageManifest: false }],
   ],
@@ -69,6 +73,10 @@ describe("what is refused", () => {
     ["type=registry,ref=x,mode=all", "invalid cache export mode: all"],
     ["type=registry,ref=x,oci-mediatypes=false,image-manifest=true", "OCI mediatypes are required"],
     ["type=registry,ref=x,compression=estargz", "and not with estargz"],
+    ["type=registry,ref=x,compression-level=10", "compression-level of gzip goes from 0 to 9"],
+    ["type=registry,ref=x,compression-level=high", "non-integer value high specified for compression-level"],
+    ["type=registry,ref=x,compression=uncompressed,compression-level=1", "compression-level has no meaning"],
+    ["type=inline,compression-level=1", "berth has no attribute compression-level of the cache inline"],
     ["type=registry,ref=x,oci-mediatypes=false,compression=zstd", "zstd needs OCI media types"],
     ["type=registry,ref=x,mounts=often", "failed to parse mounts: non-bool value often"],
     ["type=inline,mode=max", "mode=min"],

@@ -6,6 +6,7 @@ import { parseReference } from "../../oci/reference.ts";
 import type { CacheExport, CacheForm, CacheImport, RegistryPlace } from "../../remote-cache/options.ts";
 import { parseBool } from "../flags/go-values.ts";
 import { githubPlace, s3Place, type Take } from "./cloud-cache.ts";
+import { parseCompression, parseLevel } from "./compression.ts";
 
 /** One `--cache-to`: into the image itself, or elsewhere. */
 export type CacheTo = CacheExport | { readonly type: "inline" };
@@ -164,13 +165,13 @@ function formOf({ take }: Entry): CacheForm {
     throw new Error(
       "invalid configuration for remote cache, OCI mediatypes are required for image-manifest cache format",
     );
-  const compression = take("compression") ?? "gzip";
-  if (compression !== "gzip" && compression !== "zstd" && compression !== "uncompressed")
-    throw new Error(`berth compresses layers with gzip, zstd or uncompressed, and not with ${compression}`);
+  const compression = parseCompression(take("compression")) ?? "gzip";
+  const level = parseLevel(take("compression-level"), compression);
   if (compression === "zstd" && !ociTypes) throw new Error("zstd needs OCI media types");
   return {
     mode,
-    compression: compression === "uncompressed" ? "none" : compression,
+    compression,
+    ...(level === undefined ? {} : { level }),
     force: flag(take, "force-compression", false),
     imageManifest,
     ociTypes,

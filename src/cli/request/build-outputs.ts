@@ -12,17 +12,24 @@ interface NamedOutput {
   readonly annotations?: readonly BuildAnnotation[];
 }
 
+type SavedForm = ImageForm & { readonly compression: LayerCompression };
+
 /** One `--output`. `dest` is a path; `-` is standard output. */
 export type BuildOutput = NamedOutput &
   (
     | { readonly type: "local" | "tar"; readonly dest: string; readonly split?: boolean }
-    | { readonly type: "docker"; readonly dest: string }
+    | {
+        readonly type: "docker";
+        readonly dest: string;
+        /** Layers are as they are, in OCI's words, when absent. */
+        readonly form?: SavedForm;
+      }
     | {
         readonly type: "oci";
         readonly dest: string;
         /** A directory rather than an archive. */
         readonly isDirectory: boolean;
-        readonly form: ImageForm & { readonly compression: LayerCompression };
+        readonly form: SavedForm;
       }
     | {
         readonly type: "image";
@@ -68,7 +75,7 @@ function parseOutput(text: string, hasEpoch: boolean): BuildOutput {
   };
   const output = outputOf(take);
   const annotations = output.type === "image" || output.type === "oci" ? annotationsOf(attributes.keys(), take) : [];
-  if (output.type === "image" || output.type === "oci") checkTimestamps(take, hasEpoch);
+  if (output.type === "image" || output.type === "oci" || output.type === "docker") checkTimestamps(take, hasEpoch);
   const [other] = attributes.keys();
   if (other === undefined) return annotations.length === 0 ? output : { ...output, annotations };
   throw new CliError(`ERROR: berth doesn't have the attribute ${other} of the output ${output.type} yet`);
@@ -100,11 +107,8 @@ function outputOf(take: Take): BuildOutput {
       return { type, dest: file(type, take("dest") ?? "-"), names: [], ...splitOf(take) };
     case "oci":
       return layoutOf(take);
-    case "docker": {
-      const dest = take("dest");
-      const names = namesOf(take);
-      return dest === undefined ? { type: "image", names, push: false } : { type, dest: file(type, dest), names };
-    }
+    case "docker":
+      return dockerOf(take);
     case "image":
     case "registry":
       return imageOf(take, type === "registry");
@@ -123,14 +127,28 @@ function layoutOf(take: Take): BuildOutput {
   return { type: "oci", dest, isDirectory, names: namesOf(take), form };
 }
 
+/** Without a destination it is the store. */
+function dockerOf(take: Take): BuildOutput {
+  const dest = take("dest");
+  const names = namesOf(take);
+  const form = formOf(take, "none");
+  if (dest !== undefined)
+    return { type: "docker", dest: file("docker", dest), names, ...(form === undefined ? {} : { form }) };
+  if (form !== undefined) throw inStore("dest=FILE");
+  return { type: "image", names, push: false };
+}
+
+function inStore(where: string): CliError {
+  return wrong("the store keeps layers as they are", undefined, `Forms are for ${where}, and for type=oci.`);
+}
+
 function imageOf(take: Take, isPushed: boolean): BuildOutput {
   const names = namesOf(take);
   const push = flagOf(take, "push", isPushed);
   const byDigest = flagOf(take, "push-by-digest", false);
   const form = formOf(take);
   if (!flagOf(take, "store", true)) throw wrong("what berth builds is in its store: store=false can't be had");
-  if (!push && form !== undefined)
-    throw wrong("the store keeps layers as they are", undefined, "Forms are for push=true, and for type=oci.");
+  if (!push && form !== undefined) throw inStore("push=true");
   const tagged = byDigest ? names.find((name) => /:[^/]*$/.test(name)) : undefined;
   if (tagged !== undefined) throw wrong(`can't push tagged ref ${tagged} by digest`);
   return { type: "image", names, push, ...(byDigest ? { byDigest } : {}), ...(form === undefined ? {} : { form }) };

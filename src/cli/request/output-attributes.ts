@@ -1,9 +1,11 @@
+import { messageOf } from "../../base/errors.ts";
 import type { BuildAnnotation } from "../../build/annotations.ts";
 import type { ImageForm } from "../../image/shipped-image.ts";
 import type { LayerCompression } from "../../oci/image-index.ts";
 import { CliError } from "../cli-error.ts";
 import { parseBool } from "../flags/go-values.ts";
 import { type Annotation, parseAnnotations } from "../imagetools/annotations.ts";
+import { parseCompression, parseLevel } from "./compression.ts";
 
 /** Takes an attribute of an output, which is gone then. */
 export type Take = (name: string) => string | undefined;
@@ -22,41 +24,37 @@ export function flagOf(take: Take, name: string, usual: boolean): boolean {
 /**
  * What an output says of the form of its image.
  *
+ * @param usual how layers are compressed where nothing is said of that
  * @returns undefined where it says nothing
  * @throws {CliError}
  */
-export function formOf(take: Take): (ImageForm & { readonly compression: LayerCompression }) | undefined {
-  const compression = compressionOf(take("compression"));
-  const level = levelOf(take("compression-level"), compression ?? "gzip");
+export function formOf(
+  take: Take,
+  usual: LayerCompression = "gzip",
+): (ImageForm & { readonly compression: LayerCompression }) | undefined {
+  const given = told(() => parseCompression(take("compression")));
+  const compression = given ?? usual;
+  const level = told(() => parseLevel(take("compression-level"), compression));
   const forced = flagOf(take, "force-compression", false);
   const types = take("oci-mediatypes");
   const isOCI = types === undefined || flagOf(() => types, "oci-mediatypes", true);
   if (!isOCI && compression === "zstd")
     throw wrong('exporter option "compression=zstd" conflicts with "oci-mediatypes=false"');
-  if (compression === undefined && level === undefined && !forced && types === undefined) return undefined;
+  if (given === undefined && level === undefined && !forced && types === undefined) return undefined;
   return {
-    compression: compression ?? "gzip",
+    compression,
     keepsWhatCame: !forced,
     ...(level === undefined ? {} : { level }),
     ...(isOCI ? {} : { family: "docker" }),
   };
 }
 
-function compressionOf(given: string | undefined): LayerCompression | undefined {
-  if (given === undefined || given === "gzip" || given === "zstd") return given;
-  if (given === "uncompressed") return "none";
-  throw wrong(`berth compresses layers with gzip, zstd or uncompressed, and not with ${given}`);
-}
-
-const mostLevel = { gzip: 9, zstd: 22 };
-
-function levelOf(given: string | undefined, compression: LayerCompression): number | undefined {
-  if (given === undefined) return undefined;
-  if (!/^-?\d+$/.test(given)) throw wrong(`non-integer value ${given} specified for compression-level`);
-  if (compression === "none") throw wrong("compression-level has no meaning with compression=uncompressed");
-  const level = Number(given);
-  if (level >= 0 && level <= mostLevel[compression]) return level;
-  throw wrong(`compression-level of ${compression} goes from 0 to ${mostLevel[compression]}`);
+function told<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw wrong(messageOf(error), error);
+  }
 }
 
 /** Times are clamped in every build that has SOURCE_DATE_EPOCH, and in no other. @throws {CliError} where that isn't what is asked for */
