@@ -6,6 +6,7 @@ import type { ExecDeps, FailedStep } from "./exec-op.ts";
 import { insertKept, type KeptStep } from "./kept-steps.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { pruneKept } from "./prune-kept.ts";
+import { hasCredentials } from "./redact.ts";
 
 /** Holds what the steps of one build that failed have left, until it is recorded; disposing it deletes what wasn't. */
 export interface FailedSteps extends AsyncDisposable {
@@ -88,6 +89,7 @@ function keptStep(
     ],
     keys: operation.keys ?? [],
     ...(operation.latest === undefined ? {} : { latest: String(operation.latest) }),
+    // A proxy's password is no more to be written down than a secret.
     proxy: proxy.filter((pair) => !hasCredentials(pair)),
     ...(resources === undefined ? {} : { resources }),
     ...(security === undefined ? {} : { security }),
@@ -97,9 +99,4 @@ function keptStep(
 /** The key of the file system, and that of what was written below mounts, which is the longer one. */
 function bySize(snapshots: readonly ActiveSnapshot[]): readonly string[] {
   return snapshots.map(({ key }) => key).toSorted((a, b) => a.length - b.length);
-}
-
-/** A proxy's password is no more to be written down than a secret. */
-function hasCredentials(pair: string): boolean {
-  return /:\/\/[^/]*@/.test(pair);
 }

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { BuildOptions } from "../build.ts";
 import { layoutPrefix, parseLayout } from "../layout-reference.ts";
-import { withoutCredentials } from "../redact.ts";
+import { hasCredentials } from "../redact.ts";
 import type { AskedBuild, Withheld } from "./past-build.ts";
 import { keptValue } from "./shown-value.ts";
 
@@ -67,7 +67,7 @@ function namedContext(value: string): string | undefined {
 /** A directory, absolute, or an address; undefined for one with credentials in it. */
 function placeOf(text: string): string | undefined {
   if (isDirectory(text)) return resolve(text);
-  return withoutCredentials(text) === text ? text : undefined;
+  return hasCredentials(text) ? undefined : text;
 }
 
 function isDirectory(path: string): boolean {

@@ -10,6 +10,8 @@ test.each([
     { context: "https://host/team/app.git#main", dockerfile: "Dockerfile" },
   ],
   [{ context: "git@host:team/app.git" }, { context: "git@host:team/app.git" }],
+  [{ context: "ssh://git@host/team/app.git" }, { context: "ssh://git@host/team/app.git" }],
+  [{ context: "ssh://git:hush@host/team/app.git" }, { context: "ssh://host/team/app.git" }],
   [{ context, target: "test", buildArgs: { BUILDKIT_BUILD_NAME: "mine" } }, { name: "mine" }],
   [
     { context, dockerfile: "/x/Dockerfile.dev", target: "test" },

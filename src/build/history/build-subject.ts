@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { digestOf } from "../../oci/digest.ts";
 import type { BuildOptions } from "../build.ts";
+import { bareAddress } from "../redact.ts";
 
 type Subject = Pick<BuildOptions, "context" | "dockerfile" | "dockerfileText" | "target" | "tags" | "buildArgs">;
 
@@ -38,5 +39,5 @@ export function subjectOf(options: Subject, stream = ""): string {
 /** Absolute; an address without the credentials that it may have. */
 function contextOf({ context }: Pick<Subject, "context">): string {
   if (typeof context !== "string") return "-";
-  return existsSync(context) ? resolve(context) : context.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "$1");
+  return existsSync(context) ? resolve(context) : bareAddress(context);
 }
