@@ -114,7 +114,8 @@ export const buildVerbs: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/build-retry.ts"),
   },
   shell: {
-    summary: "Open a shell, or run a command, in a step of an earlier build",
+    summary:
+      "Open a shell, or run a command, in a step of an earlier build: a failed one as it was left, another as it began",
     load: () => import("./commands/build-shell.ts"),
   },
 };
