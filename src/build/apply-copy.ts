@@ -1,8 +1,8 @@
 import { join, normalize } from "node:path/posix";
-import { BerthError } from "../base/errors.ts";
 import type { Add, Copy } from "../dockerfile/ast.ts";
 import { place, sourcesOf } from "./copy-sources.ts";
 import type { CopyOp, InlineFile } from "./graph.ts";
+import { parseMode } from "./mode.ts";
 import { withoutCredentials } from "./redact.ts";
 import { nameStep, type StageContext, type StageState, shownInstruction, withLayer, word } from "./stage-state.ts";
 
@@ -64,13 +64,4 @@ function absoluteDestination(state: StageState, destination: string): string {
 function lintSources({ ignores, warn }: StageContext, { kind }: Copy | Add, sources: readonly string[]): void {
   for (const source of sources.map((source) => normalize(source).replace(/(?<=.)\/$/, "")))
     if (ignores(source)) warn("CopyIgnoredFile", kind === "ADD" ? "Add" : "Copy", source);
-}
-
-function parseMode(text: string): number {
-  const mode = /^[0-7]{1,8}$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
-  if (mode <= 0o7777) return mode;
-  throw new BerthError(
-    "invalid-argument",
-    `invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`,
-  );
 }

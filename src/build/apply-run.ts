@@ -1,4 +1,4 @@
-import { join } from "node:path/posix";
+import { join, resolve } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
 import type { Heredoc, Run, Single } from "../dockerfile/ast.ts";
 import { parseDevice } from "../dockerfile/device.ts";
@@ -69,7 +69,9 @@ function architectureOf({ image: { platform } }: StageState): Pick<VertexLabel, 
 /** Apply `WORKDIR`: a layer with the directory, unless it is the root. */
 export function applyWorkdir(state: StageState, context: StageContext, step: Single): StageState {
   const written = word(state, context, step.value);
-  const path = written.startsWith("/") ? written : join("/", state.image.config.WorkingDir ?? "/", written);
+  const current = state.image.config.WorkingDir || "/";
+  // As BuildKit: an absolute path stays as written, a relative one is cleaned; an empty one is where the stage is.
+  const path = written.startsWith("/") ? written : written === "" ? current : resolve("/", current, written);
   if (!state.workdirSet && !written.startsWith("/")) context.warn("WorkdirRelativePath", written);
   const next = { ...withConfig(state, { WorkingDir: path }), workdirSet: true };
   if (path === "/") return withHistory(next, `WORKDIR ${path}`);
@@ -98,7 +100,8 @@ function commandOf(state: StageState, step: Run): StepCommand {
   const data = heredocText(first);
   const summary = ` (${summaryOf(first)})`;
   if (!data.startsWith("#!")) return { args: withShell(state, data), scripts: [], summary };
-  return { args: [join(scriptDirectory, first.name)], scripts: [{ name: first.name, data }], summary };
+  const args = withShell(state, join(scriptDirectory, first.name));
+  return { args, scripts: [{ name: first.name, data }], summary };
 }
 
 function summaryOf(heredoc: Heredoc): string {

@@ -6,9 +6,10 @@ import { repoDigestOf } from "../image/manifest-records.ts";
 import type { PreparedPull, PullDeps } from "../image/pull.ts";
 import { chainIDs, type Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
-import { fullName, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
+import { fullName, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { RemoteManifest } from "../registry/repository.ts";
 import type { ImageReader } from "../registry/tree.ts";
+import { referenceOf } from "./image-reference.ts";
 import { type LayoutReference, layoutPrefix } from "./layout-reference.ts";
 import { internalStep } from "./progress.ts";
 import type { BaseImage } from "./resolve-stages.ts";
@@ -71,17 +72,6 @@ export function resolveBase(deps: BaseDeps, base: Base, options: BaseOptions): P
 function knownDigest(deps: BaseDeps, name: string, reference: Reference): Digest | undefined {
   const target = findTarget(deps, name);
   return deps.db.read((sql) => repoDigestOf(sql, reference, target));
-}
-
-function referenceOf(name: string): Reference {
-  try {
-    return parseReference(name);
-  } catch (error) {
-    if (!(error instanceof BerthError)) throw error;
-    throw new BerthError("invalid-argument", `failed to parse stage name ${JSON.stringify(name)}: ${error.message}`, {
-      cause: error,
-    });
-  }
 }
 
 interface NamedBase extends Base {

@@ -9,6 +9,7 @@ import { BerthError } from "../base/errors.ts";
 import { spread } from "../host/spread.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import type { EntryKind, TreeEntry } from "../snapshot/merged-tree.ts";
+import { changedMode, type ModeChange } from "./mode.ts";
 import type { Owner, RootWriter } from "./root-writer.ts";
 import type { SelectedFile, Selection } from "./select.ts";
 
@@ -27,8 +28,8 @@ export interface CopyOptions {
   readonly owner?: Owner;
   /** Owner of files where `owner` is absent: a build context belongs to root. */
   readonly defaultOwner?: Owner;
-  /** Permission bits of everything that is copied. */
-  readonly mode?: number;
+  /** Permissions of everything that is copied, or how they change. */
+  readonly mode?: ModeChange;
   readonly signal: AbortSignal;
 }
 
@@ -148,10 +149,11 @@ class Copier {
     const { stats } = entry;
     const { mode, defaultOwner } = this.#options;
     const owner = this.#options.owner ?? defaultOwner;
+    const old = Number(stats.mode) & 0o7777;
     return {
       uid: owner?.uid ?? Number(stats.uid),
       gid: owner?.gid ?? Number(stats.gid),
-      mode: mode ?? Number(stats.mode) & 0o7777,
+      mode: mode === undefined ? old : changedMode(mode, old, entry.kind === "dir"),
       atimeNs: stats.atimeNs,
       mtimeNs: stats.mtimeNs,
       xattrs: defaultOwner === undefined ? xattrs : withoutCapabilities(xattrs),

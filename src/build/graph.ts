@@ -1,6 +1,7 @@
 import type { Span } from "../dockerfile/ast.ts";
 import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
 import type { GitReference } from "./git-reference.ts";
+import type { ModeChange } from "./mode.ts";
 import type { StepSettings } from "./step-settings.ts";
 
 /** The file system of an image of the store; `chainID` is undefined when the image has no layers. */
@@ -134,8 +135,8 @@ export interface CopyOp {
   readonly destination: string;
   /** `user[:group]`, names or numbers; the source's owner when absent. */
   readonly owner?: string;
-  /** Permission bits of everything that is copied. */
-  readonly mode?: number;
+  /** Permissions of everything that is copied, or how they change. */
+  readonly mode?: ModeChange;
   /** Keep the parents of the sources below the destination. */
   readonly parents: boolean;
   /** Patterns of what to leave out, relative to each source. */

@@ -157,9 +157,32 @@ test("a here-document is the command, or a script when it names an interpreter",
   expect(vertex?.op).toMatchObject({ args: ["/bin/sh", "-c", "echo a\necho b\n"], scripts: [] });
   const script = await lowered("FROM busybox\nRUN <<EOF\n#!/usr/bin/env x\nEOF\n");
   expect(script.graph.get(script.output)?.op).toMatchObject({
-    args: ["/dev/pipes/EOF"],
+    args: ["/bin/sh", "-c", "/dev/pipes/EOF"],
     scripts: [{ name: "EOF", data: "#!/usr/bin/env x\n" }],
   });
+});
+
+test.each([
+  ["WORKDIR /a/", "/a/"],
+  ["WORKDIR /a//b/./", "/a//b/./"],
+  ["WORKDIR /a/\nWORKDIR b/", "/a/b"],
+  ["WORKDIR $UNSET/a/", "/a/"],
+  ["WORKDIR a/", "/a"],
+  ["WORKDIR /a/\nWORKDIR $UNSET", "/a/"],
+])("%j leads to %s", async (steps, directory) => {
+  expect((await lowered(`FROM busybox\n${steps}\n`)).image.config.WorkingDir).toBe(directory);
+});
+
+test("a mount's owner may come from an argument", async () => {
+  const steps = "ARG ID=7\nRUN --mount=type=cache,target=/c,uid=$ID,gid=$ID x\n";
+  const { graph, output } = await lowered(`FROM busybox\n${steps}`);
+  expect(graph.get(output)?.op).toMatchObject({ mounts: [{ type: "cache", uid: 7, gid: 7 }] });
+});
+
+test("a copy's mode may be one in words", async () => {
+  const { graph, output, image } = await lowered("FROM busybox\nCOPY --chmod=u=rwX,go-w a b\n");
+  expect(graph.get(output)?.op).toMatchObject({ mode: "u=rwX,go-w" });
+  expect(image.history.at(-1)?.entry.created_by).toBe("COPY --chmod=u=rwX,go-w a b # buildkit");
 });
 
 test.each([
@@ -171,6 +194,8 @@ test.each([
   ["FROM busybox\nEXPOSE x\n", "invalid containerPort: x", 2],
   ["FROM busybox\nCOPY --chmod=999 a b\n", "invalid chmod parameter: '999'", 2],
   ["FROM busybox\nRUN --mount=type=tmpfs,target=/ x\n", 'invalid mount target "/"', 2],
+  ["FROM busybox AS a\nFROM B:\nFROM a\n", 'failed to parse stage name "B:": invalid reference format', 2],
+  ["ARG A\nFROM --platform=linux/$A busybox\n", "failed to parse platform linux/$A: ", 2],
   ["FROM --platform=a/b/c/d busybox\n", "failed to parse platform a/b/c/d: cannot parse platform specifier", 1],
 ])("%j is refused", async (text, message, line) => {
   const promise = lowered(text, message === "target" ? { target: "a" } : {});

@@ -1,6 +1,6 @@
 import { basename, join, normalize } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
-import { parseMount, type RunMount } from "../dockerfile/mount.ts";
+import { mountFrom, parseMount, type RunMount } from "../dockerfile/mount.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { StepMount } from "./graph.ts";
 import { type StageContext, type StageState, word } from "./stage-state.ts";
@@ -13,7 +13,7 @@ export interface LoweredMounts {
 
 /** What a `--mount` names in `from=`; undefined without one. @throws {BerthError} invalid-argument */
 export function mountSource(text: string): string | undefined {
-  return parseMount(text, (unexpanded) => unexpanded).from || undefined;
+  return mountFrom(text) || undefined;
 }
 
 /**

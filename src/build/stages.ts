@@ -5,6 +5,7 @@ import { withSuggestion } from "../dockerfile/suggest.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { located } from "./build-error.ts";
 import { expandGlobal } from "./global-args.ts";
+import { referenceOf } from "./image-reference.ts";
 import { contextName, type NamedContext, type NamedContexts } from "./named-contexts.ts";
 import { mountSource } from "./run-mounts.ts";
 
@@ -75,10 +76,12 @@ function planStage(
   const baseStage = byName.get(base);
   const own = from.platform === undefined ? undefined : expand(from.platform);
   if (own === "") throw new BerthError("invalid-argument", `empty platform value from expression ${from.platform}`);
-  const platform = own === undefined ? (baseStage?.platform ?? wanted) : platformNamed(own);
+  const platform = own === undefined ? (baseStage?.platform ?? wanted) : platformNamed(own, from.platform ?? own);
   const instead = name === undefined ? undefined : contexts.get(name);
   if (instead !== undefined) return { index, stage: { ...stage, instructions: [] }, platform, ...baseOf(instead) };
   const context = baseStage === undefined ? contextNamed(contexts, base) : undefined;
+  // Also where nothing needs the stage.
+  if (baseStage === undefined && context === undefined && base !== scratch) referenceOf(base);
   return { index, stage, base, baseStage, platform, ...(context === undefined ? {} : baseOf(context)) };
 }
 
@@ -93,12 +96,12 @@ function baseOf(context: NamedContext): Pick<PlannedStage, "base" | "baseStage" 
     : { base: "", baseStage: undefined, baseContext: context.name };
 }
 
-/** @throws {BerthError} invalid-argument, in BuildKit's words */
-function platformNamed(text: string): Platform {
+/** @param written before it was expanded @throws {BerthError} invalid-argument, in BuildKit's words */
+function platformNamed(text: string, written: string): Platform {
   try {
     return parsePlatform(text);
   } catch (error) {
-    const message = `failed to parse platform ${text}: ${messageOf(error)}`;
+    const message = `failed to parse platform ${written}: ${messageOf(error)}`;
     throw new BerthError("invalid-argument", message, { cause: error });
   }
 }
@@ -112,8 +115,14 @@ export function targetStage(stages: readonly PlannedStage[], target: string | un
   throw new BerthError("not-found", withSuggestion(message, target ?? "", names));
 }
 
+/** Stages by name, the last of each. Files that programs write have a thousand stages, each of which names hundreds. */
+const indexes = new WeakMap<readonly PlannedStage[], ReadonlyMap<string, PlannedStage>>();
+
 function findStage(stages: readonly PlannedStage[], name: string): PlannedStage | undefined {
-  return stages.findLast(({ stage }) => stage.name === name.toLowerCase());
+  const known = indexes.get(stages);
+  const index = known ?? new Map(stages.map((planned) => [planned.stage.name ?? "", planned]));
+  if (known === undefined) indexes.set(stages, index);
+  return name === "" ? undefined : index.get(name.toLowerCase());
 }
 
 /**
@@ -179,13 +188,16 @@ export function refuseCycles(
   dependencies: (stage: PlannedStage) => readonly PlannedStage[],
 ): void {
   const done = new Set<PlannedStage>();
-  const visit = (stage: PlannedStage, path: ReadonlySet<PlannedStage>): void => {
+  const path = new Set<PlannedStage>();
+  const visit = (stage: PlannedStage): void => {
     if (path.has(stage)) throw circular(stage);
     if (done.has(stage)) return;
-    for (const next of dependencies(stage)) visit(next, new Set([...path, stage]));
+    path.add(stage);
+    for (const next of dependencies(stage)) visit(next);
+    path.delete(stage);
     done.add(stage);
   };
-  for (const stage of stages) visit(stage, new Set());
+  for (const stage of stages) visit(stage);
 }
 
 function circular({ stage, index }: PlannedStage): unknown {

@@ -1,7 +1,7 @@
 import { BerthError } from "../base/errors.ts";
 import type { Escape } from "./ast.ts";
 import { replaced, withoutPrefix, withoutSuffix } from "./expand-pattern.ts";
-import { splitAtSpace } from "./space.ts";
+import { hasSpace, splitAtSpace } from "./space.ts";
 
 // Variables and quotes in the words of a Dockerfile.
 // @see Dockerfile reference, "Environment replacement"; POSIX.1-2017 XCU 2.6.2 for the forms of ${}
@@ -112,6 +112,10 @@ function next(reader: Reader): string | undefined {
 
 /** Add characters of which white space ends a word. */
 function addSplit(output: Output, text: string): void {
+  if (!hasSpace(text)) {
+    addWhole(output, text);
+    return;
+  }
   for (const [i, part] of splitAtSpace(text).entries()) {
     if (i > 0) flush(output);
     output.word += part;

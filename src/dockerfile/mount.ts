@@ -45,6 +45,13 @@ export function checkMount(text: string): void {
   }
 }
 
+/** What `from` names; undefined without one. What else there is isn't looked at: variables may be in it. @throws {BerthError} */
+export function mountFrom(text: string): string | undefined {
+  return fieldsOf(text)
+    .map(keyValue)
+    .findLast(([key, value]) => key === "from" && value !== undefined)?.[1];
+}
+
 /**
  * Read the value of `--mount`; `expand` fills in variables.
  *

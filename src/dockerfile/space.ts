@@ -10,6 +10,11 @@ export function isSpace(char: string): boolean {
   return one.test(char);
 }
 
+/** True where there is white space anywhere. */
+export function hasSpace(text: string): boolean {
+  return runs.test(text);
+}
+
 /** What stands between runs of white space; the first and the last part are empty when there is some at the ends. */
 export function splitAtSpace(text: string): readonly string[] {
   return text.split(runs);
