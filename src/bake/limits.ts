@@ -3,7 +3,17 @@
  * the memory. `docs/hostile-input.md` tells users.
  */
 export const bakeLimits: {
-  readonly [Name in "bytes" | "nesting" | "operators" | "steps" | "calls" | "text" | "targets" | "match"]: number;
+  readonly [Name in
+    | "bytes"
+    | "nesting"
+    | "operators"
+    | "steps"
+    | "aliases"
+    | "texts"
+    | "calls"
+    | "text"
+    | "targets"
+    | "match"]: number;
 } = {
   /** Bytes of all files together. */
   bytes: 4 << 20,
@@ -13,6 +23,10 @@ export const bakeLimits: {
   operators: 1000,
   /** Evaluated expressions and elements that are made on the way. */
   steps: 1_000_000,
+  /** Uses of an anchor, times those of the anchors in it. Real compose files come to two hundred. */
+  aliases: 1000,
+  /** Characters of all texts of a compose file, which its anchors multiply. */
+  texts: 64 << 20,
   /** Functions and references that wait for each other. */
   calls: 100,
   /** Characters of one text, which may grow by joining itself. */

@@ -292,7 +292,11 @@ COPY --from=b /b /
 
 test("an archive is unpacked by ADD with its own owners, and copied by COPY with those asked for", async () => {
   const context = contextOf({
-    Dockerfile: "FROM busybox\nADD --chown=alice a.tar.gz /in/\nCOPY --chmod=700 --chown=7 a.tar.gz a.txt /out/\n",
+    Dockerfile: `FROM busybox
+ADD --chown=alice a.tar.gz /in/
+COPY --chmod=700 --chown=7 a.tar.gz a.txt /out/
+COPY --chmod=u=rwX,go=X tree /words
+`,
     "tree/dir/file": "x",
     "a.txt": "y",
   });
@@ -302,6 +306,10 @@ test("an archive is unpacked by ADD with its own owners, and copied by COPY with
   expect(tree.lstat("/in")?.stats).toMatchObject({ uid: 1000n, gid: 1001n });
   expect(tree.lstat("/out/a.txt")?.stats).toMatchObject({ uid: 7n, gid: 7n, mode: 0o100700n });
   expect(tree.lstat("/out/a.tar.gz")?.kind).toBe("file");
+  expect([tree.lstat("/words/dir")?.stats.mode, tree.lstat("/words/dir/file")?.stats.mode]).toEqual([
+    0o040711n,
+    0o100600n,
+  ]);
 });
 
 test("what .dockerignore excludes is not there, but for its exceptions", async () => {

@@ -22,6 +22,8 @@ export function interpolate(text: string, lookup: Lookup): string {
 function variableAt(text: string, at: number, lookup: Lookup): { readonly value: string; readonly end: number } {
   start.lastIndex = at;
   const [whole, dollar, bare, braced] = start.exec(text) ?? [];
+  // A dollar sign in front of anything else is only that, as in `$(date)`.
+  if (whole === undefined && text[at + 1] !== "{") return { value: "$", end: at + 1 };
   if (whole === undefined) throw invalid(text);
   const end = at + whole.length;
   if (dollar !== undefined) return { value: dollar, end };

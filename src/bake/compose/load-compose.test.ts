@@ -119,6 +119,18 @@ services:
   });
 });
 
+test("an anchor may be used by many services", async () => {
+  const services = Array.from({ length: 150 }, (_, index) => `  s${index}: {<<: *base}\n`);
+  const { targets } = await load(`x-base: &base {build: .}\nservices:\n${services.join("")}`);
+  expect(targets).toHaveLength(150);
+});
+
+test("a text that anchors multiply is bounded", async () => {
+  const args = Array.from({ length: 100 }, (_, index) => `A${index}: *long`).join(", ");
+  const text = `x-long: &long ${"x".repeat(1 << 20)}\nservices:\n  app: {build: {args: {${args}}}}\n`;
+  await expect(load(text)).rejects.toThrow("its texts come to more than 67108864 characters");
+});
+
 test("files are merged, anchors and merge keys are followed, and a service extends another", async () => {
   const first = "x-base: &base {context: ., args: {A: '1'}}\nservices:\n  app:\n    build: {<<: *base, tags: [x]}\n";
   const second = "services:\n  app:\n    build: {args: [B=2], tags: [y]}\n";
@@ -163,7 +175,7 @@ test.each([
   ["services:\n  app: {build: {shm_size: big}}", "invalid size: 'big'"],
   ["services: {app: {build: !reset .}}", "Unresolved tag"],
   [
-    `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nservices: [*c,*c,*c]`,
+    `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\nservices: [*d,*d]`,
     "Excessive alias count",
   ],
 ])("%j is refused", async (text, message) => {
@@ -181,6 +193,7 @@ describe("interpolation", () => {
     ["${NONE:-${A}b}", "ab"],
     ["${NONE:-{x}}", "{x}"],
     ["${A:?no}", "a"],
+    ["$1 $(A) $-A $", "$1 $(A) $-A $"],
   ])("%s", (text, expected) => {
     expect(interpolate(text, (name) => env[name])).toBe(expected);
   });
@@ -189,7 +202,7 @@ describe("interpolation", () => {
     ["${NONE:?is gone}", "required variable NONE is missing a value: is gone"],
     ["${EMPTY:?}", "required variable EMPTY is missing a value"],
     ["${A", "invalid interpolation format"],
-    ["$1", "invalid interpolation format"],
+    ["${1}", "invalid interpolation format"],
     ["${A!x}", "invalid interpolation format"],
   ])("%s is refused", (text, message) => {
     expect(() => interpolate(text, (name) => env[name])).toThrow(message);

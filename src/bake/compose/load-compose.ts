@@ -62,12 +62,17 @@ function readTree({ name, text }: BakeFile, lookup: Lookup): unknown {
   const document = parseDocument(text, { merge: true, logLevel: "silent" });
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) throw new Error(`${name}: ${problem.message.split("\n")[0]}`);
-  const tree = membersOf(document.toJS({ maxAliasCount: 100 }), name);
+  const tree = membersOf(document.toJS({ maxAliasCount: bakeLimits.aliases }), name);
   if (tree["services"] === undefined && tree["secrets"] === undefined) throw new Error("empty compose file");
   if (tree["include"] !== undefined) throw new Error(`${name}: berth doesn't have include yet; give each file with -f`);
   const { services, secrets } = tree;
-  const read = mapTexts({ services: shortForms(services), secrets }, (given) => interpolate(given, lookup));
-  return read;
+  let characters = 0;
+  return mapTexts({ services: shortForms(services), secrets }, (given) => {
+    characters += given.length;
+    if (characters > bakeLimits.texts)
+      throw new Error(`${name}: its texts come to more than ${bakeLimits.texts} characters`);
+    return interpolate(given, lookup);
+  });
 }
 
 /** Services with what may be written in a short form in its long one, so that files can be merged. */

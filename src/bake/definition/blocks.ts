@@ -1,6 +1,5 @@
 import { evaluate } from "../eval/evaluate.ts";
 import { type Scope, within } from "../eval/scope.ts";
-import { didYouMean } from "../eval/suggest.ts";
 import type { Block, Step } from "../hcl/ast.ts";
 import { HclError } from "../hcl/hcl-error.ts";
 import type { Range } from "../hcl/source.ts";
@@ -83,19 +82,19 @@ export class FieldReader {
   /** Fields as values again, by the block that has them. */
   readonly #encoded = new Map<Instance, Map<string, Value>>();
 
-  /** All that a block says of a target. @throws {HclError} for a field that there isn't, or a value that doesn't fit */
+  /**
+   * All that a block says of a target. What is no field is passed over, as buildx does.
+   *
+   * @throws {HclError} for a value that doesn't fit, and for a field of buildx that berth doesn't have
+   */
   target(instance: Instance): Target {
     const { block, name } = instance;
-    const [nested] = block.body.blocks;
-    if (nested !== undefined)
-      throw new HclError(
-        nested.range,
-        "Unsupported block type",
-        `Blocks of type ${JSON.stringify(nested.type)} are not expected here.`,
-      );
+    const missing = block.body.attributes.get("policy");
+    if (missing !== undefined)
+      throw new HclError(missing.nameRange, "Unsupported argument", "berth doesn't check policies yet.");
     const fields = [...block.body.attributes.keys()].flatMap((field) => {
-      if (field === "matrix" || field === "name") return [];
-      const value = this.field(instance, checkedField(block, field));
+      if (!isField(field)) return [];
+      const value = this.field(instance, field);
       return value === undefined ? [] : [[field, value] as const];
     });
     // Each field was decoded as one of its own kind.
@@ -103,9 +102,7 @@ export class FieldReader {
   }
 
   group({ block, name, scope }: Instance): Group {
-    const { description, targets, ...others } = Object.fromEntries(block.body.attributes);
-    const [odd] = Object.values(others);
-    if (odd !== undefined) throw unsupported(odd.name, odd.nameRange, ["description", "targets"]);
+    const { description, targets } = Object.fromEntries(block.body.attributes);
     if (targets === undefined)
       throw new HclError(
         block.range,
@@ -177,15 +174,4 @@ export class FieldReader {
     const names = Object.keys(fieldKinds).filter(isField);
     return object(names.map((name) => [name, this.reference(instances, { kind: "attribute", name, range })] as const));
   }
-}
-
-function checkedField(block: Block, name: string): keyof TargetFields {
-  if (isField(name)) return name;
-  const attribute = block.body.attributes.get(name);
-  throw unsupported(name, attribute?.nameRange ?? block.range, [...Object.keys(fieldKinds), "matrix", "name"]);
-}
-
-function unsupported(name: string, range: Range, known: readonly string[]): HclError {
-  const detail = `An argument named ${JSON.stringify(name)} is not expected here.`;
-  return new HclError(range, "Unsupported argument", `${detail}${didYouMean(name, known)}`);
 }

@@ -11,7 +11,9 @@ export function unify(all: readonly Type[]): Type | undefined {
   if (alike !== undefined) return alike;
   const element = (kinds: readonly Type["kind"][]): Type | undefined =>
     known.every(({ kind }) => kinds.includes(kind)) ? unify(known.flatMap(elementsOf)) : undefined;
-  if (known.every(({ kind }) => kind === "set")) return wrap(setOf, element(["set"]));
+  // A tuple becomes a set beside one, a set a list beside one.
+  if (known.some(({ kind }) => kind === "set") && known.every(({ kind }) => kind !== "list"))
+    return wrap(setOf, element(["set", "tuple"]));
   const sequence = element(["list", "tuple", "set"]);
   return wrap(listOf, sequence) ?? wrap(mapOf, element(["map", "object"]));
 }
