@@ -1,15 +1,4 @@
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, copyFileSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, pathOf } from "./byte-string.ts";
@@ -48,6 +37,9 @@ const piecesPerTurn = 16;
 /** Used for one file after the other, and for no two at once: no other copy can begin between reading and writing. */
 const piece = Buffer.allocUnsafeSlow(pieceSize);
 
+/** A file that its owner may not read comes to that by a call of its own, which knows what to do where the owner is no root. */
+const ownerAccess = 0o600;
+
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 /**
@@ -62,7 +54,11 @@ export function* copyFile(syscalls: Syscalls, copy: FileCopy): Generator<undefin
   const cloned = size >= pieceSize && clone(from, to);
   const source = openSync(pathOf(from), readFlags);
   try {
-    const target = openSync(pathOf(to), cloned ? constants.O_WRONLY | constants.O_NOFOLLOW : createFlags, mode & 0o777);
+    const target = openSync(
+      pathOf(to),
+      cloned ? constants.O_WRONLY | constants.O_NOFOLLOW : createFlags,
+      (mode & 0o777) | ownerAccess,
+    );
     try {
       if (!cloned) yield* copyBytes(source, target, size);
       setAttributes(syscalls, target, copy);
@@ -115,10 +111,11 @@ function setAttributes(
   { to, uid, gid, mode, atimeNs, mtimeNs, xattrs }: FileCopy,
 ): void {
   const made = fstatSync(fd);
-  const foreign = made.uid !== uid || made.gid !== gid;
-  if (foreign) fchownSync(fd, uid, gid);
+  const path = pathOf(to);
+  const foreign = syscalls.keeps || made.uid !== uid || made.gid !== gid;
+  if (foreign) syscalls.lchown(path, uid, gid, fd);
   // A change of the owner takes setuid and setgid away.
-  if (foreign || (made.mode & 0o7777) !== mode) fchmodSync(fd, mode);
+  if (foreign || (made.mode & 0o7777) !== mode) syscalls.chmod(path, mode, fd);
   if (xattrs.size > 0) writeXattrs(syscalls, to, xattrs);
   syscalls.futimes(fd, atimeNs, mtimeNs);
 }

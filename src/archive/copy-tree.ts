@@ -1,14 +1,4 @@
-import {
-  type BigIntStats,
-  chmodSync,
-  lchownSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  symlinkSync,
-  unlinkSync,
-} from "node:fs";
+import { type BigIntStats, linkSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -55,7 +45,8 @@ export async function copyTree(from: string, to: string, options: CopyTreeOption
   const left = new Set<ByteString>();
   const copier = new Copier(options);
   let files = 0;
-  for (const file of walk(bytesOf(from), ({ name }) => !left.has(name))) {
+  const enter = ({ name }: WalkedFile): boolean => !left.has(name);
+  for (const file of walk(bytesOf(from), { enter, syscalls: options.syscalls })) {
     const wanted = filter === undefined || filter(textOf(file.name), kindOf(file.stats));
     if (!wanted || !copyWalked(copier, file, { to: bytesOf(to), options })) left.add(file.name);
     signal?.throwIfAborted();
@@ -90,11 +81,12 @@ export class Copier {
   /** Directories that weren't there: nothing can be in the way of what goes into them. */
   readonly #fresh: Set<ByteString> = new Set();
   readonly #times: Map<ByteString, bigint> = new Map();
-  readonly #chown: boolean = process.getuid?.() === 0;
+  readonly #chown: boolean;
   readonly #self = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
   constructor(options: CopyOptions) {
     this.#options = options;
+    this.#chown = options.syscalls.canChown;
   }
 
   /**
@@ -176,8 +168,8 @@ export class Copier {
   #give(to: ByteString, kind: FileKind, { uid, gid, mode, atimeNs, mtimeNs, xattrs }: FileAttributes): void {
     const { syscalls } = this.#options;
     const path = pathOf(to);
-    if (this.#chown) lchownSync(path, uid, gid);
-    if (kind !== "symlink") chmodSync(path, mode);
+    if (this.#chown) syscalls.lchown(path, uid, gid);
+    if (kind !== "symlink") syscalls.chmod(path, mode);
     writeXattrs(syscalls, to, xattrs);
     if (kind === "dir") this.#times.set(to, mtimeNs);
     else syscalls.lutimes(path, atimeNs, mtimeNs);

@@ -1,13 +1,8 @@
 import {
-  chmodSync,
   closeSync,
-  fchmodSync,
-  fchownSync,
   ftruncateSync,
   futimesSync,
-  lchownSync,
   linkSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -111,7 +106,7 @@ class Extractor implements TarVisitor, Disposable {
   readonly #implied: Set<ByteString> = new Set();
   /** What the archive made, where a whiteout must spare it. */
   readonly #made: Set<ByteString> | undefined;
-  readonly #chown: boolean = process.getuid?.() === 0;
+  readonly #chown: boolean;
   #header: TarHeader | undefined;
   #file: { readonly fd: number; readonly path: ByteString } | undefined;
   /** How far the current file is written. */
@@ -123,6 +118,7 @@ class Extractor implements TarVisitor, Disposable {
     this.#root = root;
     this.#free = new FreeSpace(root);
     this.#options = options;
+    this.#chown = options.syscalls.canChown;
     this.#made = options.whiteouts === "plain" ? new Set() : undefined;
     if (this.#overlay) this.#implied.add(this.#root);
     this.#directories = new RootDirectories(root, (path) => {
@@ -174,8 +170,9 @@ class Extractor implements TarVisitor, Disposable {
     const { fd, path } = this.#file;
     if (this.#written < header.size) ftruncateSync(fd, header.size);
     const { uid, gid } = this.#options.owner ?? header;
-    if (this.#chown) fchownSync(fd, uid, gid);
-    fchmodSync(fd, header.mode);
+    const { syscalls } = this.#options;
+    if (this.#chown) syscalls.lchown(pathOf(path), uid, gid, fd);
+    syscalls.chmod(pathOf(path), header.mode, fd);
     this.#xattrs(path, header);
     this.#fileTimes(fd, path, header.mtimeNs);
     this.#file = undefined;
@@ -254,18 +251,19 @@ class Extractor implements TarVisitor, Disposable {
   }
 
   #directory(path: ByteString, header: TarHeader): void {
-    const stats = lstatSync(pathOf(path), { throwIfNoEntry: false });
+    const { syscalls } = this.#options;
+    const stats = syscalls.lstat(pathOf(path));
     if (stats?.isDirectory() !== true) {
       if (stats !== undefined) this.#remove(path);
       mkdirSync(pathOf(path));
       // A directory in place of one that this archive deletes must not show the deleted one's content.
-      if (stats !== undefined && this.#overlay && isWhiteout(stats)) setOpaque(this.#options.syscalls, path);
+      if (stats !== undefined && this.#overlay && isWhiteout(stats)) setOpaque(syscalls, path);
     }
     this.#implied.delete(path);
     this.#times.set(path, header.mtimeNs);
     const { uid, gid } = this.#options.owner ?? header;
-    if (this.#chown) lchownSync(pathOf(path), uid, gid);
-    chmodSync(pathOf(path), header.mode);
+    if (this.#chown) syscalls.lchown(pathOf(path), uid, gid);
+    syscalls.chmod(pathOf(path), header.mode);
     this.#xattrs(path, header);
   }
 
@@ -294,7 +292,7 @@ class Extractor implements TarVisitor, Disposable {
     const directory = this.#directories.find(parent);
     if (directory === undefined) return undefined;
     const target = `${directory}/${last}`;
-    const stats = lstatSync(pathOf(target), { throwIfNoEntry: false });
+    const stats = this.#options.syscalls.lstat(pathOf(target));
     return stats === undefined || (this.#overlay && isWhiteout(stats)) ? undefined : target;
   }
 
@@ -306,11 +304,12 @@ class Extractor implements TarVisitor, Disposable {
   /** Owner, mode, extended attributes and times of what is no regular file and no directory. */
   #attributes(path: ByteString, header: TarHeader): void {
     const { uid, gid } = this.#options.owner ?? header;
-    if (this.#chown) lchownSync(pathOf(path), uid, gid);
+    const { syscalls } = this.#options;
+    if (this.#chown) syscalls.lchown(pathOf(path), uid, gid);
     // A link has no mode of its own, and chmod would follow it.
-    if (header.type !== "symlink") chmodSync(pathOf(path), header.mode);
+    if (header.type !== "symlink") syscalls.chmod(pathOf(path), header.mode);
     this.#xattrs(path, header);
-    this.#options.syscalls.lutimes(pathOf(path), header.mtimeNs, header.mtimeNs);
+    syscalls.lutimes(pathOf(path), header.mtimeNs, header.mtimeNs);
   }
 
   #xattrs(path: ByteString, header: TarHeader): void {
@@ -333,7 +332,7 @@ class Extractor implements TarVisitor, Disposable {
       throw new BerthError("invalid-argument", `invalid whiteout ${JSON.stringify(last)}`);
     }
     const path = `${directory}/${hidden}`;
-    const stats = lstatSync(pathOf(path), { throwIfNoEntry: false });
+    const stats = this.#options.syscalls.lstat(pathOf(path));
     if (!this.#overlay) {
       if (stats !== undefined) this.#remove(path);
     } else if (stats === undefined) makeWhiteout(this.#options.syscalls, path);
@@ -367,9 +366,9 @@ class Extractor implements TarVisitor, Disposable {
 
   #remove(path: ByteString): void {
     this.#directories.forget();
-    const stats = lstatSync(pathOf(path));
-    if (stats.isDirectory() || stats.isFile()) this.#intact = false;
-    if (stats.isDirectory()) rmSync(pathOf(path), { recursive: true });
+    const stats = this.#options.syscalls.lstat(pathOf(path));
+    if (stats?.isDirectory() === true || stats?.isFile() === true) this.#intact = false;
+    if (stats?.isDirectory() === true) rmSync(pathOf(path), { recursive: true });
     else unlinkSync(pathOf(path));
   }
 }

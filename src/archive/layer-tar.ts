@@ -79,7 +79,7 @@ export interface HashedLayer {
  */
 export async function* layerTar(directory: string, options: LayerTarOptions): AsyncGenerator<Buffer> {
   const writer = new TreeWriter(options, { allocate: allocateFor(options) });
-  for (const batch of writer.batches(walk(bytesOf(directory)))) {
+  for (const batch of writer.batches(walk(bytesOf(directory), options))) {
     options.signal?.throwIfAborted();
     yield batch;
   }
@@ -135,7 +135,7 @@ export async function hashLayer(directory: string, options: HashOptions): Promis
   });
   let bytes = 0;
   let batches = 0;
-  for (const batch of writer.batches(walk(bytesOf(directory)))) {
+  for (const batch of writer.batches(walk(bytesOf(directory), options))) {
     hash.update(batch);
     bytes += batch.length;
     if (++batches % batchesPerTurn === 0) await turn();

@@ -1,8 +1,8 @@
-import { type BigIntStats, closeSync, constants, openSync, readlinkSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
-import { crc32, zstdCompress, zstdDecompress } from "node:zlib";
+import { crc32, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { BerthError } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
@@ -116,6 +116,22 @@ export async function openManifest(path: string): Promise<Iterable<ManifestEntry
   const text = await decompress(bytes, { maxOutputLength: manifestLimit }).catch((error: unknown) => {
     throw damaged(path, error);
   });
+  return entriesIn(path, text);
+}
+
+/** The same for whoever can't wait. */
+export function openManifestSync(path: string): Iterable<ManifestEntry> {
+  const bytes = readFileSync(path);
+  let text: Buffer;
+  try {
+    text = zstdDecompressSync(bytes, { maxOutputLength: manifestLimit });
+  } catch (error) {
+    throw damaged(path, error);
+  }
+  return entriesIn(path, text);
+}
+
+function entriesIn(path: string, text: Buffer): Iterable<ManifestEntry> {
   const head = text.indexOf(newline);
   if (text.toString("latin1", 0, Math.max(head, 0)) !== magic || text.at(-1) !== newline) throw damaged(path);
   return { [Symbol.iterator]: () => parseLines(path, text.subarray(head + 1)) };
@@ -206,7 +222,7 @@ export async function* observe(directory: string, options: ObserveOptions): Asyn
   const { syscalls, sum } = options;
   const names = new Map<bigint, ByteString>();
   let files = 0;
-  for (const file of walk(bytesOf(directory))) {
+  for (const file of walk(bytesOf(directory), options)) {
     if (++files % filesPerTurn === 0) await turn();
     const { name, path, stats } = file;
     if (stats.isSocket()) continue;

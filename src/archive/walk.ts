@@ -1,5 +1,6 @@
 import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { linux, type Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 
 /** A file that {@link walk} came by. */
@@ -10,18 +11,28 @@ export interface WalkedFile {
   readonly stats: BigIntStats;
 }
 
+/** What {@link walk} takes beside. */
+export interface WalkOptions {
+  /** False for a directory whose content is to be left out. */
+  readonly enter?: (file: WalkedFile) => boolean;
+  /** How files are looked at; as the kernel tells when absent. */
+  readonly syscalls?: Pick<Syscalls, "lstatExact">;
+}
+
 /**
  * A file and all that is below it: depth first, each directory before its content, names in the order of their bytes.
  * No link is followed. What goes away meanwhile is passed over.
  *
  * @throws {BerthError} not-found, when nothing is at `start`
- * @param enter false for a directory whose content is to be left out
  */
-export function* walk(start: ByteString, enter: (file: WalkedFile) => boolean = () => true): Generator<WalkedFile> {
+export function* walk(
+  start: ByteString,
+  { enter = () => true, syscalls = linux }: WalkOptions = {},
+): Generator<WalkedFile> {
   const pending: ByteString[] = [""];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const path = name === "" ? start : `${start}/${name}`;
-    const stats = lstatSync(pathOf(path), { bigint: true, throwIfNoEntry: false });
+    const stats = syscalls.lstatExact(pathOf(path));
     if (stats === undefined) {
       if (name !== "") continue;
       throw new BerthError("not-found", `lstat ${textOf(start)}: no such file or directory`);

@@ -1,4 +1,4 @@
-import { chmodSync, lchownSync, linkSync, mkdirSync, readlinkSync, symlinkSync } from "node:fs";
+import { linkSync, mkdirSync, readlinkSync, symlinkSync } from "node:fs";
 import { dirname, join, normalize } from "node:path/posix";
 import { setImmediate } from "node:timers/promises";
 import { type ByteString, bytesOf, pathOf } from "../archive/byte-string.ts";
@@ -164,8 +164,8 @@ class Copier {
     const { syscalls } = this.#options;
     const { uid, gid, mode, atimeNs, mtimeNs, xattrs } = this.#attributes(file);
     const path = pathOf(target);
-    lchownSync(path, uid, gid);
-    if (file.entry.kind !== "symlink") chmodSync(path, mode);
+    syscalls.lchown(path, uid, gid);
+    if (file.entry.kind !== "symlink") syscalls.chmod(path, mode);
     writeXattrs(syscalls, target, xattrs);
     syscalls.lutimes(path, atimeNs, mtimeNs);
   }

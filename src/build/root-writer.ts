@@ -1,4 +1,4 @@
-import { chmodSync, lchownSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { bytesOf } from "../archive/byte-string.ts";
 import { BerthError } from "../base/errors.ts";
@@ -57,8 +57,8 @@ export class RootWriter {
     this.mkdirAll(dirname(resolved), owner);
     const target = this.place(resolved);
     mkdirSync(target, 0o755);
-    chmodSync(target, 0o755);
-    lchownSync(target, owner.uid, owner.gid);
+    this.#syscalls.chmod(target, 0o755);
+    this.#syscalls.lchown(target, owner.uid, owner.gid);
     this.#present.add(resolved);
   }
 

@@ -81,7 +81,7 @@ export interface EngineUse {
  * @throws {BerthError} failed-precondition, when a newer berth wrote the store
  */
 export async function openEngine(places: Places = {}, { onFullDisk = false, warn }: EngineUse = {}): Promise<Engine> {
-  const host = openHost(places);
+  const host = await withKept(openHost(places));
   await using stack = new AsyncDisposableStack();
   // Closed last: while a database is open, its log takes space.
   stack.use(await openBallast(host, { giveUp: onFullDisk }));
@@ -144,6 +144,12 @@ export async function openEngine(places: Places = {}, { onFullDisk = false, warn
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function withKept(host: Host): Promise<Host> {
+  if (!host.unprivileged) return host;
+  const { keepingSyscalls } = await import("../snapshot/kept-attributes.ts");
+  return { ...host, syscalls: keepingSyscalls(host.syscalls, host.root) };
 }
 
 const openLayout: BuildDeps["openLayout"] = async (reference) => {

@@ -1,6 +1,8 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { BerthError } from "../base/errors.ts";
+import { isMachineRoot } from "./capabilities.ts";
 import { type CgroupLayout, probeCgroups } from "./cgroup.ts";
 import { linux, type Syscalls } from "./syscalls.ts";
 
@@ -12,6 +14,11 @@ export interface Host {
   /** State that ends with a reboot: pids, sockets, bundles. Absolute. */
   readonly runRoot: string;
   readonly cgroup: CgroupLayout;
+  /**
+   * True for a store that whoever isn't root of the machine may use: what overlayfs notes in it has names that users may set, and what
+   * the kernel refuses is kept. A store stays what it was when it was made.
+   */
+  readonly unprivileged: boolean;
 }
 
 /** Where an engine lives; what is absent comes from BERTH_ROOT and BERTH_RUN_ROOT, then from the defaults. */
@@ -22,9 +29,10 @@ export interface Places {
 
 /** The places of an engine, absolute: /var/lib/berth and /run/berth for root, the XDG directories for anybody else. */
 function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): Required<Places> {
-  const isRoot = process.getuid?.() === 0;
+  const uid = callerOf(env);
+  const isRoot = uid === 0;
   const data = isRoot ? "/var/lib" : (env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"));
-  const run = isRoot ? "/run" : (env["XDG_RUNTIME_DIR"] ?? `/tmp/berth-${process.getuid?.()}`);
+  const run = isRoot ? "/run" : (env["XDG_RUNTIME_DIR"] ?? `/tmp/berth-${uid}`);
   return {
     root: resolve(places.root ?? (env["BERTH_ROOT"] || join(data, "berth"))),
     runRoot: resolve(places.runRoot ?? (env["BERTH_RUN_ROOT"] || join(run, "berth"))),
@@ -34,8 +42,38 @@ function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): Require
 /** Look at this machine and make the places of an engine, where they are missing. */
 export function openHost(places: Places = {}): Host {
   const { root, runRoot } = placesOf(places);
+  const unprivileged = isUnprivileged(root);
   // Others may pass, as containers that aren't root look up their own files below it, but not list.
-  mkdirSync(root, { recursive: true, mode: 0o711 });
-  mkdirSync(runRoot, { recursive: true, mode: 0o711 });
-  return { syscalls: linux, root, runRoot, cgroup: probeCgroups() };
+  const mode = unprivileged ? 0o700 : 0o711;
+  mkdirSync(root, { recursive: true, mode });
+  mkdirSync(runRoot, { recursive: true, mode });
+  if (unprivileged) {
+    checkOwner(runRoot);
+    writeFileSync(markerOf(root), "");
+  }
+  return { syscalls: linux, root, runRoot, cgroup: probeCgroups(), unprivileged };
+}
+
+/** Says of a store that it is one of {@link Host.unprivileged}. */
+const markerOf = (root: string): string => join(root, "unprivileged");
+
+function isUnprivileged(root: string): boolean {
+  return existsSync(markerOf(root)) || (!existsSync(join(root, "metadata.db")) && !isMachineRoot());
+}
+
+/** A place below /tmp may have been made by somebody else, to be told what is written there. */
+function checkOwner(runRoot: string): void {
+  if (lstatSync(runRoot).uid === process.getuid?.()) return;
+  throw new BerthError("permission-denied", `${runRoot} belongs to another user`, {
+    hint: "Set XDG_RUNTIME_DIR or BERTH_RUN_ROOT to a directory that is yours.",
+  });
+}
+
+/** Name of the variable by which `bin/berth` says whose command it started as root of a user namespace: a UID. */
+const namespaceVariable = "BERTH_NAMESPACE";
+
+/** The user whose command this is: outside of the user namespace that it was started in. */
+export function callerOf(env: NodeJS.ProcessEnv = process.env): number {
+  const own = process.getuid?.() ?? 0;
+  return own === 0 ? Number(env[namespaceVariable] || own) : own;
 }

@@ -1,4 +1,5 @@
 import ffi from "node:ffi";
+import { type BigIntStats, chmodSync, fchmodSync, fchownSync, lchownSync, lstatSync, type Stats } from "node:fs";
 import { constants } from "node:os";
 
 /** A failed system call. `code` is the errno's name (`ENOENT`), as in Node's own errors. */
@@ -23,8 +24,23 @@ export class SyscallError extends Error {
 /** Path of a file; a Buffer where the name need not be UTF-8. */
 export type PathLike = string | Buffer;
 
-/** The kernel calls that Node has not, as one replaceable object. All are synchronous, none follows a symlink. */
+/**
+ * The kernel calls that Node has not, and those that tell and set whose a file is and what kind, as one replaceable object: where the
+ * kernel refuses, what it was to hold can be kept elsewhere. All are synchronous, none follows a symlink.
+ */
 export interface Syscalls {
+  /** False where owners that aren't this process's can't be given. */
+  readonly canChown: boolean;
+  /** True where what the kernel refuses is kept: only these calls tell what a file is. */
+  readonly keeps: boolean;
+  /** lstat(2); undefined where nothing is. */
+  lstat(path: PathLike): Stats | undefined;
+  /** The same, numbers and times exact. */
+  lstatExact(path: PathLike): BigIntStats | undefined;
+  /** lchown(2). @param fd the file itself, where it is open: the cheaper way */
+  lchown(path: PathLike, uid: number, gid: number, fd?: number): void;
+  /** chmod(2) of what is no link. @param fd the file itself, where it is open: the cheaper way */
+  chmod(path: PathLike, mode: number, fd?: number): void;
   /** mknod(2). `mode` holds the type bits (`0o020000` character, `0o060000` block, `0o010000` FIFO). */
   mknod(path: PathLike, mode: number, major: number, minor: number): void;
   /** lsetxattr(2). */
@@ -137,6 +153,18 @@ function libc(): Functions {
 
 /** The kernel that this process runs on. */
 export const linux: Syscalls = {
+  canChown: process.getuid?.() === 0,
+  keeps: false,
+  lstat: (path) => lstatSync(path, { throwIfNoEntry: false }),
+  lstatExact: (path) => lstatSync(path, { bigint: true, throwIfNoEntry: false }),
+  lchown: (path, uid, gid, fd) => {
+    if (fd === undefined) lchownSync(path, uid, gid);
+    else fchownSync(fd, uid, gid);
+  },
+  chmod: (path, mode, fd) => {
+    if (fd === undefined) chmodSync(path, mode);
+    else fchmodSync(fd, mode);
+  },
   mknod: (path, mode, major, minor) => {
     check("mknod", libc().mknod(cPath(path), mode, makeDevice(major, minor)), path);
   },
@@ -308,8 +336,8 @@ function timesOf(atimeNs: bigint, mtimeNs: bigint): Uint8Array {
   return timesBytes;
 }
 
-/** @see makedev(3) */
-function makeDevice(major: number, minor: number): bigint {
+/** The number of a device. @see makedev(3) */
+export function makeDevice(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
   return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn);
 }

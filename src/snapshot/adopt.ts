@@ -1,7 +1,8 @@
-import { chmodSync, lchownSync, lstatSync, rmSync } from "node:fs";
-import { type ByteString, bytesOf, pathOf } from "../archive/byte-string.ts";
+import { rmSync } from "node:fs";
+import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
 import { walk } from "../archive/walk.ts";
 import { readXattrs, writeXattrs } from "../archive/xattrs.ts";
+import { BerthError } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { LayerStack } from "./layer-stack.ts";
 
@@ -10,9 +11,10 @@ import { LayerStack } from "./layer-stack.ts";
  * what is seen.
  */
 export function adoptAttributes(syscalls: Syscalls, from: ByteString, to: ByteString): void {
-  const stats = lstatSync(pathOf(from), { bigint: true });
-  if (process.getuid?.() === 0) lchownSync(pathOf(to), Number(stats.uid), Number(stats.gid));
-  chmodSync(pathOf(to), Number(stats.mode) & 0o7777);
+  const stats = syscalls.lstatExact(pathOf(from));
+  if (stats === undefined) throw new BerthError("not-found", `lstat ${textOf(from)}: no such file or directory`);
+  if (syscalls.canChown) syscalls.lchown(pathOf(to), Number(stats.uid), Number(stats.gid));
+  syscalls.chmod(pathOf(to), Number(stats.mode) & 0o7777);
   writeXattrs(syscalls, to, readXattrs(syscalls, from));
   syscalls.lutimes(pathOf(to), stats.atimeNs, stats.mtimeNs);
 }

@@ -7,7 +7,7 @@ import { isOpaque, isWhiteout, opaqueXattr } from "../archive/whiteout.ts";
 import { capabilityXattr, listXattrs } from "../archive/xattrs.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
-import { LayerStack, type StackFile } from "./layer-stack.ts";
+import { isWhiteoutIn, LayerStack, type StackFile } from "./layer-stack.ts";
 
 /** One line of `diff`: A added, C changed, D deleted. `path` is absolute inside the root. */
 export interface Change {
@@ -103,11 +103,11 @@ class Comparison {
     const old = directory.merged ? this.#below.look(name) : undefined;
     return this.#unlessGone(this.#pathOf(name), (path) => {
       if (old === undefined) {
-        const deleted = entry.isCharacterDevice() && isWhiteout(lstatSync(pathOf(path)));
-        if (!deleted) this.#add(name, directory);
+        if (!isWhiteoutIn(this.#syscalls, this.#pathOf(directory.name), entry)) this.#add(name, directory);
         return entry.isDirectory() ? { name, merged: false, opaque: false } : undefined;
       }
-      return this.#compare({ name, source: path, stats: lstatSync(pathOf(path)) }, old);
+      const stats = this.#syscalls.lstat(pathOf(path));
+      return stats === undefined ? undefined : this.#compare({ name, source: path, stats }, old);
     });
   }
 

@@ -1,8 +1,8 @@
-import { lstatSync } from "node:fs";
-import { type ByteString, bytesOf, pathOf } from "../archive/byte-string.ts";
+import { type ByteString, bytesOf, pathOf, textOf } from "../archive/byte-string.ts";
 import { amendManifest, differences, entryOf, type ManifestEntry } from "../archive/manifest.ts";
 import { isOpaque } from "../archive/whiteout.ts";
 import { readXattrs } from "../archive/xattrs.ts";
+import { BerthError } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { adoptAttributes } from "./adopt.ts";
 import { LayerStack } from "./layer-stack.ts";
@@ -47,7 +47,8 @@ const isOther = (entry: ManifestEntry, before: ManifestEntry | undefined): boole
 function directoryAt(syscalls: Syscalls, upper: string, implied: string): ManifestEntry {
   const name: ByteString = bytesOf(implied).slice(1);
   const path: ByteString = bytesOf(`${upper}${implied}`);
-  const stats = lstatSync(pathOf(path), { bigint: true });
+  const stats = syscalls.lstatExact(pathOf(path));
+  if (stats === undefined) throw new BerthError("not-found", `lstat ${textOf(path)}: no such file or directory`);
   const xattrs = readXattrs(syscalls, path);
   return entryOf({ name, path, stats }, { first: undefined, crc: 0, xattrs, opaque: isOpaque(syscalls, path) });
 }

@@ -1,4 +1,4 @@
-import { type BigIntStats, lstatSync, readdirSync, type Stats } from "node:fs";
+import { type BigIntStats, type Dirent, readdirSync, type Stats } from "node:fs";
 import { type ByteString, pathOf } from "../archive/byte-string.ts";
 import { isOpaque, isWhiteout } from "../archive/whiteout.ts";
 import type { Syscalls } from "../host/syscalls.ts";
@@ -37,19 +37,21 @@ export class LayerStack {
     this.#directories.set("", paths.layers);
   }
 
+  readonly #stat: Look<Stats> = (source) => this.#syscalls.lstat(pathOf(source));
+
   /** The file at `path`, or undefined. */
   find(path: ByteString): StackFile | undefined {
-    return this.#find(path, exactStatOf);
+    return this.#find(path, (source) => this.#syscalls.lstatExact(pathOf(source)));
   }
 
   /** The same for half the price: times are not told to the nanosecond. */
   look(path: ByteString): StackFile<Stats> | undefined {
-    return this.#find(path, statOf);
+    return this.#find(path, this.#stat);
   }
 
   /** Names in the directory `path`, in the order of their bytes; empty where it is none. */
   names(path: ByteString): readonly ByteString[] {
-    const { found, below } = this.#inUpper(path, statOf);
+    const { found, below } = this.#inUpper(path, this.#stat);
     const directories: ByteString[] = found?.stats.isDirectory() === true ? [found.source] : [];
     if (below) directories.push(...this.#directoriesOf(path));
     // A whiteout hides its namesakes further down, and no others.
@@ -57,8 +59,7 @@ export class LayerStack {
     for (const directory of directories) {
       for (const entry of readdirSync(pathOf(directory), { encoding: "latin1", withFileTypes: true })) {
         if (names.has(entry.name)) continue;
-        const hidden = entry.isCharacterDevice() && isWhiteout(lstatSync(pathOf(`${directory}/${entry.name}`)));
-        names.set(entry.name, !hidden);
+        names.set(entry.name, !isWhiteoutIn(this.#syscalls, directory, entry));
       }
     }
     return [...names].flatMap(([name, visible]) => (visible ? [name] : [])).sort(byBytes);
@@ -105,7 +106,7 @@ export class LayerStack {
     const above = this.#directoriesOf(parent);
     for (const [index, directory] of above.entries()) {
       const source = `${directory}/${name}`;
-      const stats = statOf(source);
+      const stats = this.#stat(source);
       if (stats === undefined) continue;
       if (!stats.isDirectory()) break;
       directories.push(source);
@@ -128,12 +129,11 @@ function firstFile<S extends Stats | BigIntStats>(
   return undefined;
 }
 
-function statOf(path: ByteString): Stats | undefined {
-  return lstatSync(pathOf(path), { throwIfNoEntry: false });
-}
-
-function exactStatOf(path: ByteString): BigIntStats | undefined {
-  return lstatSync(pathOf(path), { bigint: true, throwIfNoEntry: false });
+/** True where what a layer's directory lists is a whiteout; most things aren't by their kind alone. */
+export function isWhiteoutIn(syscalls: Syscalls, directory: ByteString, entry: Dirent): boolean {
+  if (!entry.isCharacterDevice() && !(syscalls.keeps && entry.isFile())) return false;
+  const stats = syscalls.lstat(pathOf(`${directory}/${entry.name}`));
+  return stats !== undefined && isWhiteout(stats);
 }
 
 function split(path: ByteString): readonly [ByteString, ByteString] {

@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  copyFileSync,
-  lchownSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { copyFileSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type ByteString, bytesOf, pathOf } from "../archive/byte-string.ts";
 import { majorOf, minorOf } from "../archive/device.ts";
@@ -147,8 +137,8 @@ function holds(path: ByteString, { size, crc }: ManifestEntry): boolean {
 }
 
 function setAttributes(syscalls: Syscalls, path: ByteString, entry: ManifestEntry): void {
-  if (process.getuid?.() === 0) lchownSync(pathOf(path), entry.uid, entry.gid);
-  if (entry.kind !== "symlink") chmodSync(pathOf(path), entry.mode);
+  if (syscalls.canChown) syscalls.lchown(pathOf(path), entry.uid, entry.gid);
+  if (entry.kind !== "symlink") syscalls.chmod(pathOf(path), entry.mode);
   const there = new Set([...readXattrs(syscalls, path).keys(), opaqueXattr]);
   for (const [name, value] of Object.entries(entry.xattrs)) {
     syscalls.lsetxattr(pathOf(path), name, Buffer.from(value, "base64"));

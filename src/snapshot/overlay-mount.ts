@@ -25,6 +25,8 @@ export interface OverlayPaths {
 export interface OverlayParts extends Required<OverlayPaths> {
   /** Directory that the layers are in. */
   readonly directory: string;
+  /** True where what it notes in files has names that users may set. False when absent. */
+  readonly userXattrs?: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface OverlayParts extends Required<OverlayPaths> {
  *
  * @throws {BerthError} failed-precondition, when there are too many layers for one mount
  */
-export function overlayMount({ directory, lower, upper, work }: OverlayParts): Mount {
+export function overlayMount({ directory, lower, upper, work, userXattrs = false }: OverlayParts): Mount {
   if (lower.length === 0) return { type: "bind", source: upper, options: ["bind"] };
   const names = lower.map((path) => relative(directory, path));
   const options = [
@@ -45,6 +47,7 @@ export function overlayMount({ directory, lower, upper, work }: OverlayParts): M
     "metacopy=off",
     "redirect_dir=off",
     "index=off",
+    ...(userXattrs ? ["userxattr"] : []),
   ];
   if (lower.length > limits.layers + 1 || options.join(",").length > optionsLimit) {
     throw new BerthError("failed-precondition", "max depth exceeded", {

@@ -260,7 +260,8 @@ class ActiveOverlay implements ActiveSnapshot {
 
   mounts(): readonly Mount[] {
     const { lower, ...own } = this.directories();
-    return [overlayMount({ directory: this.#store.paths.layers, lower: lower.map(mountablePath), ...own })];
+    const { unprivileged: userXattrs } = this.#host;
+    return [overlayMount({ directory: this.#store.paths.layers, lower: lower.map(mountablePath), ...own, userXattrs })];
   }
 
   directories(): Required<OverlayPaths> {

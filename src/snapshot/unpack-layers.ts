@@ -62,7 +62,8 @@ export async function unpackLayers(
   const missing = await firstMissing(deps.store, steps);
   for (const { archive } of steps.slice(0, missing)) await archive.release?.();
   const rest = steps.slice(missing);
-  const threads = threadsFor(rest, isBusy);
+  // What is kept of files is known to one thread.
+  const threads = deps.host.unprivileged ? { others: 0, here: true } : threadsFor(rest, isBusy);
   if (threads.others > 0) await sideBySide(deps, rest, { ...operation, threads });
   else for (const step of rest) await unpackHere(deps, step, operation);
   return layersOf(deps.store, steps);

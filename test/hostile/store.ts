@@ -36,7 +36,7 @@ export async function openTarget(): Promise<Target> {
 /** Everything that must be the same after an archive that was refused: files of the store and records. */
 export function storeOf({ deps }: Target): unknown {
   const top = (name: string): boolean => name.split("/").length < 3;
-  const walked = walk(bytesOf(deps.host.root), ({ name }) => top(name));
+  const walked = walk(bytesOf(deps.host.root), { enter: ({ name }) => top(name) });
   const files = Array.from(walked, ({ name }) => name).filter((name) => !/^(metadata\.db|ballast$)/.test(name));
   const tables = ["layer", "image", "image_layer", "image_reference"];
   const rows = tables.map((table) => deps.db.read((sql) => sql.all(`SELECT * FROM ${table}`).length));

@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs";
+
+/** What a process may do, by the number of the capability. @see capabilities(7) */
+const numbers = { chown: 0n, dacOverride: 1n, netAdmin: 12n, sysAdmin: 21n } as const;
+
+/** Whether this process has a capability in its user namespace, which need not be the machine's. */
+export function isCapable(capability: keyof typeof numbers): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return ((BigInt(`0x${effective}`) >> numbers[capability]) & 1n) === 1n;
+}
+
+/** How IDs inside of this process's user namespace are mapped: lines of `inside outside count`. @see user_namespaces(7) */
+export function mappedIds(kind: "uid" | "gid" = "uid"): readonly (readonly [number, number, number])[] {
+  const lines = readFileSync(`/proc/self/${kind}_map`, "utf8").trim().split("\n");
+  return lines.map((line) => {
+    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
+    return [inside, outside, count] as const;
+  });
+}
+
+/** Every ID that there is. */
+const everyId = 2 ** 32 - 1;
+
+/** True where this process is root of the machine, or as good: it may mount, and set what only root sets. */
+export function isMachineRoot(): boolean {
+  return isCapable("sysAdmin") && mappedIds()[0]?.[2] === everyId;
+}
