@@ -6,6 +6,8 @@ import type { Operation } from "../base/operation.ts";
 import type { CdiRegistry } from "../host/cdi.ts";
 import type { Emulators } from "../host/emulators.ts";
 import { heldDir } from "../host/held-dir.ts";
+import type { Host } from "../host/host.ts";
+import { ownIds } from "../host/user-namespaces.ts";
 import { networkFiles, readHostFiles } from "../network/network-files.ts";
 import { type ChainID, digestOf } from "../oci/digest.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime-spec.ts";
@@ -26,6 +28,7 @@ import { makeMountPoints } from "./mount-points.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { OutputTail } from "./output-tail.ts";
 import { RootWriter } from "./root-writer.ts";
+import { checkRootlessStep } from "./rootless-step.ts";
 import type { KeyedContent, Solved, StepOperation, Work } from "./solve.ts";
 import type { SshAgents } from "./ssh-agent.ts";
 import { mountKeys, prepareMounts } from "./step-mounts.ts";
@@ -132,7 +135,7 @@ async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation)
     if (error instanceof BuildError) deps.onFailed?.({ id, task, error, operation, snapshots, held: files.move() });
     throw error;
   }
-  const { chainID } = await step.snapshot.commit(operation);
+  const { chainID } = await step.snapshot.commit({ ...operation, mounted: true });
   return { chainID };
 }
 
@@ -168,21 +171,23 @@ export interface OpenedStep extends AsyncDisposable {
 /** Get everything ready that a step runs with. */
 export async function openStep(
   deps: ExecDeps,
-  { op, parent, sources }: ExecInputs & { readonly op: ExecOp },
+  { op: wanted, parent, sources }: ExecInputs & { readonly op: ExecOp },
   options: StepOptions,
 ): Promise<OpenedStep> {
-  const { signal, places, args = op.args, terminal = false } = options;
-  const { cgroupParent = "berth/build", ulimits, shmSize } = op.settings ?? {};
+  const { signal, places, args = wanted.args, terminal = false } = options;
+  const { cgroupParent = "berth/build", ulimits, shmSize } = wanted.settings ?? {};
   const { hostname = usualHostname, secrets = new Map(), agents = new Map() } = deps;
   await using stack = new AsyncDisposableStack();
   const { path: directory } = stack.use(await heldDir(deps.host.syscalls, deps.host.runRoot, "step-"));
+  const tree = deps.snapshotter.view(parent);
+  const user = userOf(tree, wanted.user);
+  await checkRootlessStep(deps.host, { op: wanted, user, ...(deps.resources && { resources: deps.resources }) });
+  const op = asRootless(deps.host, wanted);
   const network = op.network === "default" ? stack.use(await deps.stepNetworks.take(signal)) : undefined;
   const fill = deps.imports === undefined ? {} : { fill: deps.imports.fill };
   const given = { sources, secrets, agents, directory, scratch: places.mounts, onMissing: options.onMissing, ...fill };
   const prepared = stack.use(await prepareMounts(deps, op, { ...given, signal }));
   const mounts = [...(await hostMounts({ directory, hostname, op, network })), ...prepared.mounts];
-  const tree = deps.snapshotter.view(parent);
-  const user = userOf(tree, op.user);
   const snapshot = await places.files((init) => makeMountPoints(tree, init, mounts));
   new RootWriter(deps, snapshot).mkdirAll(op.cwd, user);
   const plain = runtimeSpec({
@@ -202,10 +207,16 @@ export async function openStep(
     ...(ulimits === undefined ? {} : { ulimits }),
     ...(shmSize === undefined ? {} : { shmSize }),
     cgroup: deps.host.cgroup,
+    ...(deps.host.rootless ? { ids: ownIds() } : {}),
   });
   const spec = op.devices === undefined ? plain : await withStepDevices(plain, deps.registry(), op.devices);
   const owned = stack.move();
   return { spec, snapshot, directory, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Without root there is no bridge: the network that a step has by default is the machine's. */
+function asRootless({ rootless }: Pick<Host, "rootless">, op: ExecOp): ExecOp {
+  return rootless && op.network === "default" ? { ...op, network: "host" } : op;
 }
 
 interface BundleTask {

@@ -42,7 +42,7 @@ export async function retryKept(deps: BuildDeps, kept: KeptStep, options: StepRu
   await inKept(deps, kept, options, async ({ step, emulators }) => {
     await runBundle({ ...deps, emulators }, { vertex, step }, options);
     const latest = kept.latest === undefined ? {} : { latest: BigInt(kept.latest) };
-    const { chainID } = await step.snapshot.commit({ ...options, ...latest });
+    const { chainID } = await step.snapshot.commit({ ...options, ...latest, mounted: true });
     await deps.snapshotter.flush();
     const created = new Date().toISOString();
     const name = `${kept.name} (retried)`;

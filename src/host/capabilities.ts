@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { codeOf } from "../base/errors.ts";
 
 /** What a process may do, by the number of the capability. @see capabilities(7) */
-const numbers = { chown: 0n, dacOverride: 1n, netAdmin: 12n, sysAdmin: 21n } as const;
+const numbers = { chown: 0n, dacOverride: 1n, sysAdmin: 21n } as const;
 
 /** Whether this process has a capability in its user namespace, which need not be the machine's. */
 export function isCapable(capability: keyof typeof numbers): boolean {
@@ -24,4 +25,19 @@ const everyId = 2 ** 32 - 1;
 /** True where this process is root of the machine, or as good: it may mount, and set what only root sets. */
 export function isMachineRoot(): boolean {
   return isCapable("sysAdmin") && mappedIds()[0]?.[2] === everyId;
+}
+
+/**
+ * True for root of the machine, and of a container that is like one: its network namespace is its user namespace's own, and so are the
+ * settings of that.
+ */
+export function mayWire(): boolean {
+  if (!isCapable("sysAdmin")) return false;
+  try {
+    accessSync("/proc/sys/net/ipv4/ip_forward", constants.W_OK);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EACCES" || codeOf(error) === "EROFS" || codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
 }

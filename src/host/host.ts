@@ -2,7 +2,7 @@ import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { BerthError } from "../base/errors.ts";
-import { isMachineRoot } from "./capabilities.ts";
+import { isMachineRoot, mayWire } from "./capabilities.ts";
 import { type CgroupLayout, probeCgroups } from "./cgroup.ts";
 import { linux, type Syscalls } from "./syscalls.ts";
 
@@ -19,6 +19,8 @@ export interface Host {
    * the kernel refuses is kept. A store stays what it was when it was made.
    */
   readonly unprivileged: boolean;
+  /** True where bridges, cgroups and devices are out of reach: nobody but root of the machine, or of a container like one, has them. */
+  readonly rootless: boolean;
 }
 
 /** Where an engine lives; what is absent comes from BERTH_ROOT and BERTH_RUN_ROOT, then from the defaults. */
@@ -51,7 +53,14 @@ export function openHost(places: Places = {}): Host {
     checkOwner(runRoot);
     writeFileSync(markerOf(root), "");
   }
-  return { syscalls: linux, root, runRoot, cgroup: probeCgroups(), unprivileged };
+  return {
+    syscalls: linux,
+    root,
+    runRoot,
+    cgroup: probeCgroups(),
+    unprivileged,
+    rootless: unprivileged && !mayWire(),
+  };
 }
 
 /** Says of a store that it is one of {@link Host.unprivileged}. */

@@ -63,6 +63,8 @@ export interface SpecInput {
   readonly shmSize?: number;
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly cgroup: CgroupLayout;
+  /** How many user and group IDs there are, from 0 on, where berth isn't root of the machine; all of them when absent. */
+  readonly ids?: number;
 }
 
 /**
@@ -86,7 +88,7 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
       namespaces: namespacesOf(input),
       cgroupsPath: input.cgroupsPath,
       resources: { devices: privileged ? everyDevice : defaultDevices, ...limitsOf(input.resources) },
-      sysctl: { ...(input.network === "new" ? networkSysctls : {}), ...input.sysctls },
+      sysctl: { ...(input.network === "new" ? networkSysctls(input.ids) : {}), ...input.sysctls },
       ...(confined ? { seccomp: defaultSeccomp(capabilities.bounding, hostPlatform.architecture) } : {}),
       ...(input.privileged === undefined
         ? { maskedPaths, readonlyPaths }
@@ -97,19 +99,20 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
 }
 
 function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["process"] {
-  const { terminal, user, args, env, cwd, noNewPrivileges = false, ulimits = [] } = input;
+  const { terminal, user, args, env, cwd, noNewPrivileges = false, ulimits = [], ids } = input;
   const { uid, gid, additionalGids = [] } = user;
   return {
     terminal,
     ...(terminal ? consoleSizeOf(input.windowSize) : {}),
-    user: { uid, gid, additionalGids },
+    user: { uid, gid, additionalGids: ids === 1 ? [] : additionalGids },
     args,
     env,
     cwd,
     capabilities,
     rlimits: ulimits.length === 0 ? [] : rlimitsOf(ulimits),
     noNewPrivileges,
-    oomScoreAdj: 0,
+    // Lower than that of the caller only root may set it.
+    ...(ids === undefined ? { oomScoreAdj: 0 } : {}),
   };
 }
 
@@ -120,10 +123,22 @@ function namespacesOf({ network, cgroup }: SpecInput): RuntimeSpec["linux"]["nam
   return [...own, network === "new" ? { type: "network" } : { type: "network", path: network.path }];
 }
 
-function mountsOf({ mounts, privileged, shmSize = defaultShmSize }: SpecInput): readonly SpecMount[] {
+function mountsOf({
+  mounts,
+  privileged,
+  shmSize = defaultShmSize,
+  ids = highestGroup,
+}: SpecInput): readonly SpecMount[] {
   const access = privileged === undefined ? ["ro"] : [];
   const safe = ["nosuid", "noexec", "nodev"];
-  const devpts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
+  const devpts = [
+    "nosuid",
+    "noexec",
+    "newinstance",
+    "ptmxmode=0666",
+    "mode=0620",
+    ...(ids > ttyGroup ? [`gid=${ttyGroup}`] : []),
+  ];
   const own: readonly SpecMount[] = [
     { destination: "/proc", type: "proc", source: "proc", options: safe },
     {
@@ -206,7 +221,15 @@ function deviceNode({ mode, ...device }: Device): object {
 const everyDevice: readonly object[] = [{ allow: true, access: "rwm" }];
 
 /** Without capabilities, everybody may ping and listen on ports below 1024. */
-const networkSysctls: Readonly<Record<string, string>> = {
-  "net.ipv4.ping_group_range": "0 2147483647",
-  "net.ipv4.ip_unprivileged_port_start": "0",
-};
+function networkSysctls(ids: number = highestGroup + 1): Readonly<Record<string, string>> {
+  return {
+    "net.ipv4.ping_group_range": `0 ${ids - 1}`,
+    "net.ipv4.ip_unprivileged_port_start": "0",
+  };
+}
+
+/** The highest that the kernel takes in a range. */
+const highestGroup = 2147483647;
+
+/** Whose terminals are. */
+const ttyGroup = 5;

@@ -32,8 +32,12 @@ const writebackDelay = 100;
 export async function commitUpper(
   { host, store }: CommitDeps,
   { directory, parent, manifest }: Upper,
-  { signal, writer = layerWriters.made, latest }: CommitOptions,
+  { signal, writer = layerWriters.made, latest, mounted = false }: CommitOptions,
 ): Promise<LayerRecord> {
+  if (mounted && host.unprivileged) {
+    const { inheritKept } = await import("./inherit-kept.ts");
+    inheritKept(host.syscalls, { upper: directory, lower: store.directories(parent) });
+  }
   if (latest !== undefined) clampTimes(host.syscalls, directory, latest);
   const headStart = setTimeout(() => store.startWriteback(), writebackDelay);
   try {

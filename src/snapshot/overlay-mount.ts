@@ -45,9 +45,9 @@ export function overlayMount({ directory, lower, upper, work, userXattrs = false
     `upperdir=${relative(directory, upper)}`,
     `workdir=${relative(directory, work)}`,
     "metacopy=off",
-    "redirect_dir=off",
+    // With attributes of users the kernel has no redirects, and takes no word about them.
+    userXattrs ? "userxattr" : "redirect_dir=off",
     "index=off",
-    ...(userXattrs ? ["userxattr"] : []),
   ];
   if (lower.length > limits.layers + 1 || options.join(",").length > optionsLimit) {
     throw new BerthError("failed-precondition", "max depth exceeded", {

@@ -116,6 +116,8 @@ export interface CommitOptions extends Operation {
   readonly writer?: LayerWriter;
   /** The latest time that a file of the layer may have, nanoseconds since the epoch: younger ones get it. Any when absent. */
   readonly latest?: bigint;
+  /** True where it was written through a mount, by processes that see only what the file system holds. False when absent. */
+  readonly mounted?: boolean;
 }
 
 /** A writable snapshot. */
