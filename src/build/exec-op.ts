@@ -28,7 +28,7 @@ import { makeMountPoints } from "./mount-points.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { OutputTail } from "./output-tail.ts";
 import { RootWriter } from "./root-writer.ts";
-import { checkRootlessStep } from "./rootless-step.ts";
+import { checkRootlessStep, idAdvice, strangersBelow } from "./rootless-step.ts";
 import type { KeyedContent, Solved, StepOperation, Work } from "./solve.ts";
 import type { SshAgents } from "./ssh-agent.ts";
 import { mountKeys, prepareMounts } from "./step-mounts.ts";
@@ -129,6 +129,10 @@ async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation)
     mounts: () => prepare(keys.mounts, undefined),
   };
   await using step = await openStep(deps, { ...task, op }, { ...operation, places });
+  const warning = await strangersBelow(deps, parent);
+  if (warning !== undefined) {
+    operation.report?.({ kind: "output", id: vertex.digest, stream: "stderr", data: Buffer.from(warning) });
+  }
   try {
     await runBundle(deps, { vertex, step }, operation);
   } catch (error) {
@@ -246,7 +250,9 @@ export async function runBundle(
   try {
     const exitCode = await deps.runtime.run(id, bundle, { signal, onOutput });
     if (exitCode !== 0) {
-      throw stepFailed(vertex.op, { exitCode, output: tail.lines, ...adviceFor(vertex, unable, tail.lines) });
+      const hint = idAdvice(host, tail.lines);
+      const advice = hint === undefined ? adviceFor(vertex, unable, tail.lines) : { hint };
+      throw stepFailed(vertex.op, { exitCode, output: tail.lines, ...advice });
     }
   } catch (error) {
     if (!(error instanceof StartError)) throw error;

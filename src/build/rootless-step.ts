@@ -1,9 +1,12 @@
+import { textOf } from "../archive/byte-string.ts";
 import { BerthError } from "../base/errors.ts";
 import type { Host } from "../host/host.ts";
 import { lacking, lackOfIds, lackOfNamespace, ownIds } from "../host/user-namespaces.ts";
+import type { ChainID } from "../oci/digest.ts";
 import type { SpecUser } from "../oci/runtime-spec.ts";
 import type { Resources } from "../runtime/spec.ts";
 import type { ExecOp } from "./graph.ts";
+import type { OpDeps } from "./op-deps.ts";
 
 /** What a step is to run with. */
 export interface WantedStep {
@@ -35,6 +38,35 @@ export async function checkRootlessStep({ rootless }: Pick<Host, "rootless">, wa
     );
   }
   checkIds(user);
+}
+
+/**
+ * What a step has to be told of: with one ID the files of others look like root's to it, and a copy that it makes of them is root's.
+ * Undefined where that is of no account.
+ */
+export async function strangersBelow(deps: OpDeps, parent: ChainID | undefined): Promise<string | undefined> {
+  if (!deps.host.rootless || ownIds() > 1) return undefined;
+  for (let chainID = parent; chainID !== undefined; ) {
+    const layer = deps.snapshotter.find(chainID);
+    if (layer === undefined) return undefined;
+    for (const { path, uid, gid } of await deps.snapshotter.manifest(layer)) {
+      if (uid === 0 && gid === 0) continue;
+      const { remedy } = lackOfIds() ?? { remedy: "" };
+      return `WARNING: /${textOf(path)} belongs to ${uid}:${gid}, and 0 is the only ID that there is: this step sees it, and what else isn't root's, as root's, and so are copies that it makes. ${remedy}\n`;
+    }
+    chainID = layer.parent;
+  }
+  return undefined;
+}
+
+const idTrouble = /invalid argument|operation not permitted|setgroups|seteuid|setegid/i;
+
+/** What to do about a step that failed where there is but one ID, and said something that may come of it. */
+export function idAdvice({ rootless }: Pick<Host, "rootless">, said: readonly string[]): string | undefined {
+  if (!rootless || !said.some((line) => idTrouble.test(line)) || ownIds() > 1) return undefined;
+  const lack = lackOfIds();
+  if (lack === undefined) return undefined;
+  return `0 is the only ID that steps have, so that they can't give files to others or become others: ${lack.what}. ${lack.remedy}`;
 }
 
 function checkIds({ uid, gid, additionalGids = [] }: SpecUser): void {

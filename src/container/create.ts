@@ -20,6 +20,17 @@ import { useServed } from "./whole.ts";
 /** Tries at a made-up name before the collision is told. */
 const nameTries = 10;
 
+/** The error of a container that whoever isn't root wants to have. */
+function needsRoot(): BerthError {
+  return new BerthError(
+    "failed-precondition",
+    "containers need root of this machine: without it, berth builds images",
+    {
+      hint: "Run it as root. What an image has in it comes out with `berth build --output DIRECTORY` of a Dockerfile `FROM IMAGE`, or `berth save`.",
+    },
+  );
+}
+
 /** An image that is started before it is here as a whole: a process serves its layers. */
 export interface EarlyImage extends Pick<Image, "id" | "config"> {
   readonly coming: ComingImage;
@@ -35,6 +46,7 @@ export async function createContainer(
   request: ContainerRequest,
   early?: EarlyImage,
 ): Promise<Container> {
+  if (deps.host.rootless) throw needsRoot();
   const name = request.name === undefined ? undefined : checkName(request.name);
   const image = early ?? imageOf(deps, request);
   // What serves the layers goes on while they are looked at.

@@ -4,6 +4,7 @@ import { release } from "node:os";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { exec } from "./exec.ts";
 import type { Host } from "./host.ts";
+import { lackOfIds, lackOfNamespace, ownIds } from "./user-namespaces.ts";
 
 /** One line of `berth doctor`. */
 export interface Finding {
@@ -35,6 +36,13 @@ const programs: readonly Program[] = [
   { name: "xz", package: "xz-utils", version: ["--version"], needed: false },
 ];
 
+/** Whoever isn't root builds, and needs none of these but for `RUN`. */
+const rootlessPrograms: readonly Program[] = [
+  ...programs
+    .filter(({ name }) => ["crun", "unshare", "mount", "xz"].includes(name))
+    .map((each) => ({ ...each, needed: false })),
+];
+
 const neededControllers = ["cpu", "cpuset", "memory", "pids"];
 const gibibyte = 2 ** 30;
 
@@ -43,14 +51,41 @@ export async function examine(host: Host): Promise<readonly Finding[]> {
   return [
     { name: "kernel", value: release(), status: "ok" },
     { name: "node", value: process.version, status: "ok" },
-    cgroups(host),
-    controllers(host),
-    await overlay(),
-    await userNamespaces(),
-    ...(await Promise.all(programs.map(program))),
+    ...(host.rootless
+      ? await withoutRoot()
+      : [cgroups(host), controllers(host), await overlay(), await userNamespaces()]),
+    ...(await Promise.all((host.rootless ? rootlessPrograms : programs).map(program))),
     store(host),
     { name: "run state", value: host.runRoot, status: "ok" },
   ];
+}
+
+/** What `RUN` needs where berth isn't root of the machine; everything else in a build works without. */
+async function withoutRoot(): Promise<readonly Finding[]> {
+  const lack = await lackOfNamespace();
+  const ids = lackOfIds();
+  const forRun = "RUN won't work";
+  return [
+    lack === undefined
+      ? { name: "user namespace", value: "yes", status: "ok" }
+      : { name: "user namespace", value: `no (${forRun}: ${lack.what})`, status: "warning", remedy: lack.remedy },
+    ids === undefined
+      ? { name: "subordinate IDs", value: `${ownIds() - 1}`, status: "ok" }
+      : { name: "subordinate IDs", value: `none (${ids.what})`, status: "warning", remedy: ids.remedy },
+    overlayForUsers(await overlay()),
+    { name: "networks", value: "none and host", status: "ok" },
+  ];
+}
+
+/** Since this version the kernel lets root of a user namespace mount an overlay. */
+const overlayForUsersSince = [5, 11] as const;
+
+function overlayForUsers(found: Finding): Finding {
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  const [since, minorSince] = overlayForUsersSince;
+  if (found.status !== "ok" || major > since || (major === since && minor >= minorSince)) return found;
+  const value = `not for users: Linux ${since}.${minorSince} is the first that lets them`;
+  return { name: found.name, value, status: "warning" };
 }
 
 function cgroups({ cgroup }: Host): Finding {

@@ -17,6 +17,7 @@ import {
   type RepairDeps,
   type RepairOptions,
   readArchive,
+  remakeByRecipe,
   remakeLayer,
   repairLayer,
 } from "./repair-layer.ts";
@@ -105,7 +106,10 @@ async function* checkWithoutManifest(
   if (!isWhole) yield* checkArchive(deps, layer, options);
 }
 
-async function rewriteManifest({ host, store }: LayerCheckDeps, layer: LayerRecord): Promise<boolean> {
+async function rewriteManifest(deps: LayerCheckDeps, layer: LayerRecord): Promise<boolean> {
+  const { host, store } = deps;
+  // There the directory doesn't say all that the archive does.
+  if (host.unprivileged && layer.writer === "recipe") return await remakeByRecipe(deps, layer);
   const manifest = new ManifestRecorder();
   for await (const entry of observe(layer.path, { syscalls: host.syscalls })) manifest.add(entry);
   await manifest.write(manifestPath(layer.path));

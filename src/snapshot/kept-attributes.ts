@@ -43,8 +43,8 @@ class KeepingSyscalls {
   readonly #active: ByteString;
   /** By device, inode and time of birth: names change, and an inode's number is used again. */
   readonly #kept: Map<string, Kept> = new Map();
-  /** What manifests say, by the layer's directory; undefined where there is none. */
-  readonly #manifests: Map<ByteString, ReadonlyMap<ByteString, ManifestEntry> | undefined> = new Map();
+  /** What manifests say, by the layer's directory. */
+  readonly #manifests: Map<ByteString, ReadonlyMap<ByteString, ManifestEntry>> = new Map();
   readonly #isRoot: boolean = process.getuid?.() === 0;
   readonly #self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   readonly #readsAll: boolean = isCapable("dacOverride");
@@ -88,8 +88,11 @@ class KeepingSyscalls {
   }
 
   #entriesOf(layer: ByteString): ReadonlyMap<ByteString, ManifestEntry> | undefined {
-    if (!this.#manifests.has(layer)) this.#manifests.set(layer, readEntries(layer));
-    return this.#manifests.get(layer);
+    const known = this.#manifests.get(layer);
+    if (known !== undefined) return known;
+    const entries = readEntries(layer);
+    if (entries !== undefined) this.#manifests.set(layer, entries);
+    return entries;
   }
 
   #told<S extends Stats | BigIntStats>(path: PathLike, stats: S | undefined): S | undefined {

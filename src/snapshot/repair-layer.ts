@@ -86,6 +86,12 @@ export async function remakeLayer(
   return why ?? false;
 }
 
+/** The same by its own archive, which its recipe still gives. */
+export async function remakeByRecipe(deps: RepairDeps, layer: LayerRecord): Promise<boolean> {
+  const open = (): AsyncIterable<Uint8Array> => layerArchive(deps.host.syscalls, layer);
+  return await remakeOf(deps, layer, { diffID: layer.diffID, name: "layer", open });
+}
+
 async function remakeOf(deps: RepairDeps, layer: LayerRecord, archive: LayerArchive & Operation): Promise<boolean> {
   const { host, store } = deps;
   const { syscalls } = host;
