@@ -63,14 +63,15 @@ export async function examine(host: Host): Promise<readonly Finding[]> {
 /** What `RUN` needs where berth isn't root of the machine; everything else in a build works without. */
 async function withoutRoot(): Promise<readonly Finding[]> {
   const lack = await lackOfNamespace();
-  const ids = lackOfIds();
+  // Without a namespace there is nothing that they could be mapped into.
+  const ids = lack === undefined ? lackOfIds() : undefined;
   const forRun = "RUN won't work";
   return [
     lack === undefined
       ? { name: "user namespace", value: "yes", status: "ok" }
       : { name: "user namespace", value: `no (${forRun}: ${lack.what})`, status: "warning", remedy: lack.remedy },
     ids === undefined
-      ? { name: "subordinate IDs", value: `${ownIds() - 1}`, status: "ok" }
+      ? { name: "subordinate IDs", value: lack === undefined ? `${ownIds() - 1}` : "not looked at", status: "ok" }
       : { name: "subordinate IDs", value: `none (${ids.what})`, status: "warning", remedy: ids.remedy },
     overlayForUsers(await overlay()),
     { name: "networks", value: "none and host", status: "ok" },

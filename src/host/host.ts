@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { isMachineRoot, mayWire } from "./capabilities.ts";
 import { type CgroupLayout, probeCgroups } from "./cgroup.ts";
@@ -72,7 +72,9 @@ function isUnprivileged(root: string): boolean {
 
 /** A place below /tmp may have been made by somebody else, to be told what is written there. */
 function checkOwner(runRoot: string): void {
-  if (lstatSync(runRoot).uid === process.getuid?.()) return;
+  const parent = dirname(runRoot);
+  const places = parent.startsWith("/tmp/berth-") ? [runRoot, parent] : [runRoot];
+  if (places.every((place) => lstatSync(place).uid === process.getuid?.())) return;
   throw new BerthError("permission-denied", `${runRoot} belongs to another user`, {
     hint: "Set XDG_RUNTIME_DIR or BERTH_RUN_ROOT to a directory that is yours.",
   });

@@ -75,6 +75,21 @@ test("Low ports and ping need no capability in a new network namespace, unless a
   expect(specWith({ network: "host" }).linux.sysctl).toEqual({});
 });
 
+test.each([
+  [1, "0 0", false, []],
+  [65536, "0 65535", true, [10]],
+])(
+  "With %i IDs nothing names an ID above them, and nothing is set that only root may set",
+  (ids, range, hasTty, groups) => {
+    const user = { uid: 0, gid: 0, additionalGids: [10] };
+    const { process, linux } = specWith({ ids, user });
+    expect(linux.sysctl).toMatchObject({ "net.ipv4.ping_group_range": range });
+    expect(mountAt("/dev/pts", { ids })[0]?.options.includes("gid=5")).toBe(hasTty);
+    expect(process.user.additionalGids).toEqual(groups);
+    expect(process).not.toHaveProperty("oomScoreAdj");
+  },
+);
+
 test("/dev/shm has 64 MiB, or what is asked", () => {
   expect(mountAt("/dev/shm", {})[0]?.options).toContain("size=67108864");
   expect(mountAt("/dev/shm", { shmSize: 4096 })[0]?.options).toContain("size=4096");
