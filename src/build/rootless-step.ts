@@ -37,7 +37,8 @@ export async function checkRootlessStep({ rootless }: Pick<Host, "rootless">, wa
       "Leave out --security=insecure",
     );
   }
-  checkIds(user);
+  checkIds("the step runs as", user);
+  for (const mount of op.mounts) if ("uid" in mount) checkIds(`its ${mount.type} mount belongs to`, mount);
 }
 
 /**
@@ -69,13 +70,13 @@ export function idAdvice({ rootless }: Pick<Host, "rootless">, said: readonly st
   return `0 is the only ID that steps have, so that they can't give files to others or become others: ${lack.what}. ${lack.remedy}`;
 }
 
-function checkIds({ uid, gid, additionalGids = [] }: SpecUser): void {
+function checkIds(what: string, { uid, gid, additionalGids = [] }: SpecUser): void {
   const ids = ownIds();
   const missing = [uid, gid, ...(ids === 1 ? [] : additionalGids)].find((id) => id >= ids);
   if (missing === undefined) return;
-  const what = `the step runs as ${uid}:${gid}, and ${ids === 1 ? "0 is the only ID" : `${ids - 1} is the highest ID`} that there is`;
+  const full = `${what} ${uid}:${gid}, and ${ids === 1 ? "0 is the only ID" : `${ids - 1} is the highest ID`} that there is`;
   throw lacking(
-    what,
+    full,
     lackOfIds() ?? {
       what: `${missing} is none of yours`,
       remedy: "Add subordinate IDs in /etc/subuid and /etc/subgid",

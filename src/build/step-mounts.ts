@@ -149,8 +149,9 @@ class MountPreparer {
     const [upperdir, workdir] = readonly
       ? []
       : [await this.#directory(`${index}-upper`), await this.#directory(`${index}-work`)];
+    const noted = this.#deps.host.unprivileged ? ["userxattr"] : [];
     const writable = upperdir === undefined ? [] : [`upperdir=${upperdir}`, `workdir=${workdir}`];
-    const options = [`lowerdir=${lower.join(":")}`, ...writable, ...(readonly ? ["ro"] : [])];
+    const options = [`lowerdir=${lower.join(":")}`, ...writable, ...(readonly ? ["ro"] : []), ...noted];
     this.mounts.push({ destination: target, type: "overlay", source: "overlay", options });
   }
 

@@ -125,7 +125,7 @@ class KeepingSyscalls {
   #lchown(path: PathLike, { uid, gid, fd }: { uid: number; gid: number; fd: number | undefined }): void {
     if (!this.#isActive(path)) {
       const isOwn = uid === this.#self.uid && gid === this.#self.gid;
-      if (this.#isRoot || isOwn) this.#real.lchown(path, uid, gid, fd);
+      if (this.#isRoot || isOwn) succeeds(["EPERM", "EINVAL"], () => this.#real.lchown(path, uid, gid, fd));
       return;
     }
     const done = this.#isRoot && succeeds(["EPERM", "EINVAL"], () => this.#real.lchown(path, uid, gid, fd));
