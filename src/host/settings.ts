@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { callerOf } from "./host.ts";
 
 /** What an administrator or a user has set for an engine, with the keys of Docker's `daemon.json` where it has them. */
 export interface Settings {
@@ -98,7 +99,7 @@ export function readSettings(file?: string, env: Env = process.env): Settings {
 }
 
 function usualPath(env: Env): string {
-  if (process.getuid?.() === 0) return "/etc/berth/engine.json";
+  if (callerOf(env) === 0) return "/etc/berth/engine.json";
   return join(env["XDG_CONFIG_HOME"] || join(env["HOME"] ?? homedir(), ".config"), "berth", "engine.json");
 }
 

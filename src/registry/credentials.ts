@@ -4,6 +4,7 @@ import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import type { JsonObject } from "../base/json-object.ts";
 import type { Operation } from "../base/operation.ts";
 import { dockerConfigPath, type Env, readJsonFile } from "../host/docker-config.ts";
+import { callerOf } from "../host/host.ts";
 import { lock } from "../host/lock.ts";
 import { linux } from "../host/syscalls.ts";
 import { writeFileDurably } from "../host/write-file.ts";
@@ -134,9 +135,7 @@ function credentialsOf(auth: StoredAuth | undefined): Credentials | undefined {
 function podmanPlaces(env: Env): readonly Place[] {
   const named = env["REGISTRY_AUTH_FILE"];
   if (named) return [{ path: named, rules: "containers" }];
-  const runtime = env["XDG_RUNTIME_DIR"]
-    ? join(env["XDG_RUNTIME_DIR"], "containers")
-    : `/run/containers/${process.getuid?.() ?? 0}`;
+  const runtime = env["XDG_RUNTIME_DIR"] ? join(env["XDG_RUNTIME_DIR"], "containers") : `/run/containers/${callerOf()}`;
   const config = env["XDG_CONFIG_HOME"] || (env["HOME"] ? join(env["HOME"], ".config") : undefined);
   const directories = [runtime, ...(config === undefined ? [] : [join(config, "containers")])];
   return directories.map((directory) => ({ path: join(directory, "auth.json"), rules: "containers" }));
