@@ -128,11 +128,12 @@ function applyExpose(state: StageState, context: StageContext, step: Words): Sta
   const lookup = (name: string): string | undefined => state.env.get(name);
   const words = step.words.flatMap((text) => expandWords(text, lookup, { escape: context.escape }));
   for (const text of words) lintPort(context, text);
-  const ports = [...new Set(words.flatMap(exposedPorts))].sort();
+  // In the order of what was written, as BuildKit has them.
+  const ports = [...new Set(words.sort().flatMap(exposedPorts))];
   const added = Object.fromEntries(ports.map((port) => [port, {}]));
   return withHistory(
     withConfig(state, { ExposedPorts: sorted({ ...state.image.config.ExposedPorts, ...added }) }),
-    `EXPOSE map[${ports.map((port) => `${port}:{}`).join(" ")}]`,
+    `EXPOSE [${ports.join(" ")}]`,
   );
 }
 

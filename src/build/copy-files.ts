@@ -67,7 +67,10 @@ function prepareTarget(writer: RootWriter, { name, source }: Selection, { destin
     writer.mkdirAll(resolved, owner);
     return resolved;
   }
-  return writer.lstat(resolved)?.kind === "dir" ? join(resolved, name) : resolved;
+  if (writer.lstat(resolved)?.kind === "dir") return join(resolved, name);
+  // A dangling link leads to where not even a directory is.
+  writer.mkdirAll(dirname(resolved), owner);
+  return resolved;
 }
 
 class Copier {

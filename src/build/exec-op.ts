@@ -180,7 +180,8 @@ export async function openStep(
 ): Promise<OpenedStep> {
   const { signal, places, args = wanted.args, terminal = false } = options;
   const { cgroupParent = "berth/build", ulimits, shmSize } = wanted.settings ?? {};
-  const { hostname = usualHostname, secrets = new Map(), agents = new Map() } = deps;
+  const hostname = wanted.settings?.hostname ?? deps.hostname ?? usualHostname;
+  const { secrets = new Map(), agents = new Map() } = deps;
   await using stack = new AsyncDisposableStack();
   const { path: directory } = stack.use(await heldDir(deps.host.syscalls, deps.host.runRoot, "step-"));
   const tree = deps.snapshotter.view(parent);

@@ -74,7 +74,7 @@ CMD one two
     "RUN |1 A=b /bin/sh -c echo $GREETING '$A' # buildkit +",
     "RUN |1 A=b /bin/true x # buildkit +",
     "LABEL b=2 a=1",
-    "EXPOSE map[53/udp:{} 80/tcp:{}]",
+    "EXPOSE [53/udp 80/tcp]",
     "VOLUME [/data]",
     "USER nobody",
     "STOPSIGNAL SIGINT",

@@ -195,7 +195,8 @@ class StageWalk {
     if (planned.baseContext !== undefined) return this.#startFrom(planned.baseContext, platform, names);
     if (base === scratch) {
       const tip = this.#builder.add({ kind: "scratch" }, [], { name: "" });
-      return startStage(tip, emptyImage(platform ?? this.#options.platform), names);
+      // `FROM --platform` says nothing of it, as in BuildKit.
+      return startStage(tip, emptyImage(this.#options.platform), names);
     }
     const { image, tip } = this.#image(base, { planned, verb: "FROM", names, span: stage.from.span });
     const state = startStage(tip, loweredImage(image.config), { ...names, used: total === 0 ? 0 : 1 });

@@ -186,10 +186,11 @@ async function attesterOf(
   return { attest: openAttester(deps, options, about) };
 }
 
-function loweredAs({ target, settings, noCacheStages }: BuildOptions): Partial<PlatformOptions> {
+function loweredAs({ target, settings, noCacheStages, buildArgs }: BuildOptions): Partial<PlatformOptions> {
+  const hostname = buildArgs?.["BUILDKIT_SANDBOX_HOSTNAME"];
   return {
     ...(target === undefined ? {} : { target }),
-    ...(settings === undefined ? {} : { settings }),
+    ...(hostname !== undefined ? { settings: { ...settings, hostname } } : settings !== undefined && { settings }),
     ...(noCacheStages === undefined ? {} : { noCacheStages }),
   };
 }

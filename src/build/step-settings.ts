@@ -5,6 +5,8 @@ import type { Ulimit } from "../runtime/ulimits.ts";
 export interface StepSettings {
   /** `name:address` in `/etc/hosts`; the address may be `host-gateway`. */
   readonly extraHosts?: readonly string[];
+  /** The host's name, from the build argument `BUILDKIT_SANDBOX_HOSTNAME`. */
+  readonly hostname?: string;
   /** Bytes of /dev/shm. */
   readonly shmSize?: number;
   readonly ulimits?: readonly Ulimit[];

@@ -12,6 +12,9 @@ const ofImages: readonly Rewrite[] = [
   { old: /^ARG base$/, today: "ARG base=busybox" },
   { old: /^ARG X=1$/, today: "ARG X=2" },
   { old: /^ARG Y$/, today: "ARG Y=from the environment" },
+  // BuildKit writes ports as a list.
+  { old: /^EXPOSE map\[/, today: "EXPOSE [" },
+  { old: /(?<=^EXPOSE \[.*):\{\}/g, today: "" },
   // Health checks have a start interval.
   { old: /("0s" "0s") '/, today: `$1 "0s" '` },
   // A RUN's user has its own group as a supplementary one too, and root those that it is a member of.
