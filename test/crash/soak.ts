@@ -1,5 +1,5 @@
 // The long tier of the tests: faults at hundreds of system calls of each command, fifty processes at once, a hundred power
-// losses, a huge directory and a huge file, every hostile archive beside a real Docker, a thousand pulls and pushes through a proxy
+// losses, a huge directory and a huge file, every hostile archive and every build beside a real Docker, a thousand pulls and pushes through a proxy
 // that fails, two hundred that are killed, two hundred builds that are interrupted. What it did and found goes into docs/soak.md, which is committed.
 //   npm run soak                           all of it: hours
 //   npm run soak -- crash --most 30        faults only, thirty of each command
@@ -8,6 +8,7 @@
 //   npm run soak -- directory --files 100000   one directory of that many files only
 //   npm run soak -- file --gib 9           one file of that size only
 //   npm run soak -- hostile                every hostile archive, berth beside a real Docker, only
+//   npm run soak -- differential           every build of test/differential/builds, berth beside BuildKit, only
 //   npm run soak -- registry --runs 100    pulls and pushes through a faulty proxy only
 //   npm run soak -- kills --kills 20       pulls and pushes that are killed only
 //   npm run soak -- builds --builds 20     builds that are killed, cancelled or run out of disk only
@@ -59,6 +60,7 @@ const parts = {
   directory: bigDirectory,
   file: bigSize,
   hostile: hostileArchives,
+  differential: differentialBuilds,
   registry: faultyRegistry,
   kills: killedTransfers,
   builds: stoppedBuilds,
@@ -136,16 +138,25 @@ function costsPart(title: string, what: string, costs: readonly Cost[]): Part {
 }
 
 async function hostileArchives(): Promise<Part> {
-  const args = ["run", "--project", "differential", "test/differential/hostile.test.ts"];
+  return besideDocker("Hostile archives beside Docker", "hostile.test.ts", { HOSTILE_CASES: "all" });
+}
+
+async function differentialBuilds(): Promise<Part> {
+  return besideDocker("Builds beside BuildKit", "builds.test.ts", { BUILD_CASES: "all" });
+}
+
+/** A file of differential tests with all of its cases. */
+function besideDocker(title: string, file: string, whole: Readonly<Record<string, string>>): Part {
+  const args = ["run", "--project", "differential", `test/differential/${file}`];
   const { status, stdout } = spawnSync(join(project, "node_modules/.bin/vitest"), args, {
     cwd: project,
     encoding: "utf8",
-    env: { ...process.env, HOSTILE_CASES: "all", NO_COLOR: "1" },
+    env: { ...process.env, ...whole, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const line = `Tests: ${/^ *Tests +(.*)$/m.exec(stdout)?.[1] ?? "none ran"}.`;
   say(line);
-  return { title: "Hostile archives beside Docker", lines: [line], problems: status === 0 ? [] : [stdout] };
+  return { title, lines: [line], problems: status === 0 ? [] : [stdout] };
 }
 
 async function faultyRegistry(): Promise<Part> {

@@ -1,15 +1,25 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { baseArchives } from "./images.ts";
 import { type Outcome, runProgram, type Start } from "./program.ts";
 
-// Debian's docker.io, also where another Docker's command comes first in PATH.
-const client = "/usr/bin/docker";
-const daemon = "/usr/sbin/dockerd";
+/** Debian's releases that have a Docker: bookworm's 20.10 is installed, trixie's 26.1 and forky's 28.5 are fetched. */
+export type DebianRelease = "bookworm" | "trixie" | "forky";
+
+/**
+ * Where the programs of a release's Docker are: below `usr` of this directory. They are fetched where they aren't here, so call
+ * this before `enterPrivateNetwork`.
+ */
+export function dockerOf(release: DebianRelease): string | NoDocker {
+  if (release === "bookworm") return "/";
+  const script = join(import.meta.dirname, "../../scripts/newer-docker");
+  const { status, stdout, stderr } = spawnSync(script, [release], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : { reason: stderr.trim() };
+}
 
 /** A Docker of its own: daemon, store and socket in a scratch directory, in this process's network namespace. */
 export interface Docker extends AsyncDisposable {
@@ -31,8 +41,15 @@ export interface NoDocker {
  * A machine that has none, or where it doesn't start within two minutes, gives the reason.
  *
  * @param flags of the daemon
+ * @param programs as `dockerOf` has them; this machine's own, also where another Docker's command comes first in PATH
  */
-export async function openDocker(flags: readonly string[] = []): Promise<Docker | NoDocker> {
+export async function openDocker(
+  flags: readonly string[] = [],
+  programs: string | NoDocker = "/",
+): Promise<Docker | NoDocker> {
+  if (typeof programs !== "string") return programs;
+  const client = join(programs, "usr/bin/docker");
+  const daemon = join(programs, "usr/sbin/dockerd");
   if (!existsSync(client) || !existsSync(daemon))
     return { reason: `no ${client} or ${daemon}: Debian's package docker.io` };
   const directory = mkdtempSync(join(tmpdir(), "docker-test-"));
@@ -46,8 +63,18 @@ export async function openDocker(flags: readonly string[] = []): Promise<Docker 
     "-p",
     join(directory, "pid"),
   ];
+  const buildx = join(programs, "usr/libexec/docker/cli-plugins/docker-buildx");
+  if (existsSync(buildx)) {
+    const plugins = join(directory, "config/cli-plugins");
+    mkdirSync(plugins, { recursive: true });
+    symlinkSync(buildx, join(plugins, "docker-buildx"));
+  }
   const output = openSync(log, "w");
-  const server = spawn(daemon, [...places, "-H", socket, ...flags], { stdio: ["ignore", output, output] });
+  const server = spawn(daemon, [...places, "-H", socket, ...flags], {
+    // It starts docker-proxy of its own release.
+    env: { ...process.env, PATH: `${join(programs, "usr/sbin")}:${process.env["PATH"]}` },
+    stdio: ["ignore", output, output],
+  });
   closeSync(output);
   const exited = once(server, "exit");
   const env = {

@@ -1,5 +1,5 @@
 import { type Berth, openBerthWithBusybox } from "./berth.ts";
-import { type Docker, openDocker } from "./docker.ts";
+import { type Docker, type NoDocker, openDocker } from "./docker.ts";
 import { messageAsToday } from "./docker-age.ts";
 import { enterPrivateNetwork } from "./private-network.ts";
 import type { Outcome, Start } from "./program.ts";
@@ -20,11 +20,15 @@ export interface Pair<T> {
   readonly docker: T;
 }
 
-/** Start both in a network of their own; undefined, and a loud line, where Docker can't start. */
-export async function openTwins(): Promise<Twins | undefined> {
+/**
+ * Start both in a network of their own; undefined, and a loud line, where Docker can't start.
+ *
+ * @param programs of Docker, as `dockerOf` has them
+ */
+export async function openTwins(programs: string | NoDocker = "/"): Promise<Twins | undefined> {
   if (process.getuid?.() !== 0) return skipped("it needs root");
   enterPrivateNetwork();
-  const docker = await openDocker();
+  const docker = await openDocker([], programs);
   if ("reason" in docker) return skipped(docker.reason);
   const berth = await openBerthWithBusybox();
   const both: Twins["both"] = async (args, start) => {
