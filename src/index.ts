@@ -33,6 +33,36 @@ export type { KeptStep } from "./build/kept-steps.ts";
 export type { BuildOutline, BuildTargets } from "./build/outline.ts";
 export type { BuildPlan, PlanOptions } from "./build/plan-build.ts";
 export type { PruneBuilds } from "./build/prune.ts";
+export type { CallPlace } from "./build/typed/call-places.ts";
+export type { ContextSource, Pairs, StageData, TypedSource, Variables } from "./build/typed/data.ts";
+export type { BuildGraph, BuildInputs, TargetStage } from "./build/typed/graph.ts";
+export type { Duration, HealthcheckOptions } from "./build/typed/healthcheck.ts";
+export type { FileMode } from "./build/typed/modes.ts";
+export {
+  type BindOptions,
+  bind,
+  type CacheOptions,
+  cache,
+  type Mount,
+  type SecretOptions,
+  type SshOptions,
+  secret,
+  ssh,
+  tmpfs,
+} from "./build/typed/mounts.ts";
+export {
+  type AddOptions,
+  type CopySources,
+  type CopyStageOptions,
+  context,
+  type FromOptions,
+  file,
+  from,
+  type RunOptions,
+  type Stage,
+  type StageCommand,
+  scratch,
+} from "./build/typed/stage.ts";
 export type { Verdict } from "./build/verify.ts";
 export type { CommitOptions } from "./container/commit.ts";
 export type { Container, ContainerConfig, ContainerExit, ContainerState } from "./container/container.ts";

@@ -1,55 +1,51 @@
 import { join, normalize } from "node:path/posix";
-import type { Add, Copy } from "../dockerfile/ast.ts";
 import { place, sourcesOf } from "./copy-sources.ts";
-import type { CopyOp, InlineFile } from "./graph.ts";
+import type { CopyOp } from "./graph.ts";
 import { parseMode } from "./mode.ts";
 import { withoutCredentials } from "./redact.ts";
-import { nameStep, type StageContext, type StageState, shownInstruction, withLayer, word } from "./stage-state.ts";
+import { nameStep, type StageContext, type StageState, withLayer } from "./stage-state.ts";
+import type { AddStep, CopyStep } from "./steps.ts";
 
 /**
  * Apply `COPY` or `ADD`: one vertex, one layer; a vertex more for each source that is fetched.
  *
+ * @param shown the step as progress shows it
  * @throws {BerthError} invalid-argument, with BuildKit's text
  */
-export function applyCopy(state: StageState, context: StageContext, step: Copy | Add): StageState {
-  const owner = word(state, context, step.chown ?? "");
-  const chmod = word(state, context, step.chmod ?? "");
-  const words = step.sources.map((source) => word(state, context, source));
-  const destination = word(state, context, step.destination);
+export function applyCopy(
+  state: StageState,
+  context: StageContext,
+  { step, shown }: { readonly step: CopyStep | AddStep; readonly shown: string },
+): StageState {
   const from = step.kind === "COPY" ? step.from : undefined;
   const parents = step.kind === "COPY" && step.parents;
-  const sources = sourcesOf(state, context, { step, words });
+  const sources = sourcesOf(step);
   const local = sources.filter((source) => source.kind === "local").map(({ path }) => path);
   if (from === undefined) lintSources(context, step, local);
-  const [name, named] = nameStep(state, withoutCredentials(shownInstruction(state, context, step.original)));
-  const inputs = local.length === 0 ? [] : [from === undefined ? context.context() : context.source(from, true)];
+  const [name, named] = nameStep(state, shown);
+  const inputs = local.length === 0 ? [] : [from === undefined ? context.context() : context.source(from)];
   const placed = sources.map((source) => place(source, { context, step, name, inputs }));
   const unpack = step.kind === "ADD" && step.unpack !== false;
   const op: CopyOp = {
     kind: "copy",
     sources: placed.map(({ path }) => path),
-    inline: step.files.map((file) => inlineFile(state, context, file)),
-    destination: absoluteDestination(state, destination),
+    inline: step.files,
+    destination: absoluteDestination(state, step.destination),
     parents,
-    exclude: step.exclude.map((pattern) => word(state, context, pattern)),
+    exclude: step.exclude,
     unpack,
-    ...(owner === "" ? {} : { owner }),
-    ...(chmod === "" ? {} : { mode: parseMode(chmod) }),
+    ...(step.chown === "" ? {} : { owner: step.chown }),
+    ...(step.chmod === "" ? {} : { mode: parseMode(step.chmod) }),
     ...(local.length === sources.length ? {} : { origins: placed.map(({ origin }) => origin ?? { input: 1, unpack }) }),
   };
-  const vertex = context.graph.add(op, [state.tip, ...inputs], { name, span: step.span });
+  const vertex = context.graph.add(op, [state.tip, ...inputs], { name, ...context.place });
   const options = [
     ...(parents ? ["--parents"] : []),
     ...(op.owner === undefined ? [] : [`--chown=${op.owner}`]),
-    ...(op.mode === undefined ? [] : [`--chmod=${chmod}`]),
+    ...(op.mode === undefined ? [] : [`--chmod=${step.chmod}`]),
   ];
-  const files = [...words.map(withoutCredentials), ...step.files.map((file) => `<<${file.name}`)];
-  return withLayer(named, vertex, [step.kind, ...options, ...files, destination, "# buildkit"].join(" "));
-}
-
-function inlineFile(state: StageState, context: StageContext, file: Copy["files"][number]): InlineFile {
-  if (!file.expand) return { name: file.name, data: file.content };
-  return { name: file.name, data: word(state, context, file.content, { quotes: "plain" }) };
+  const files = [...step.sources.map(withoutCredentials), ...step.files.map((file) => `<<${file.name}`)];
+  return withLayer(named, vertex, [step.kind, ...options, ...files, step.destination, "# buildkit"].join(" "));
 }
 
 /** A destination is relative to `WORKDIR`, and cleaned; what ends in `/` or `/.` goes on saying that it is a directory. */
@@ -61,7 +57,7 @@ function absoluteDestination(state: StageState, destination: string): string {
   return `${path}/`;
 }
 
-function lintSources({ ignores, warn }: StageContext, { kind }: Copy | Add, sources: readonly string[]): void {
+function lintSources({ ignores, warn }: StageContext, { kind }: CopyStep | AddStep, sources: readonly string[]): void {
   for (const source of sources.map((source) => normalize(source).replace(/(?<=.)\/$/, "")))
     if (ignores(source)) warn("CopyIgnoredFile", kind === "ADD" ? "Add" : "Copy", source);
 }

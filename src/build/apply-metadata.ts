@@ -1,6 +1,5 @@
 import { BerthError } from "../base/errors.ts";
-import type { Arg, Command, CommandLine, Instruction, Pairs, Single, Words } from "../dockerfile/ast.ts";
-import { expandWords } from "../dockerfile/expand.ts";
+import type { CommandLine } from "../dockerfile/ast.ts";
 import { namesSecret } from "../dockerfile/lint.ts";
 import { healthcheckText, plainList, quoteList } from "./go-format.ts";
 import { exposedPorts, portParts } from "./ports.ts";
@@ -14,31 +13,29 @@ import {
   withConfig,
   withHistory,
   withVariable,
-  word,
 } from "./stage-state.ts";
-
-/** Instructions that only change the image's config. */
-export type MetadataInstruction = Exclude<Instruction, { readonly kind: "RUN" | "COPY" | "ADD" | "WORKDIR" }> | Single;
+import type { ArgStep, CommandStep, MetadataStep, PairsStep, SingleStep, WordsStep } from "./steps.ts";
 
 /**
- * Apply an instruction that makes no layer. History texts are BuildKit's.
+ * Apply a step that makes no layer. History texts are BuildKit's.
  *
  * @throws {BerthError} invalid-argument, with BuildKit's text
  */
-export function applyMetadata(state: StageState, context: StageContext, step: MetadataInstruction): StageState {
+export function applyMetadata(state: StageState, context: StageContext, step: MetadataStep): StageState {
   switch (step.kind) {
     case "ENV":
       return applyEnv(state, context, step);
     case "LABEL":
-      return applyLabel(state, context, step);
+      return applyLabel(state, step);
     case "ARG":
       return applyArg(state, context, step);
     case "CMD":
     case "ENTRYPOINT":
       return applyCommand(state, context, step);
     case "EXPOSE":
+      return applyExpose(state, context, step);
     case "VOLUME":
-      return step.kind === "EXPOSE" ? applyExpose(state, context, step) : applyVolume(state, context, step);
+      return applyVolume(state, step);
     case "HEALTHCHECK":
       return withHistory(
         withConfig(state, { Healthcheck: step.healthcheck }),
@@ -49,7 +46,7 @@ export function applyMetadata(state: StageState, context: StageContext, step: Me
     case "ONBUILD":
       return withConfig(state, { OnBuild: [...(state.image.config.OnBuild ?? []), step.expression] });
     default:
-      return applySingle(state, context, step);
+      return applySingle(state, step);
   }
 }
 
@@ -59,13 +56,12 @@ export function commandArgs(state: StageState, command: CommandLine): readonly s
 }
 
 /** A command line for the stage's `SHELL`. */
-export function withShell(state: StageState, command: string): readonly string[] {
+function withShell(state: StageState, command: string): readonly string[] {
   const shell = state.image.config.Shell ?? [];
   return [...(shell.length === 0 ? ["/bin/sh", "-c"] : shell), command];
 }
 
-function applyEnv(state: StageState, context: StageContext, step: Pairs): StageState {
-  const pairs = expandPairs(state, context, step);
+function applyEnv(state: StageState, context: StageContext, { pairs }: PairsStep): StageState {
   let next = state;
   for (const [key, value] of pairs) {
     if (namesSecret(key)) context.warn("SecretsUsedInArgOrEnv", "ENV", key);
@@ -79,8 +75,7 @@ function applyEnv(state: StageState, context: StageContext, step: Pairs): StageS
   return withHistory(next, ["ENV", ...pairs.map(([key, value]) => `${key}=${value}`)].join(" "));
 }
 
-function applyLabel(state: StageState, context: StageContext, step: Pairs): StageState {
-  const pairs = expandPairs(state, context, step);
+function applyLabel(state: StageState, { pairs }: PairsStep): StageState {
   const Labels = sorted({ ...state.image.config.Labels, ...Object.fromEntries(pairs) });
   return withHistory(
     withConfig(state, { Labels }),
@@ -88,21 +83,11 @@ function applyLabel(state: StageState, context: StageContext, step: Pairs): Stag
   );
 }
 
-/** Every pair of an instruction sees the variables from before the instruction. */
-function expandPairs(state: StageState, context: StageContext, step: Pairs): readonly (readonly [string, string])[] {
-  const pairs = step.pairs.map(({ key, value }) => [word(state, context, key), word(state, context, value)] as const);
-  for (const { legacy } of step.pairs) if (legacy) context.warn("LegacyKeyValueFormat", step.keyword);
-  return pairs;
-}
-
-function applyArg(state: StageState, context: StageContext, step: Arg): StageState {
+function applyArg(state: StageState, context: StageContext, step: ArgStep): StageState {
   let next = state;
   const shown: string[] = [];
-  for (const { name, value: fallback } of step.args) {
+  for (const { name, value } of step.args) {
     if (namesSecret(name)) context.warn("SecretsUsedInArgOrEnv", "ARG", name);
-    const value =
-      context.buildArgs.get(name) ??
-      (fallback === undefined ? context.globalArgs.get(name) : word(next, context, fallback));
     const declared: DeclaredArg = value === undefined ? { name } : { name, value };
     next = { ...next, args: [...next.args, declared] };
     if (value !== undefined && !builderArgs.has(name)) next = withVariable(next, name, value);
@@ -111,9 +96,9 @@ function applyArg(state: StageState, context: StageContext, step: Arg): StageSta
   return withHistory(next, `ARG ${shown.join(" ")}`);
 }
 
-function applyCommand(state: StageState, context: StageContext, step: Command): StageState {
+function applyCommand(state: StageState, context: StageContext, step: CommandStep): StageState {
   const { Shell = [] } = state.image.config;
-  if (step.command.form === "shell" && Shell.length === 0) context.warn("JSONArgsRecommended", step.keyword);
+  if (step.command.form === "shell" && Shell.length === 0) context.warn("JSONArgsRecommended", context.keyword);
   const args = commandArgs(state, step.command);
   const text = `${step.kind} ${quoteList(args)}`;
   if (step.kind === "CMD")
@@ -124,9 +109,7 @@ function applyCommand(state: StageState, context: StageContext, step: Command): 
   return withHistory({ ...next, image: { ...next.image, config } }, text);
 }
 
-function applyExpose(state: StageState, context: StageContext, step: Words): StageState {
-  const lookup = (name: string): string | undefined => state.env.get(name);
-  const words = step.words.flatMap((text) => expandWords(text, lookup, { escape: context.escape }));
+function applyExpose(state: StageState, context: StageContext, { words }: WordsStep): StageState {
   for (const text of words) lintPort(context, text);
   // In the order of what was written, as BuildKit has them.
   const ports = [...new Set(words.sort().flatMap(exposedPorts))];
@@ -143,8 +126,7 @@ function lintPort({ warn }: StageContext, text: string): void {
   if (host !== "") warn("ExposeInvalidFormat", text);
 }
 
-function applyVolume(state: StageState, context: StageContext, step: Words): StageState {
-  const paths = step.words.map((text) => word(state, context, text));
+function applyVolume(state: StageState, { words: paths }: WordsStep): StageState {
   if (paths.includes("")) throw new BerthError("invalid-argument", "VOLUME specified can not be an empty string");
   const added = Object.fromEntries(paths.map((path) => [path, {}]));
   return withHistory(
@@ -153,11 +135,10 @@ function applyVolume(state: StageState, context: StageContext, step: Words): Sta
   );
 }
 
-function applySingle(state: StageState, context: StageContext, step: Single): StageState {
-  if (step.kind === "MAINTAINER")
-    return withHistory({ ...state, image: { ...state.image, author: step.value } }, `MAINTAINER ${step.value}`);
-  const value = word(state, context, step.value);
-  if (step.kind === "USER") return withHistory(withConfig(state, { User: value }), `USER ${value}`);
+function applySingle(state: StageState, { kind, value }: SingleStep): StageState {
+  if (kind === "MAINTAINER")
+    return withHistory({ ...state, image: { ...state.image, author: value } }, `MAINTAINER ${value}`);
+  if (kind === "USER") return withHistory(withConfig(state, { User: value }), `USER ${value}`);
   if (signalNumber(value) === undefined) throw new BerthError("invalid-argument", `invalid signal: ${value}`);
   return withHistory(withConfig(state, { StopSignal: value }), `STOPSIGNAL ${value}`);
 }

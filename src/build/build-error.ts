@@ -1,14 +1,16 @@
 import { BerthError, type ErrorDetails, type ErrorKind, isKind } from "../base/errors.ts";
-import type { Span } from "../dockerfile/ast.ts";
+import { isNowhere, type Span } from "../dockerfile/ast.ts";
 import { DockerfileError } from "../dockerfile/errors.ts";
 
-/** A Dockerfile as errors show it. */
+/** A Dockerfile as errors show it, or the file of a program that has the stages. */
 export interface DockerfileSource {
   /** As the user named it. */
   readonly name: string;
   readonly text: string;
   /** Where it is; absent for one that came as a text or in a stream. */
   readonly path?: string;
+  /** Of the text; `Dockerfile` when absent. */
+  readonly language?: "TypeScript";
 }
 
 /** Where in a build something went wrong, as far as that is known. */
@@ -49,8 +51,10 @@ export function located(error: unknown, place: Pick<BuildErrorDetails, "span" | 
   if (!(error instanceof BerthError) || isKind(error, "canceled")) return error;
   const known = error instanceof BuildError || error instanceof DockerfileError ? error : undefined;
   const own = error instanceof BuildError ? error : undefined;
+  const { span, ...others } = place;
   const details: BuildErrorDetails = {
-    ...place,
+    ...others,
+    ...(span === undefined || isNowhere(span) ? {} : { span }),
     cause: error.cause ?? error,
     ...defined({ hint: error.hint, span: known?.span, step: own?.step, source: own?.source }),
     ...defined({ exitCode: own?.exitCode, output: own?.output }),

@@ -31,6 +31,7 @@ import type { MergedTree } from "../snapshot/merged-tree.ts";
 import { openSnapshotter } from "../snapshot/snapshotter.ts";
 import { type BuildDeps, type BuildOptions, type BuildResult, build } from "./build.ts";
 import { keptSteps } from "./kept-steps.ts";
+import { from, scratch } from "./typed/stage.ts";
 
 const place = mkdtempSync(join(tmpdir(), "berth-build-"));
 const host = openHost({ root: join(place, "root"), runRoot: join(place, "run") });
@@ -348,4 +349,25 @@ test("a context may be a stream: an archive, or a Dockerfile alone", async () =>
   const alone = await build(deps, { context: Readable.from([Buffer.from("FROM busybox\nENV a=b\n")]) });
   expect(alone.image.config.config?.Env).toContain("a=b");
   expect(readdirSync(join(host.root, "tmp"))).toEqual([]);
+});
+
+test("stages of a program are cached by what a Dockerfile has built, and make the same image", async () => {
+  const context = contextOf({
+    Dockerfile: "FROM busybox AS make\nCOPY a /a\nRUN cat /a > /b\nFROM scratch\nCOPY --from=make /b /c/\nENV A=b\n",
+    a: "a",
+  });
+  const made = from("busybox", { name: "make" }).copy("a", "/a").run("cat /a > /b");
+  const graph = scratch().copy("/b", "/c/", { from: made }).env({ A: "b" });
+  const { image } = await run(context);
+  const again = await run(context, { graph });
+  expect(again.image.id).toBe(image.id);
+  expect(again.steps.filter((step) => !step.includes(" FROM "))).toEqual([
+    "cached [make 2/3] COPY a /a",
+    "cached [make 3/3] RUN cat /a > /b",
+    "cached [stage-1 1/1] COPY --from=make /b /c/",
+    "done exporting to image",
+  ]);
+  const failure = run(context, { graph: { good: graph, bad: made.run("false") }, target: "bad" });
+  await expect(failure).rejects.toMatchObject({ source: { name: import.meta.filename }, exitCode: 1 });
+  expectNothingLeft();
 });

@@ -23,6 +23,7 @@ import type { SharedSteps } from "./solve.ts";
 import { solveTarget } from "./solve-target.ts";
 import type { SshSource } from "./ssh-agent.ts";
 import type { StepSecurity, StepSettings } from "./step-settings.ts";
+import type { BuildGraph } from "./typed/graph.ts";
 
 /** What a build works with. */
 export interface BuildDeps extends BaseDeps, RemoteCacheDeps {
@@ -41,6 +42,11 @@ export interface BuildOptions extends Operation {
   readonly dockerfile?: string;
   /** The Dockerfile itself, in place of a path. */
   readonly dockerfileText?: string;
+  /**
+   * Stages of a program, in place of a Dockerfile; of several, `target` names the one to build. `dockerfile` is the file then that errors
+   * show lines of: the one that calls `from` when absent.
+   */
+  readonly graph?: BuildGraph;
   /** Names for the image. */
   readonly tags?: readonly string[];
   readonly buildArgs?: Readonly<Record<string, string>>;
@@ -130,9 +136,9 @@ export interface FilesResult {
 }
 
 /**
- * Build an image from a Dockerfile.
+ * Build an image from a Dockerfile, or from stages of a program.
  *
- * The Dockerfile is lowered to a graph of what the target needs; the graph is solved, each step from the cache or by
+ * The stages are lowered to a graph of what the target needs; the graph is solved, each step from the cache or by
  * running it; the layers and the config become an image. What was built before a failure stays in the cache.
  *
  * @throws {BuildError} with the lines of the Dockerfile that are to blame, and of a `RUN` that failed the exit code and

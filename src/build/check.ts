@@ -1,9 +1,8 @@
 import { BerthError, isKind } from "../base/errors.ts";
-import type { Diagnostic, Dockerfile, Span } from "../dockerfile/ast.ts";
+import type { Diagnostic, Span } from "../dockerfile/ast.ts";
 import { DockerfileError } from "../dockerfile/errors.ts";
 import { openSourceMatcher } from "../dockerfile/ignore.ts";
 import { type FileLinter, openLinter } from "../dockerfile/linter.ts";
-import { parseDockerfile } from "../dockerfile/parse.ts";
 import { getImage, type Image, type ImageDeps } from "../image/images.ts";
 import { getPlatformImage } from "../image/indexes.ts";
 import { chainIDs, digestOf } from "../oci/digest.ts";
@@ -12,9 +11,11 @@ import type { BuildOptions } from "./build.ts";
 import { BuildError, type DockerfileSource } from "./build-error.ts";
 import { openContext } from "./context.ts";
 import { parseEntitlements } from "./entitlements.ts";
+import type { Frontend } from "./frontend.ts";
 import { layoutPrefix } from "./layout-reference.ts";
 import { type Lowered, lower } from "./lower.ts";
 import { parseContexts } from "./named-contexts.ts";
+import { openFrontend } from "./open-frontend.ts";
 import { networkMode } from "./options.ts";
 import { askedPlatforms } from "./platforms.ts";
 import type { BaseImage } from "./resolve-stages.ts";
@@ -36,6 +37,7 @@ export type CheckBuildOptions = Pick<
   | "context"
   | "dockerfile"
   | "dockerfileText"
+  | "graph"
   | "buildArgs"
   | "target"
   | "platform"
@@ -59,12 +61,12 @@ export async function checkBuild(deps: ImageDeps & ReceiveDeps, options: CheckBu
   const unknown = new Set<string>();
   let linter: FileLinter | undefined;
   try {
-    const file = parseDockerfile(dockerfile.text);
-    linter = openLinter(file.directives, options.buildArgs?.["BUILDKIT_DOCKERFILE_CHECK"]);
+    const frontend = openFrontend(dockerfile, options);
+    linter = openLinter(frontend.directives, options.buildArgs?.["BUILDKIT_DOCKERFILE_CHECK"]);
     const ignores = openSourceMatcher(context.ignore);
     const everyStage = (options.target ?? "") === "";
     const onUnknown = (name: string): void => void unknown.add(name);
-    await lowerLocally(deps, file, { ...options, linter, ignores, everyStage, onUnknown });
+    await lowerLocally(deps, frontend, { ...options, linter, ignores, everyStage, onUnknown });
     linter.refuse();
     return { dockerfile, diagnostics: linter.diagnostics, unknown: [...unknown] };
   } catch (error) {
@@ -81,13 +83,13 @@ export interface LocalOptions extends CheckBuildOptions {
   readonly onUnknown: (name: string) => void;
 }
 
-/** Lower a Dockerfile without building or fetching anything: what isn't in the store counts as an image that nothing is known of. */
-export async function lowerLocally(deps: ImageDeps, file: Dockerfile, options: LocalOptions): Promise<Lowered> {
+/** Lower stages without building or fetching anything: what isn't in the store counts as an image that nothing is known of. */
+export async function lowerLocally(deps: ImageDeps, frontend: Frontend, options: LocalOptions): Promise<Lowered> {
   const { linter, ignores, target, everyStage, onUnknown } = options;
   const [wanted = hostPlatform] = askedPlatforms(options.platform);
   const network = networkMode(options.network);
   const allowed = parseEntitlements(options.allow ?? []);
-  return await lower(file, {
+  return await lower(frontend, {
     buildArgs: new Map(Object.entries(options.buildArgs ?? {})),
     platform: wanted,
     buildPlatform: hostPlatform,

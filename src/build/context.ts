@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
@@ -11,6 +11,7 @@ import { internalStep } from "./progress.ts";
 import { fetchContext, isRemote } from "./remote-context.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
 import { type ReceiveDeps, receiveContext, type StreamContext } from "./stream-context.ts";
+import { type BuildGraph, fileOfGraph } from "./typed/graph.ts";
 
 /** What a build reads. Disposing deletes what came as a stream. */
 export interface BuildContext extends AsyncDisposable {
@@ -28,6 +29,7 @@ export interface ContextOptions extends GitContextOptions {
   readonly context: string | AsyncIterable<Uint8Array>;
   readonly dockerfile?: string;
   readonly dockerfileText?: string;
+  readonly graph?: BuildGraph;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function openContext(deps: ContextDeps, options: ContextOptions): P
   }
   await using stack = new AsyncDisposableStack();
   const received = stack.use(await receive(deps, context, options));
-  if (received.dockerfileText !== undefined && dockerfile !== undefined)
+  if (received.dockerfileText !== undefined && (dockerfile !== undefined || options.graph !== undefined))
     throw new BerthError(
       "invalid-argument",
       "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles",
@@ -94,8 +96,9 @@ async function read(
   options: ReadOptions,
   { isFile }: { readonly isFile: boolean },
 ): Promise<Omit<BuildContext, keyof AsyncDisposable>> {
-  const { locate } = options;
+  const { locate, graph } = options;
   const inRoot = locate ?? ((path: string) => join(root, path));
+  if (graph !== undefined) return await readGraph(root, { ...options, graph }, inRoot);
   const named = options.dockerfile;
   const path = named === undefined ? defaultDockerfile(inRoot) : (locate?.(named) ?? named);
   const text = await internalStep(
@@ -103,13 +106,36 @@ async function read(
     "[internal] load build definition from Dockerfile",
     async () => options.dockerfileText ?? readDockerfile(path, root),
   );
-  const ignore =
-    locate === undefined
-      ? await internalStep(options, "[internal] load .dockerignore", async () => readIgnore(ignoreFiles(path, inRoot)))
-      : [];
+  const ignore = await ignored(options, ignoreFiles(path, inRoot));
   const place = isFile && options.dockerfileText === undefined ? { path } : {};
   const dockerfile = { name: named ?? "Dockerfile", text, ...place };
   return { dockerfile, tree: directoryTree(root, openMatcher(ignore)), ignore };
+}
+
+/** The file that a graph comes from lies on this machine, wherever the context does. */
+async function readGraph(
+  root: string,
+  options: ReadOptions & { readonly graph: BuildGraph },
+  inRoot: (path: string) => string,
+): Promise<Omit<BuildContext, keyof AsyncDisposable>> {
+  const file = options.dockerfile ?? fileOfGraph(options.graph);
+  const shown = file === undefined ? "a program" : basename(file);
+  const source = await internalStep(options, `[internal] load build definition from ${shown}`, async () =>
+    graphSource(file, shown),
+  );
+  const beside = source.path === undefined ? [] : [`${file}.dockerignore`];
+  const ignore = await ignored(options, [...beside, inRoot(".dockerignore")]);
+  return { dockerfile: source, tree: directoryTree(root, openMatcher(ignore)), ignore };
+}
+
+function graphSource(file: string | undefined, shown: string): DockerfileSource {
+  if (file === undefined || !existsSync(file)) return { name: shown, text: "", language: "TypeScript" };
+  return { name: file, text: readLimited(file), path: realpathSync(file), language: "TypeScript" };
+}
+
+async function ignored(options: ReadOptions, candidates: readonly string[]): Promise<readonly string[]> {
+  if (options.locate !== undefined) return [];
+  return await internalStep(options, "[internal] load .dockerignore", async () => readIgnore(candidates));
 }
 
 /** The tree of a named context, less what its own ignore file excludes. */

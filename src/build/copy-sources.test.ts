@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import { openLinter } from "../dockerfile/linter.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import { digestOf } from "../oci/digest.ts";
+import { dockerfileFrontend } from "./dockerfile/frontend.ts";
 import { lower } from "./lower.ts";
 
 async function lowered(instruction: string) {
   const linter = openLinter([]);
-  const result = await lower(parseDockerfile(`FROM scratch\nARG V=1\n${instruction}\n`), {
+  const result = await lower(dockerfileFrontend(parseDockerfile(`FROM scratch\nARG V=1\n${instruction}\n`)), {
     linter,
     ignores: (path) => path === "left.out",
     buildArgs: new Map(),

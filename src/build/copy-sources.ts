@@ -1,34 +1,30 @@
 import { join } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
-import type { Add, Copy } from "../dockerfile/ast.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { checkCommit, type GitReference, parseGitReference } from "./git-reference.ts";
 import { type CopyOrigin, type GitOp, type HttpOp, httpDirectory } from "./graph.ts";
 import { withoutCredentials } from "./redact.ts";
-import { type StageContext, type StageState, word } from "./stage-state.ts";
+import type { StageContext } from "./stage-state.ts";
+import type { AddStep, CopyStep } from "./steps.ts";
 
 /** A source of `COPY` or `ADD`: a path, or what is fetched. */
 export type Source = { readonly kind: "local"; readonly path: string } | HttpOp | GitOp;
 
 /**
- * What the sources of an instruction are.
+ * What the sources of a step are.
  *
  * @throws {BerthError} invalid-argument, with BuildKit's text, for what is fetched by `COPY`, and flags that don't fit
  */
-export function sourcesOf(
-  state: StageState,
-  context: StageContext,
-  { step, words }: { readonly step: Copy | Add; readonly words: readonly string[] },
-): readonly Source[] {
-  const checksum = step.kind === "ADD" ? word(state, context, step.checksum ?? "") : "";
+export function sourcesOf(step: CopyStep | AddStep): readonly Source[] {
+  const { checksum = "", keepGitDir } = step.kind === "ADD" ? step : {};
   const wanted: Wanted = {
     kind: step.kind,
     ...(checksum === "" ? {} : { checksum }),
-    ...(step.kind === "ADD" && step.keepGitDir !== undefined ? { keepGitDir: step.keepGitDir } : {}),
+    ...(keepGitDir === undefined ? {} : { keepGitDir }),
   };
-  const sources = words.map((source) => sourceOf(source, wanted));
+  const sources = step.sources.map((source) => sourceOf(source, wanted));
   if (checksum !== "") {
-    if (words.length !== 1) throw wrong("checksum can't be specified for multiple sources");
+    if (sources.length !== 1) throw wrong("checksum can't be specified for multiple sources");
     if (sources[0]?.kind === "local") throw wrong("checksum requires HTTP(S) or Git sources");
   }
   return sources;
@@ -100,7 +96,7 @@ function digestNamed(checksum: string): Digest {
 /** Where sources are added to a graph. */
 export interface Placing {
   readonly context: StageContext;
-  readonly step: Copy | Add;
+  readonly step: CopyStep | AddStep;
   /** Of the step, as progress shows it. */
   readonly name: string;
   /** Vertices that the step reads, beside its file system: the one of local files first. Those of fetched sources are added. */
@@ -120,7 +116,7 @@ export function place(source: Source, { context, step, name, inputs }: Placing):
     const keepsParents = step.kind === "COPY" && step.parents;
     return { path: keepsParents ? `/${source.path}` : join("/", source.path) };
   }
-  const input = inputs.push(context.graph.add(source, [], { name, span: step.span }));
+  const input = inputs.push(context.graph.add(source, [], { name, ...context.place }));
   if (source.kind === "git") return { path: "/", origin: { input, unpack: false } };
   const path = join(httpDirectory, source.name.replace(/[\\*?[]/g, "\\$&"));
   return { path, origin: { input, unpack: step.kind === "ADD" && step.unpack === true } };

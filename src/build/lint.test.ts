@@ -4,6 +4,7 @@ import { openLinter } from "../dockerfile/linter.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { RunConfig } from "../oci/image-config.ts";
+import { dockerfileFrontend } from "./dockerfile/frontend.ts";
 import { lower } from "./lower.ts";
 
 // Every rule: what gets its warning, and what doesn't. Messages are BuildKit's, frontend/dockerfile/linter/ruleset.go.
@@ -28,7 +29,7 @@ async function lint(
 ): Promise<readonly string[]> {
   const file = parseDockerfile(text);
   const linter = openLinter(file.directives, given);
-  await lower(file, {
+  await lower(dockerfileFrontend(file), {
     linter,
     platform: { os: "linux", architecture },
     buildPlatform: platform,

@@ -3,6 +3,7 @@ import { openLinter } from "../dockerfile/linter.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import { digestOf } from "../oci/digest.ts";
 import { hostPlatform, type Platform, platformText } from "../oci/platform.ts";
+import { dockerfileFrontend } from "./dockerfile/frontend.ts";
 import { lowerPlatforms } from "./lower-platforms.ts";
 
 const foreign = { os: "linux", architecture: hostPlatform.architecture === "s390x" ? "riscv64" : "s390x" };
@@ -10,7 +11,7 @@ const own = platformText(hostPlatform);
 
 async function lowered(text: string, platforms: readonly Platform[]) {
   const asked: string[] = [];
-  const { graph, targets } = await lowerPlatforms(parseDockerfile(text), {
+  const { graph, targets } = await lowerPlatforms(dockerfileFrontend(parseDockerfile(text)), {
     platforms,
     linter: openLinter([]),
     ignores: () => false,

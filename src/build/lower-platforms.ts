@@ -1,7 +1,7 @@
-import type { Dockerfile } from "../dockerfile/ast.ts";
 import { type FileLinter, openLinter } from "../dockerfile/linter.ts";
 import type { Digest } from "../oci/digest.ts";
 import { hostPlatform, type Platform, platformText } from "../oci/platform.ts";
+import type { Frontend } from "./frontend.ts";
 import type { Graph, Vertex } from "./graph.ts";
 import { type Lowered, type LowerOptions, lower } from "./lower.ts";
 import { type BaseImage, imageKey } from "./resolve-stages.ts";
@@ -23,9 +23,9 @@ export interface PlatformOptions
   readonly resolve: (name: string, platform: Platform | undefined, shown: string) => Promise<BaseImage>;
 }
 
-/** A Dockerfile as work to do for several platforms: what is the same for some of them is in the graph once. @throws {BuildError} */
+/** Stages as work to do for several platforms: what is the same for some of them is in the graph once. @throws {BuildError} */
 export async function lowerPlatforms(
-  file: Dockerfile,
+  frontend: Frontend,
   { platforms, linter, resolve, ...options }: PlatformOptions,
 ): Promise<{ readonly graph: Graph; readonly targets: readonly PlatformTarget[] }> {
   const several = platforms.length > 1;
@@ -39,13 +39,13 @@ export async function lowerPlatforms(
   };
   const targets = await Promise.all(
     (platforms.length === 0 ? [hostPlatform] : platforms).map(async (platform, place) => {
-      const lowered = await lower(file, {
+      const lowered = await lower(frontend, {
         ...options,
         platform,
         buildPlatform: hostPlatform,
         isAsked: platforms.length > 0,
         showsPlatform: several,
-        linter: place === 0 ? linter : openLinter(file.directives),
+        linter: place === 0 ? linter : openLinter(frontend.directives),
         resolveImage,
       });
       return { platform, lowered };

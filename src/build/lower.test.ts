@@ -3,6 +3,7 @@ import { openLinter } from "../dockerfile/linter.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { RunConfig } from "../oci/image-config.ts";
+import { dockerfileFrontend } from "./dockerfile/frontend.ts";
 import { parseEntitlements } from "./entitlements.ts";
 import { type Lowered, type LowerOptions, lower } from "./lower.ts";
 
@@ -11,7 +12,7 @@ const chainID = digestOf("layer");
 
 function lowered(text: string, options: Partial<LowerOptions> & { readonly base?: RunConfig } = {}): Promise<Lowered> {
   const { base = { Env: ["PATH=/bin"], Cmd: ["sh"] }, ...rest } = options;
-  return lower(parseDockerfile(text), {
+  return lower(dockerfileFrontend(parseDockerfile(text)), {
     linter: openLinter([]),
     ignores: () => false,
     buildArgs: new Map(),

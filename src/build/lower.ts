@@ -1,7 +1,5 @@
-import { BerthError, isKind } from "../base/errors.ts";
-import type { Dockerfile, Instruction, Span } from "../dockerfile/ast.ts";
-import { lintFile, lintRepeated } from "../dockerfile/lint.ts";
-import { lintDefaultBases, lintFroms } from "../dockerfile/lint-from.ts";
+import { isNowhere, type Span } from "../dockerfile/ast.ts";
+import { lintRepeated } from "../dockerfile/lint.ts";
 import type { Linter } from "../dockerfile/linter.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Platform, platformText } from "../oci/platform.ts";
@@ -10,7 +8,8 @@ import { applyMetadata } from "./apply-metadata.ts";
 import { applyRun, applyWorkdir } from "./apply-run.ts";
 import { located } from "./build-error.ts";
 import type { Entitlements } from "./entitlements.ts";
-import { globalArgs, unusedArgs } from "./global-args.ts";
+import type { Frontend, Plan, StageInstruction } from "./frontend.ts";
+import { unusedArgs } from "./global-args.ts";
 import { type Graph, GraphBuilder, httpDirectory, reachable } from "./graph.ts";
 import type { NamedContexts } from "./named-contexts.ts";
 import {
@@ -32,8 +31,9 @@ import {
   stepPrefix,
   withConfig,
 } from "./stage-state.ts";
-import { type PlannedStage, planStages, refuseCycles, scratch, sourceOf, sourcesOf, targetStage } from "./stages.ts";
+import { type PlannedStage, scratch, sourcesOf, stageName } from "./stages.ts";
 import type { StepSettings } from "./step-settings.ts";
+import type { Step } from "./steps.ts";
 
 /** How to lower. */
 export interface LowerOptions extends ImageResolver {
@@ -67,70 +67,55 @@ export interface LowerOptions extends ImageResolver {
   readonly contexts?: NamedContexts;
 }
 
-/** A Dockerfile as work to do. */
+/** A step as it was read, and what stands beside it. */
+export interface DoneStep {
+  readonly step: Step;
+  readonly instruction: StageInstruction;
+}
+
+/** Stages as work to do. */
 export interface Lowered {
   readonly graph: Graph;
   /** The vertex whose file system the image gets. */
   readonly output: Digest;
   readonly image: LoweredImage;
   readonly warnings: readonly string[];
-  readonly target: PlannedStage;
+  readonly plan: Plan;
   /** Every stage that was lowered, as it is at its end. */
   readonly stages: ReadonlyMap<PlannedStage, StageState>;
   /** What is done in them. */
+  readonly steps: ReadonlyMap<PlannedStage, readonly DoneStep[]>;
   readonly resolved: ResolvedStages;
-  readonly planned: readonly PlannedStage[];
-  /** What `FROM` lines see. */
-  readonly args: ReadonlyMap<string, string>;
 }
 
 /**
- * Turn a Dockerfile into the graph of what its target needs, and the image config that comes of it.
+ * Turn stages into the graph of what the target needs, and the image config that comes of it.
  *
  * Does nothing by itself: base images come through `resolveImage`.
  *
  * @throws {BuildError} with the lines that are to blame and BuildKit's text
  */
-export async function lower(file: Dockerfile, options: LowerOptions): Promise<Lowered> {
-  const lastName = file.stages.at(-1)?.name;
-  const naming = { ...options, target: options.target ?? lastName ?? "default" };
-  const args = globalArgs(file, naming);
-  lintFile(file, options.linter);
-  lintDefaults(file, naming, options.linter);
-  lintFroms(file, args, options.linter);
-  const planned = planStages(file, args, options.contexts, options.isAsked === true ? options.platform : undefined);
-  const target = targetStage(planned, options.target);
-  refuseCycles(planned, (stage) => dependencies(planned, stage, options.contexts));
-  const targets = options.everyStage === true ? planned : [target];
-  const resolved = await resolveStages(planned, { ...options, targets });
-  const walk = new StageWalk(file, { ...options, args, planned, resolved });
+export async function lower(frontend: Frontend, options: LowerOptions): Promise<Lowered> {
+  const wanted = options.isAsked === true ? { wanted: options.platform } : {};
+  const plan = await frontend.plan({ ...options, ...wanted });
+  const targets = options.everyStage === true ? plan.stages : [plan.target];
+  const resolved = await resolveStages(plan.stages, { ...options, escape: plan.escape, targets });
+  const walk = new StageWalk(plan, { ...options, resolved });
   for (const stage of targets) walk.stage(stage);
-  const { tip, image } = walk.stage(target);
+  const { tip, image } = walk.stage(plan.target);
   return {
     graph: reachable(walk.graph, tip),
     output: tip,
     image,
-    warnings: [...warningsOf(file, args, options.buildArgs), ...unknownStages(planned, options.noCacheStages ?? [])],
-    target,
+    warnings: [...warningsOf(plan, options.buildArgs), ...unknownStages(plan.stages, options.noCacheStages ?? [])],
+    plan,
     stages: walk.states,
+    steps: walk.steps,
     resolved,
-    planned,
-    args,
   };
 }
 
-/** What `FROM` lines are without build arguments; where that is an error, it may be none with them. */
-function lintDefaults(file: Dockerfile, naming: Parameters<typeof globalArgs>[1], linter: Linter): void {
-  try {
-    lintDefaultBases(file, globalArgs(file, { ...naming, buildArgs: new Map() }), linter);
-  } catch (error) {
-    if (!isKind(error, "invalid-argument")) throw error;
-  }
-}
-
 interface WalkOptions extends LowerOptions {
-  readonly args: ReadonlyMap<string, string>;
-  readonly planned: readonly PlannedStage[];
   readonly resolved: ResolvedStages;
 }
 
@@ -144,19 +129,19 @@ interface ImageUse {
 
 /** Walks the stages that are needed, each once, and adds their vertices to one graph. */
 class StageWalk {
-  readonly #file: Dockerfile;
+  readonly #plan: Plan;
   readonly #options: WalkOptions;
   readonly #builder = new GraphBuilder();
   readonly #states = new Map<PlannedStage, StageState>();
+  readonly #steps = new Map<PlannedStage, readonly DoneStep[]>();
   /** Whether progress names the stages: not where there is only one file system. */
   readonly #named: boolean;
 
-  constructor(file: Dockerfile, options: WalkOptions) {
-    this.#file = file;
+  constructor(plan: Plan, options: WalkOptions) {
+    this.#plan = plan;
     this.#options = options;
-    const instructions = options.planned.flatMap(({ stage }) => stage.instructions);
-    const copied = sourcesOf(options.planned, instructions, options.contexts).filter(({ source }) => "image" in source);
-    this.#named = options.planned.length + copied.length > 1;
+    const copied = sourcesOf(plan.stages.flatMap(({ instructions }) => instructions));
+    this.#named = plan.stages.length + copied.filter(({ source }) => "image" in source).length > 1;
   }
 
   get graph(): Graph {
@@ -167,6 +152,10 @@ class StageWalk {
     return this.#states;
   }
 
+  get steps(): ReadonlyMap<PlannedStage, readonly DoneStep[]> {
+    return this.#steps;
+  }
+
   stage(planned: PlannedStage): StageState {
     const known = this.#states.get(planned);
     if (known !== undefined) return known;
@@ -174,20 +163,23 @@ class StageWalk {
     if (resolved === undefined) throw new Error(`stage ${planned.index} was not resolved`);
     let state = this.#start(planned);
     lintRepeated(resolved.instructions, this.#options.linter);
-    for (const [index, instruction] of resolved.instructions.entries()) {
-      const context = this.#context(planned, instruction);
-      state = applyInstruction(state, context, { instruction, isTrigger: index < resolved.triggers });
+    const steps: DoneStep[] = [];
+    for (const instruction of resolved.instructions) {
+      const done = applyInstruction(state, this.#context(planned, instruction), instruction);
+      state = done.state;
+      steps.push({ step: done.step, instruction });
     }
+    this.#steps.set(planned, steps);
     this.#states.set(planned, state);
     return state;
   }
 
   #start(planned: PlannedStage): StageState {
-    const { base, baseStage, stage, index, platform } = planned;
+    const { base, baseStage, platform } = planned;
     const instructions = this.#options.resolved.stages.get(planned)?.instructions ?? [];
     const total = instructions.filter(isCounted).length + (isImage(planned) ? 1 : 0);
     const shown = this.#options.showsPlatform === true ? { platform: platform ?? this.#options.platform } : {};
-    const names: StepNames = { stage: this.#named ? (stage.name ?? `stage-${index}`) : "", total, used: 0, ...shown };
+    const names: StepNames = { stage: this.#named ? stageName(planned) : "", total, used: 0, ...shown };
     if (baseStage !== undefined) {
       const parent = this.stage(baseStage);
       return { ...withConfig(parent, { OnBuild: [] }), cmdSet: false, names };
@@ -198,7 +190,7 @@ class StageWalk {
       // `FROM --platform` says nothing of it, as in BuildKit.
       return startStage(tip, emptyImage(this.#options.platform), names);
     }
-    const { image, tip } = this.#image(base, { planned, verb: "FROM", names, span: stage.from.span });
+    const { image, tip } = this.#image(base, { planned, verb: "FROM", names, span: planned.span });
     const state = startStage(tip, loweredImage(image.config), { ...names, used: total === 0 ? 0 : 1 });
     return { ...withConfig(state, { OnBuild: [] }), envKnown: image.unknown !== true };
   }
@@ -248,16 +240,17 @@ class StageWalk {
     return { add: (op, inputs, about) => this.#builder.add(op, inputs, { ...about, noCache: true }) };
   }
 
-  #context(planned: PlannedStage, { span, comments }: Instruction): StageContext {
-    const { args, planned: stages, buildArgs, network, allowsHostNetwork, ignores } = this.#options;
-    const { settings, contexts, entitlements, devices } = this.#options;
+  #context(planned: PlannedStage, { span, comments, keyword }: StageInstruction): StageContext {
+    const { buildArgs, network, allowsHostNetwork, ignores } = this.#options;
+    const { settings, entitlements, devices } = this.#options;
     const linter = this.#options.linter.below(comments);
     const unnamed: StepNames = { stage: "", total: 0, used: 0 };
     return {
-      escape: this.#file.escape,
       graph: this.#graphFor(planned),
+      keyword,
+      place: isNowhere(span) ? {} : { span },
       buildArgs,
-      globalArgs: args,
+      globalArgs: this.#plan.args,
       network,
       allowsHostNetwork,
       ignores,
@@ -266,11 +259,9 @@ class StageWalk {
       ...(devices === undefined ? {} : { devices }),
       warn: (rule, ...values) => linter.warn(rule, span, ...values),
       context: () => this.#builder.add({ kind: "context" }, [], { name: "[internal] load build context" }),
-      source: (from, isCopy) => {
-        const source = sourceOf(stages, from, { isCopy, contexts });
+      source: (source) => {
         if ("context" in source) return this.#namedContext(source.context);
         if ("image" in source) return this.#image(source.image, { planned, verb: "FROM", names: unnamed, span }).tip;
-        if (source.stage.index >= planned.index) throw definedLater(from, planned);
         return this.stage(source.stage).tip;
       },
     };
@@ -280,68 +271,52 @@ class StageWalk {
 function applyInstruction(
   state: StageState,
   context: StageContext,
-  step: { readonly instruction: Instruction; readonly isTrigger: boolean },
-): StageState {
-  const { instruction, isTrigger } = step;
-  const named = isTrigger ? { ...instruction, original: `ONBUILD ${instruction.original}` } : instruction;
+  instruction: StageInstruction,
+): { readonly state: StageState; readonly step: Step } {
   try {
-    switch (named.kind) {
-      case "RUN":
-        return applyRun(state, context, named);
-      case "COPY":
-      case "ADD":
-        return applyCopy(state, context, named);
-      case "WORKDIR":
-        return applyWorkdir(state, context, { ...named, kind: named.kind });
-      default:
-        return applyMetadata(state, context, named);
-    }
+    const { step, shown } = instruction.read(state, context);
+    return { step, state: applyStep(state, context, { step, shown }) };
   } catch (error) {
     throw located(error, { span: instruction.span });
   }
 }
 
+function applyStep(
+  state: StageState,
+  context: StageContext,
+  { step, shown }: { readonly step: Step; readonly shown: string },
+): StageState {
+  switch (step.kind) {
+    case "RUN":
+      return applyRun(state, context, { step, shown });
+    case "COPY":
+    case "ADD":
+      return applyCopy(state, context, { step, shown });
+    case "WORKDIR":
+      return applyWorkdir(state, context, { step, shown });
+    default:
+      return applyMetadata(state, context, step);
+  }
+}
+
 /** Steps that the count in progress names covers: `WORKDIR /` too, though it makes no layer. */
-function isCounted(instruction: Instruction): boolean {
-  return ["RUN", "COPY", "ADD", "WORKDIR"].includes(instruction.kind);
-}
-
-function dependencies(
-  planned: readonly PlannedStage[],
-  stage: PlannedStage,
-  contexts: NamedContexts | undefined,
-): readonly PlannedStage[] {
-  const copied = sourcesOf(planned, stage.stage.instructions, contexts).flatMap(({ source }) =>
-    "stage" in source ? [source.stage] : [],
-  );
-  return stage.baseStage === undefined ? copied : [stage.baseStage, ...copied];
-}
-
-function definedLater(from: string, { stage, index }: PlannedStage): BerthError {
-  const current = JSON.stringify(stage.name ?? `stage-${index}`);
-  return new BerthError(
-    "invalid-argument",
-    `cannot copy from stage ${JSON.stringify(from)}, it needs to be defined before current stage ${current}`,
-  );
+function isCounted({ kind }: StageInstruction): boolean {
+  return ["RUN", "COPY", "ADD", "WORKDIR"].includes(kind);
 }
 
 /** As BuildKit: names only, whatever their case. */
-function isNamed({ stage }: PlannedStage, name: string): boolean {
-  return stage.name?.toLowerCase() === name.toLowerCase();
+function isNamed({ name: own }: PlannedStage, name: string): boolean {
+  return own?.toLowerCase() === name.toLowerCase();
 }
 
 function unknownStages(planned: readonly PlannedStage[], names: readonly string[]): readonly string[] {
   const unknown = names.filter((name) => !planned.some((stage) => isNamed(stage, name)));
-  return unknown.map((name) => `no-cache-filter: the Dockerfile has no stage named ${JSON.stringify(name)}`);
+  return unknown.map((name) => `no-cache-filter: no stage is named ${JSON.stringify(name)}`);
 }
 
-function warningsOf(
-  file: Dockerfile,
-  args: ReadonlyMap<string, string>,
-  buildArgs: ReadonlyMap<string, string>,
-): readonly string[] {
-  const instructions = file.stages.flatMap(({ instructions }) => instructions);
-  const inStages = instructions.flatMap((step) => (step.kind === "ARG" ? step.args.map(({ name }) => name) : []));
-  const unused = unusedArgs(buildArgs, new Set([...inStages, ...args.keys()]));
+function warningsOf({ stages, args, asked }: Plan, buildArgs: ReadonlyMap<string, string>): readonly string[] {
+  const inStages = stages.flatMap(({ instructions }) => instructions.flatMap((instruction) => instruction.args));
+  const declared = new Set([...inStages, ...args.keys(), ...asked.map(({ name }) => name)]);
+  const unused = unusedArgs(buildArgs, declared);
   return unused.length === 0 ? [] : [`One or more build-args [${unused.join(" ")}] were not consumed`];
 }

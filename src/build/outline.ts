@@ -1,16 +1,22 @@
 import { basename } from "node:path/posix";
-import type { Arg, Dockerfile, Run, Span } from "../dockerfile/ast.ts";
+import type { Dockerfile, Span } from "../dockerfile/ast.ts";
 import { expandWord } from "../dockerfile/expand.ts";
 import { openLinter } from "../dockerfile/linter.ts";
-import { parseMount } from "../dockerfile/mount.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import type { ImageDeps } from "../image/images.ts";
 import { type DockerfileSource, inDockerfile } from "./build-error.ts";
 import { type CheckBuildOptions, lowerLocally } from "./check.ts";
 import { type ContextDeps, openContext } from "./context.ts";
+import { dockerfileFrontend } from "./dockerfile/frontend.ts";
+import type { StageInstruction } from "./frontend.ts";
 import type { Lowered } from "./lower.ts";
+import { openFrontend } from "./open-frontend.ts";
 import { type PlannedStage, sourcesOf } from "./stages.ts";
+import type { ArgStep, RunStep } from "./steps.ts";
 import type { ReceiveDeps } from "./stream-context.ts";
+import { isStage } from "./typed/data.ts";
+import { spanIn } from "./typed/frontend.ts";
+import { type BuildGraph, namedStages } from "./typed/graph.ts";
 
 // What a Dockerfile says of itself. Descriptions are comments that begin with the name of what they describe.
 // @see BuildKit, frontend/subrequests: outline and targets
@@ -59,11 +65,12 @@ export interface BuildTargets {
   }[];
 }
 
-/** The stages of a Dockerfile. @throws {BuildError} */
+/** The stages of a build. @throws {BuildError} */
 export async function buildTargets(deps: ContextDeps, options: CheckBuildOptions): Promise<BuildTargets> {
   await using context = await openContext(deps, options);
   const { dockerfile } = context;
   return await inDockerfile(dockerfile, async () => {
+    if (options.graph !== undefined) return { dockerfile, targets: graphTargets(options.graph, dockerfile) };
     const { stages } = parseDockerfile(dockerfile.text);
     const targets = stages.map(({ from, name = "" }, index) => ({
       name,
@@ -82,16 +89,17 @@ export async function outlineBuild(deps: ImageDeps & ReceiveDeps, options: Check
   await using context = await openContext(deps, options);
   const { dockerfile } = context;
   return await inDockerfile(dockerfile, async () => {
-    const file = parseDockerfile(dockerfile.text);
+    const file = options.graph === undefined ? parseDockerfile(dockerfile.text) : undefined;
+    const frontend = file === undefined ? openFrontend(dockerfile, options) : dockerfileFrontend(file);
     const quiet = { linter: openLinter([]), ignores: () => false, everyStage: false, onUnknown: () => undefined };
-    const lowered = await lowerLocally(deps, file, { ...options, ...quiet });
+    const lowered = await lowerLocally(deps, frontend, { ...options, ...quiet });
     const outline = new Outline(file, lowered, new Set(Object.keys(options.buildArgs ?? {})));
-    outline.visit(lowered.target);
-    const { stage } = lowered.target;
+    const { target } = lowered.plan;
+    outline.visit(target);
     return {
       dockerfile,
-      name: stage.name ?? "",
-      description: described(stage.from.comments, stage.name ?? ""),
+      name: target.name ?? "",
+      description: described(file?.stages[target.index]?.from.comments, target.name ?? ""),
       args: inOrder(outline.args),
       secrets: inOrder(outline.secrets),
       ssh: inOrder(outline.ssh),
@@ -108,36 +116,42 @@ class Outline {
   readonly args: Map<string, OutlineArg> = new Map();
   readonly secrets: Map<string, OutlineMount> = new Map();
   readonly ssh: Map<string, OutlineMount> = new Map();
-  readonly #file: Dockerfile;
+  /** Absent where the stages come from a program. */
+  readonly #file: Dockerfile | undefined;
   readonly #lowered: Lowered;
   /** Names of the build arguments that are given. */
   readonly #given: ReadonlySet<string>;
   readonly #visited = new Set<PlannedStage>();
 
-  constructor(file: Dockerfile, lowered: Lowered, given: ReadonlySet<string>) {
+  constructor(file: Dockerfile | undefined, lowered: Lowered, given: ReadonlySet<string>) {
     this.#file = file;
     this.#lowered = lowered;
     this.#given = given;
+    for (const arg of lowered.plan.asked) this.args.set(arg.name, { ...arg, description: "" });
   }
 
   visit(planned: PlannedStage): void {
     if (this.#visited.has(planned)) return;
     this.#visited.add(planned);
-    const instructions = this.#lowered.resolved.stages.get(planned)?.instructions ?? [];
-    for (const step of instructions.toReversed()) if (step.kind === "ARG") this.#addArgs(planned, step);
-    for (const word of [planned.stage.from.base, planned.stage.from.platform ?? ""]) this.#addGlobals(word);
-    for (const step of instructions) if (step.kind === "RUN") this.#addMounts(planned, step);
+    const steps = this.#lowered.steps.get(planned) ?? [];
+    for (const done of steps.toReversed()) if (done.step.kind === "ARG") this.#addArgs(done.step, done.instruction);
+    for (const word of this.#wordsOf(planned)) this.#addGlobals(word);
+    for (const { step, instruction } of steps) if (step.kind === "RUN") this.#addMounts(step, instruction);
     if (planned.baseStage !== undefined) this.visit(planned.baseStage);
-    for (const { source } of sourcesOf(this.#lowered.planned, instructions))
+    for (const { source } of sourcesOf(steps.map(({ instruction }) => instruction)))
       if ("stage" in source) this.visit(source.stage);
   }
 
+  /** Of its `FROM`. */
+  #wordsOf({ index }: PlannedStage): readonly string[] {
+    const { from } = this.#file?.stages[index] ?? {};
+    return from === undefined ? [] : [from.base, from.platform ?? ""];
+  }
+
   /** An argument that takes its value from before the first FROM is that one. */
-  #addArgs(planned: PlannedStage, { args, comments, span }: Arg): void {
-    const declared = this.#lowered.stages.get(planned)?.args ?? [];
-    for (const { name, value: fallback } of args) {
-      const isOwn = fallback !== undefined || this.#given.has(name) || !this.#lowered.args.has(name);
-      const { value = "" } = declared.findLast((arg) => arg.name === name) ?? {};
+  #addArgs({ args }: ArgStep, { comments, span }: StageInstruction): void {
+    for (const { name, value = "", hasDefault } of args) {
+      const isOwn = hasDefault || this.#given.has(name) || !this.#lowered.plan.args.has(name);
       if (!isOwn) this.#addGlobal(name);
       else if (!this.args.has(name)) {
         this.args.set(name, { name, value, description: described(comments, name), span });
@@ -146,33 +160,47 @@ class Outline {
   }
 
   #addGlobals(word: string): void {
-    const { args } = this.#lowered;
-    for (const name of expandWord(word, (name) => args.get(name), this.#file).used) this.#addGlobal(name);
+    const { args, escape: escapeChar } = this.#lowered.plan;
+    const { used } = expandWord(word, (name) => args.get(name), { escape: escapeChar });
+    for (const name of used) this.#addGlobal(name);
   }
 
   /** With what its own value is made of. */
   #addGlobal(name: string): void {
     if (this.args.has(name)) return;
-    const step = this.#file.globalArgs.findLast(({ args }) => args.some((arg) => arg.name === name));
+    const step = this.#file?.globalArgs.findLast(({ args }) => args.some((arg) => arg.name === name));
     if (step === undefined) return;
     const { comments, span } = step;
-    const value = this.#lowered.args.get(name) ?? "";
+    const value = this.#lowered.plan.args.get(name) ?? "";
     this.args.set(name, { name, value, description: described(comments, name), span });
     const fallback = step.args.find((arg) => arg.name === name)?.value;
     if (fallback !== undefined && !this.#given.has(name)) this.#addGlobals(fallback);
   }
 
-  #addMounts(planned: PlannedStage, { mounts, span }: Run): void {
-    const env = this.#lowered.stages.get(planned)?.env;
-    const expanded = (word: string): string => expandWord(word, (name) => env?.get(name), this.#file).text;
-    for (const mount of mounts) {
-      const { type, source, id, target = "", required } = parseMount(mount, expanded);
+  #addMounts({ mounts }: RunStep, { span }: StageInstruction): void {
+    for (const { type, source, id, target = "", required } of mounts) {
       if (type !== "secret" && type !== "ssh") continue;
       const found = type === "secret" ? this.secrets : this.ssh;
       const name = type === "secret" ? source || id || basename(target) : id || "default";
       if (!found.has(name)) found.set(name, { name, required, span });
     }
   }
+}
+
+/** What a program exports. The first stage is the default where there is no other. */
+function graphTargets(graph: BuildGraph, source: DockerfileSource): BuildTargets["targets"] {
+  const stages = namedStages(graph);
+  return stages.map(({ name = "", stage }) => {
+    const { base, platform = "", places } = isStage(stage) ? stage.definition.start : { base: "", places: [] };
+    return {
+      name,
+      default: stages.length === 1,
+      description: "",
+      base: typeof base === "string" ? base : ((isStage(base) ? base.definition.start.name : base.name) ?? ""),
+      platform,
+      span: spanIn(source)(places),
+    };
+  });
 }
 
 /** What stands behind a name in the first comment that begins with it. */

@@ -1,9 +1,11 @@
-import type { Instruction, Span } from "../dockerfile/ast.ts";
+import type { Escape, Span } from "../dockerfile/ast.ts";
 import { parseTrigger } from "../dockerfile/parse.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import { type Platform, platformText } from "../oci/platform.ts";
 import { located } from "./build-error.ts";
+import { stageInstruction } from "./dockerfile/stage-instruction.ts";
+import type { StageInstruction } from "./frontend.ts";
 import type { NamedContexts } from "./named-contexts.ts";
 import { type PlannedStage, scratch, sourcesOf } from "./stages.ts";
 
@@ -28,15 +30,19 @@ export interface ImageResolver {
 
 /** A stage that the target needs, with its base known. */
 export interface ResolvedStage {
-  /** What is done in it: the base's `ONBUILD` triggers, then its own instructions. */
-  readonly instructions: readonly Instruction[];
-  /** How many of them, from the first, are triggers. */
-  readonly triggers: number;
+  /** What is done in it: the base's `ONBUILD` triggers, then its own steps. */
+  readonly instructions: readonly StageInstruction[];
 }
 
-/** What an image is found by: the name that the Dockerfile gives it, and the platform that its stage asks for. */
+/** What an image is found by: the name that its stage gives it, and the platform that its stage asks for. */
 export function imageKey(name: string, platform: Platform | undefined): string {
   return platform === undefined ? name : `${name} ${platformText(platform)}`;
+}
+
+/** How triggers are read. */
+interface TriggerOptions {
+  readonly escape: Escape;
+  readonly contexts?: NamedContexts;
 }
 
 /** What the target needs. */
@@ -54,7 +60,7 @@ export interface ResolvedStages {
  */
 export async function resolveStages(
   planned: readonly PlannedStage[],
-  options: ImageResolver & { readonly targets: readonly PlannedStage[]; readonly contexts?: NamedContexts },
+  options: ImageResolver & TriggerOptions & { readonly targets: readonly PlannedStage[] },
 ): Promise<ResolvedStages> {
   const stages = new Map<PlannedStage, ResolvedStage>();
   const lookups = new Map<string, Promise<BaseImage>>();
@@ -78,14 +84,12 @@ export async function resolveStages(
     return visiting;
   };
   const visitStage = async (stage: PlannedStage): Promise<void> => {
-    const { span } = stage.stage.from;
-    const base = isImage(stage) ? await image(stage.base, stage, span) : undefined;
-    const triggers = triggersOf(stage, base);
-    const instructions = [...triggers, ...stage.stage.instructions];
-    stages.set(stage, { instructions, triggers: triggers.length });
+    const base = isImage(stage) ? await image(stage.base, stage, stage.span) : undefined;
+    const instructions = [...triggersOf(stage, base, { planned, ...options }), ...stage.instructions];
+    stages.set(stage, { instructions });
     if (stage.baseStage !== undefined) await visit(stage.baseStage);
     await Promise.all(
-      sourcesOf(planned, instructions, options.contexts).map(({ source, span }) => {
+      sourcesOf(instructions).map(({ source, span }) => {
         if ("stage" in source) return visit(source.stage);
         return "image" in source ? image(source.image, stage, span) : undefined;
       }),
@@ -101,12 +105,22 @@ export function isImage(stage: PlannedStage): boolean {
   return stage.baseStage === undefined && stage.baseContext === undefined && stage.base !== scratch;
 }
 
-function triggersOf(stage: PlannedStage, base: BaseImage | undefined): readonly Instruction[] {
-  const { from } = stage.stage;
-  const own = stage.baseStage?.stage.instructions.flatMap((step) => (step.kind === "ONBUILD" ? [step.expression] : []));
+function triggersOf(
+  stage: PlannedStage,
+  base: BaseImage | undefined,
+  { planned, escape: escapeChar, contexts = new Map() }: TriggerOptions & { readonly planned: readonly PlannedStage[] },
+): readonly StageInstruction[] {
+  const { baseStage, index, name, span } = stage;
+  const own = baseStage?.instructions.flatMap(({ trigger }) => trigger ?? []);
   try {
-    return (own ?? base?.config.config?.OnBuild ?? []).map((text) => parseTrigger(text, from));
+    return (own ?? base?.config.config?.OnBuild ?? []).map((text) =>
+      stageInstruction(parseTrigger(text, span), {
+        ...{ stages: planned, index, name, contexts },
+        escape: escapeChar,
+        isTrigger: true,
+      }),
+    );
   } catch (error) {
-    throw located(error, { span: from.span });
+    throw located(error, { span });
   }
 }

@@ -1,9 +1,9 @@
 import { basename, join, normalize } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
-import { mountFrom, parseMount, type RunMount } from "../dockerfile/mount.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { StepMount } from "./graph.ts";
-import { type StageContext, type StageState, word } from "./stage-state.ts";
+import type { StageContext } from "./stage-state.ts";
+import type { MountStep } from "./steps.ts";
 
 /** The mounts of a `RUN`, and the vertices that they read, which come after the step's file system. */
 export interface LoweredMounts {
@@ -11,26 +11,18 @@ export interface LoweredMounts {
   readonly inputs: readonly Digest[];
 }
 
-/** What a `--mount` names in `from=`; undefined without one. @throws {BerthError} invalid-argument */
-export function mountSource(text: string): string | undefined {
-  return mountFrom(text) || undefined;
-}
-
 /**
- * Read the `--mount`s of a `RUN`.
+ * Lower the mounts of a command.
  *
+ * @param cwd where it runs
  * @throws {BerthError} invalid-argument, with BuildKit's text
  */
-export function lowerMounts(state: StageState, context: StageContext, texts: readonly string[]): LoweredMounts {
+export function lowerMounts(context: StageContext, steps: readonly MountStep[], cwd: string): LoweredMounts {
   const inputs: Digest[] = [];
   const input = (vertex: Digest): number => inputs.push(vertex);
   let agents = 0;
-  const place = { cwd: state.image.config.WorkingDir || "/", context, input, agent: () => agents++ };
-  const mounts = texts.map((text) => {
-    const mount = parseMount(text, (unexpanded) => word(state, context, unexpanded));
-    return lowerMount(mount, place);
-  });
-  return { mounts, inputs };
+  const place = { cwd, context, input, agent: () => agents++ };
+  return { mounts: steps.map((step) => lowerMount(step, place)), inputs };
 }
 
 interface MountPlace {
@@ -42,12 +34,12 @@ interface MountPlace {
   agent(): number;
 }
 
-function lowerMount(mount: RunMount, place: MountPlace): StepMount {
+function lowerMount(mount: MountStep, place: MountPlace): StepMount {
   switch (mount.type) {
     case "bind": {
       const { source = "", readOnly: readonly } = mount;
       const target = targetOf(mount, place.cwd);
-      const vertex = mount.from ? place.context.source(mount.from, false) : place.context.context();
+      const vertex = mount.from ? place.context.source(mount.from) : place.context.context();
       return { type: "bind", input: place.input(vertex), source: join("/", source), target, readonly };
     }
     case "cache":
@@ -65,10 +57,10 @@ function lowerMount(mount: RunMount, place: MountPlace): StepMount {
   }
 }
 
-function lowerCache(mount: RunMount, place: MountPlace): StepMount {
+function lowerCache(mount: MountStep, place: MountPlace): StepMount {
   const target = targetOf(mount, place.cwd);
   const from = mount.from
-    ? { input: place.input(place.context.source(mount.from, false)), source: join("/", mount.source ?? "") }
+    ? { input: place.input(place.context.source(mount.from)), source: join("/", mount.source ?? "") }
     : undefined;
   return {
     type: "cache",
@@ -83,7 +75,7 @@ function lowerCache(mount: RunMount, place: MountPlace): StepMount {
   };
 }
 
-function lowerAgent({ id, source, target, required, mode, uid, gid }: RunMount, place: MountPlace): StepMount {
+function lowerAgent({ id, source, target, required, mode, uid, gid }: MountStep, place: MountPlace): StepMount {
   if (source) throw new BerthError("invalid-argument", "ssh does not support source");
   const count = place.agent();
   return {
@@ -97,7 +89,7 @@ function lowerAgent({ id, source, target, required, mode, uid, gid }: RunMount, 
   };
 }
 
-function lowerSecret(mount: RunMount): StepMount {
+function lowerSecret(mount: MountStep): StepMount {
   const id = mount.source || mount.id || basename(mount.target ?? "");
   const target = mount.target || (mount.env === undefined ? `/run/secrets/${basename(id)}` : undefined);
   return {
@@ -112,7 +104,7 @@ function lowerSecret(mount: RunMount): StepMount {
   };
 }
 
-function targetOf(mount: RunMount, cwd: string): string {
+function targetOf(mount: MountStep, cwd: string): string {
   const { target = "" } = mount;
   const path = target.startsWith("/") ? normalize(target) : join("/", cwd, target);
   if (path !== "/") return path;

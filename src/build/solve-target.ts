@@ -1,7 +1,6 @@
 import { randomID } from "../base/ids.ts";
 import { openSourceMatcher } from "../dockerfile/ignore.ts";
 import { type FileLinter, openLinter } from "../dockerfile/linter.ts";
-import { parseDockerfile } from "../dockerfile/parse.ts";
 import { sourceDateEpoch } from "../image/creation-time.ts";
 import type { PreparedPull } from "../image/pull.ts";
 import { hostPlatform, type Platform, platformText } from "../oci/platform.ts";
@@ -20,6 +19,7 @@ import { type BuildRecorder, openRecorder } from "./history/recorder.ts";
 import { basesOf, linkedBase } from "./linked-base.ts";
 import { lowerPlatforms, type PlatformOptions, type PlatformTarget } from "./lower-platforms.ts";
 import { type NamedContexts, parseContexts } from "./named-contexts.ts";
+import { openFrontend } from "./open-frontend.ts";
 import { networkMode } from "./options.ts";
 import { askedPlatforms } from "./platforms.ts";
 import { internalStep } from "./progress.ts";
@@ -109,7 +109,7 @@ interface LoweredTarget extends AskedGraph {
   readonly solving: SolvingOptions;
 }
 
-/** Lower the Dockerfile for each platform. */
+/** Lower the stages for each platform. */
 async function lowerTarget(
   deps: BuildDeps,
   { context, contexts, imports, kept }: Opened,
@@ -130,9 +130,9 @@ async function lowerTarget(
     onPull: (pull) => pulls.push(pull),
     keep: (opened) => kept.use(opened),
   };
-  const file = parseDockerfile(context.dockerfile.text);
-  const linter = openLinter(file.directives, buildArgs.get("BUILDKIT_DOCKERFILE_CHECK"));
-  const { graph, targets } = await lowerPlatforms(file, {
+  const frontend = openFrontend(context.dockerfile, options);
+  const linter = openLinter(frontend.directives, buildArgs.get("BUILDKIT_DOCKERFILE_CHECK"));
+  const { graph, targets } = await lowerPlatforms(frontend, {
     buildArgs,
     platforms,
     contexts,

@@ -1,14 +1,11 @@
-import { isKind } from "../base/errors.ts";
-import type { Escape } from "../dockerfile/ast.ts";
 import type { DeviceRequest } from "../dockerfile/device.ts";
-import { type ExpandOptions, expandWord } from "../dockerfile/expand.ts";
 import type { RuleName } from "../dockerfile/rules.ts";
-import { suggestion } from "../dockerfile/suggest.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { HistoryEntry, ImageConfig, RunConfig } from "../oci/image-config.ts";
 import { type Platform, platformText } from "../oci/platform.ts";
 import type { Entitlements } from "./entitlements.ts";
-import type { GraphBuilder } from "./graph.ts";
+import type { GraphBuilder, VertexLabel } from "./graph.ts";
+import type { StageSource } from "./stages.ts";
 import type { StepSettings } from "./step-settings.ts";
 
 /** What BuildKit writes into the `comment` of its history entries. */
@@ -69,10 +66,13 @@ export interface StageState {
   readonly names: StepNames;
 }
 
-/** What the instructions of a stage need to know beside its state. */
+/** What the steps of a stage need to know beside its state. */
 export interface StageContext {
-  readonly escape: Escape;
   readonly graph: Pick<GraphBuilder, "add">;
+  /** The instruction's keyword, as written. */
+  readonly keyword: string;
+  /** Where the instruction stands, as vertices have it. */
+  readonly place: Pick<VertexLabel, "span">;
   /** Values from the command line. */
   readonly buildArgs: ReadonlyMap<string, string>;
   /** `ARG`s before the first `FROM`, and the predefined ones. */
@@ -87,8 +87,8 @@ export interface StageContext {
   devices?(requests: readonly DeviceRequest[]): readonly string[];
   /** What every `RUN` gets; absent where nothing is given. */
   readonly settings?: StepSettings;
-  /** The vertex that `COPY --from=NAME` (or a mount) reads from. @throws {BerthError} invalid-argument */
-  source(from: string, isCopy: boolean): Digest;
+  /** The vertex that a step reads from. */
+  source(from: StageSource): Digest;
   /** The vertex of the build context. */
   context(): Digest;
   /** True for a path of the build context that the ignore file leaves out. */
@@ -137,19 +137,13 @@ export function splitPair(pair: string): readonly [key: string, value: string] {
   return equals < 0 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
 }
 
-/** Expand a word of an instruction, and tell of variables in it that nothing defines. @throws {BerthError} invalid-argument */
-export function word(
-  state: StageState,
-  context: StageContext,
-  text: string,
-  options: ExpandOptions = { escape: context.escape },
-): string {
-  const expansion = expandWord(text, (name) => state.env.get(name), options);
-  for (const name of expansion.unmatched) {
-    if (!state.envKnown || builderArgs.has(name) || state.args.some((arg) => arg.name === name)) continue;
-    context.warn("UndefinedVar", name, suggestion(name, [...state.env.keys()]) ?? "");
-  }
-  return expansion.text;
+/** What an `ARG` comes to: what the build gives, or its default, or a value for all stages. @param fallback asked only where it counts */
+export function argValue(
+  { buildArgs, globalArgs }: Pick<StageContext, "buildArgs" | "globalArgs">,
+  name: string,
+  fallback: () => string | undefined,
+): string | undefined {
+  return buildArgs.get(name) ?? fallback() ?? globalArgs.get(name);
 }
 
 /** The state with some fields of the image's config replaced. */
@@ -209,27 +203,4 @@ function shownPlatform({ names: { platform }, env }: StageState): string | undef
   const target = [architecture, ...(variant === "" ? [] : [variant])].join("/");
   if (os !== platform.os) return `${own}->${os}/${target}`;
   return architecture === platform.architecture ? own : `${own}->${target}`;
-}
-
-/**
- * An instruction as progress shows it: variables expanded, the keyword in capitals.
- * `RUN` keeps its quotes, and the variables that only its shell knows.
- */
-export function shownInstruction(state: StageState, context: StageContext, original: string): string {
-  const isRun = /^run\b/i.test(original);
-  const options = { escape: context.escape, ...(isRun ? ({ quotes: "keep", keepUnset: true } as const) : {}) };
-  return shownText(original, (text) => expandWord(text, (name) => state.env.get(name), options).text).replace(
-    /^\S+/,
-    (keyword) => keyword.toUpperCase(),
-  );
-}
-
-/** A name is shown as written where it can't be expanded. */
-function shownText(original: string, expand: (text: string) => string): string {
-  try {
-    return expand(original);
-  } catch (error) {
-    if (isKind(error, "invalid-argument")) return original;
-    throw error;
-  }
 }

@@ -9,6 +9,14 @@ export interface Span {
   readonly end: number;
 }
 
+/** The place of what stands in no line of the file that is shown. */
+export const nowhere: Span = { start: 0, end: 0 };
+
+/** True for {@link nowhere}. */
+export function isNowhere({ start }: Span): boolean {
+  return start === 0;
+}
+
 /** What quotes a character and joins lines: `\` unless `# escape=` says otherwise. */
 export type Escape = "\\" | "`";
 

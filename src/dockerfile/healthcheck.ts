@@ -45,7 +45,8 @@ export function parseHealthcheck(statement: Statement): Healthcheck {
   };
 }
 
-function parseInterval(name: string, value = ""): number {
+/** A time of a check in nanoseconds; zero when absent. @throws {BerthError} invalid-argument with BuildKit's message */
+export function parseInterval(name: string, value = ""): number {
   if (value === "") return 0;
   const duration = parseDuration(value);
   if (duration !== 0 && duration < nanosecondsPerMillisecond)

@@ -12,9 +12,12 @@ export function lintFile({ globalArgs, stages, gaps }: Dockerfile, linter: Linte
   lintCasing(inStages, linter);
 }
 
+/** What of an instruction counts for whether it has an effect. */
+type RepeatedInstruction = Pick<Instruction, "kind" | "keyword" | "span" | "comments">;
+
 /** Tell of the instructions of a stage that have no effect, since only the last one of their kind counts. */
-export function lintRepeated(instructions: readonly Instruction[], linter: Linter): void {
-  const last = new Map<string, Instruction>();
+export function lintRepeated(instructions: readonly RepeatedInstruction[], linter: Linter): void {
+  const last = new Map<string, RepeatedInstruction>();
   for (const instruction of instructions) {
     const { kind, keyword, comments } = instruction;
     if (kind !== "CMD" && kind !== "ENTRYPOINT" && kind !== "HEALTHCHECK") continue;

@@ -297,7 +297,7 @@ describe("instructions outside a Dockerfile", () => {
     expect(error.line).toBe(2);
   });
 
-  const from = parseDockerfile("\n\nFROM a").stages[0]?.from;
+  const from = parseDockerfile("\n\nFROM a").stages[0]?.from.span;
   if (from === undefined) throw new Error("no stage");
 
   test("run as triggers at the FROM that brought them", () => {

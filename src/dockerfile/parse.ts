@@ -39,15 +39,16 @@ export function parseInstructions(text: string): readonly AnyInstruction[] {
 }
 
 /**
- * Read an ONBUILD trigger for the stage that it now runs in; errors and progress point at that stage's `FROM`.
+ * Read an ONBUILD trigger for the stage that it now runs in.
  *
+ * @param span what errors and progress point at: that stage's `FROM`
  * @throws {DockerfileError} when it isn't exactly one instruction that can stand in a stage
  */
-export function parseTrigger(expression: string, from: From): Instruction {
-  const [instruction, ...more] = at(from.span, "", () => parseInstructions(expression));
+export function parseTrigger(expression: string, span: Span): Instruction {
+  const [instruction, ...more] = at(span, "", () => parseInstructions(expression));
   if (instruction === undefined || more.length > 0 || instruction.kind === "FROM")
-    throw new DockerfileError("onbuild trigger should be a single expression", from.span);
-  return { ...instruction, span: from.span };
+    throw new DockerfileError("onbuild trigger should be a single expression", span);
+  return { ...instruction, span };
 }
 
 interface Draft {

@@ -57,7 +57,9 @@ function partsOf(facts: BuildFacts, target: PlatformTarget, options: ProvenanceO
   const graph = reachable(target.lowered.graph, target.lowered.output);
   // Where it lies on this machine is nobody's business.
   const filename = basename(dockerfile.name);
-  const source = { infos: [{ filename, language: "Dockerfile", data: base64(dockerfile.text) }] };
+  const source = {
+    infos: [{ filename, language: dockerfile.language ?? "Dockerfile", data: base64(dockerfile.text) }],
+  };
   const given = argsOf(build);
   const kept = isMax ? given : given.filter(([name]) => !/^(build-arg|label):/.test(name));
   const secrets = [...(build.secrets?.keys() ?? [])].map((id) => ({ id }));
@@ -65,7 +67,7 @@ function partsOf(facts: BuildFacts, target: PlatformTarget, options: ProvenanceO
     builderID: options.builderID ?? "",
     configSource: { ...fetched, path: filename },
     request: {
-      frontend: "dockerfile.v0",
+      frontend: dockerfile.language === undefined ? "dockerfile.v0" : "typescript.v0",
       ...(kept.length === 0 ? {} : { args: Object.fromEntries(kept) }),
       ...(isMax && secrets.length > 0 ? { secrets } : {}),
       ...(fetched === undefined ? { locals: [{ name: "context" }, { name: "dockerfile" }] } : {}),

@@ -3,8 +3,12 @@ import { basename, join, resolve } from "node:path";
 import { digestOf } from "../../oci/digest.ts";
 import type { BuildOptions } from "../build.ts";
 import { bareAddress } from "../redact.ts";
+import { fileOfGraph } from "../typed/graph.ts";
 
-type Subject = Pick<BuildOptions, "context" | "dockerfile" | "dockerfileText" | "target" | "tags" | "buildArgs">;
+type Subject = Pick<
+  BuildOptions,
+  "context" | "dockerfile" | "dockerfileText" | "graph" | "target" | "tags" | "buildArgs"
+>;
 
 /** What a list of builds calls one, and what it was built from. */
 export interface BuildName {
@@ -15,9 +19,10 @@ export interface BuildName {
 
 /** Name a build as buildx does: by its context's directory or its Dockerfile, and its target; or as `BUILDKIT_BUILD_NAME` says. */
 export function buildName(options: Subject): BuildName {
-  const { dockerfileText, target = "", buildArgs = {} } = options;
+  const { dockerfileText, graph, target = "", buildArgs = {} } = options;
   const context = contextOf(options);
-  const dockerfile = dockerfileText !== undefined ? "-" : (options.dockerfile ?? "Dockerfile");
+  const usualFile = graph === undefined ? "Dockerfile" : (fileOfGraph(graph) ?? "-");
+  const dockerfile = dockerfileText !== undefined ? "-" : (options.dockerfile ?? usualFile);
   const place = basename(context);
   const usual = ["Dockerfile", "-"].includes(dockerfile) || dockerfile === join(context, "Dockerfile");
   const base = usual ? place : join(place, basename(dockerfile));

@@ -5,6 +5,7 @@ import type { BuildOptions } from "../build.ts";
 import type { Graph, Vertex } from "../graph.ts";
 import type { PlatformTarget } from "../lower-platforms.ts";
 import type { KeyedContent, SolveWatcher } from "../solve.ts";
+import { stageName } from "../stages.ts";
 import { askedOf } from "./asked.ts";
 import { BuildLogger } from "./build-log.ts";
 import { buildName, subjectOf } from "./build-subject.ts";
@@ -103,8 +104,8 @@ class Recording implements SolveWatcher {
   planned(graph: Graph, targets: readonly PlatformTarget[]): void {
     this.#graph = graph;
     // Each platform has the same stages, and may need others of them.
-    const unneeded = targets.map(({ lowered: { planned, stages } }) =>
-      planned.filter((stage) => !stages.has(stage)).map(({ stage, index }) => stage.name ?? `stage-${index}`),
+    const unneeded = targets.map(({ lowered: { plan, stages } }) =>
+      plan.stages.filter((stage) => !stages.has(stage)).map(stageName),
     );
     const [first = [], ...others] = unneeded;
     this.#unneeded = first.filter((name) => others.every((names) => names.includes(name)));
