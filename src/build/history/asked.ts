@@ -42,17 +42,19 @@ function given<Name extends keyof AskedBuild>(name: Name, value: AskedBuild[Name
   return (isEmpty ? {} : { [name]: value }) as Pick<AskedBuild, Name>;
 }
 
-function withheldOf({ dockerfileText, secrets, ssh = [], buildArgs = {} }: BuildOptions): readonly Withheld[] {
+function withheldOf({ dockerfileText, graph, secrets, ssh = [], buildArgs = {} }: BuildOptions): readonly Withheld[] {
   const args = Object.entries(buildArgs).filter(([name, value]) => keptValue(name, value) !== value);
   return [
-    ...(dockerfileText === undefined ? [] : [{ flag: "file", name: "" } as const]),
+    ...(dockerfileText === undefined && graph === undefined ? [] : [{ flag: "file", name: "" } as const]),
     ...[...(secrets?.keys() ?? [])].map((name) => ({ flag: "secret", name }) as const),
     ...ssh.map(({ id }) => ({ flag: "ssh", name: id }) as const),
     ...args.map(([name]) => ({ flag: "build-arg", name }) as const),
   ];
 }
 
-function dockerfileOf({ context, dockerfile }: BuildOptions): string | undefined {
+/** None of a program: that is run when somebody names it, and by no record. */
+function dockerfileOf({ context, dockerfile, graph }: BuildOptions): string | undefined {
+  if (graph !== undefined) return undefined;
   if (dockerfile === undefined || typeof context !== "string") return dockerfile;
   return isDirectory(context) ? resolve(dockerfile) : dockerfile;
 }

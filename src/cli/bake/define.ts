@@ -1,5 +1,3 @@
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Surroundings } from "../../bake/definition/globals.ts";
 import { loadDefinition } from "../../bake/definition/load.ts";
 import { configOfModule } from "../../bake/definition/module.ts";
@@ -11,6 +9,7 @@ import { BerthError, messageOf } from "../../base/errors.ts";
 import { hostPlatform, platformText } from "../../oci/platform.ts";
 import { CliError } from "../cli-error.ts";
 import { excerpt } from "../progress/failure.ts";
+import { importProgram } from "../request/import-program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { readDefinition } from "./read-files.ts";
 
@@ -61,17 +60,12 @@ function readVariable(given: string): readonly [name: string, value: string] {
 
 /** A module's default export, which is a definition or makes one. */
 async function loadModule(path: string, env: Terminal["env"]): Promise<Config> {
-  let loaded: { readonly default?: unknown };
-  try {
-    loaded = await import(pathToFileURL(resolve(path)).href);
-  } catch (error) {
-    throw new BerthError("invalid-argument", `failed to load ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  if (loaded.default === undefined)
+  const { default: exported } = await importProgram(path);
+  if (exported === undefined)
     throw new BerthError("invalid-argument", `${path} has no default export`, {
       hint: "Write `export default defineBake({ targets: { … } })`.",
     });
-  return await configOfModule(path, loaded.default, { env, platform: platformText(hostPlatform) });
+  return await configOfModule(path, exported, { env, platform: platformText(hostPlatform) });
 }
 
 /** What is wrong in a definition, as buildx shows it: the lines, then the message. */

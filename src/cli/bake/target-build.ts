@@ -5,6 +5,7 @@ import { type BuildRequest, buildContextPlace, buildRequest } from "../commands/
 import { failureOf } from "../commands/build-failure.ts";
 import { FlagError, parseFlags } from "../flags/parse.ts";
 import { type BuildValues, buildFlags, missingBuildFlags } from "../request/build-flags.ts";
+import { isProgram } from "../request/import-program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { buildArguments } from "./arguments.ts";
 import { withPrefix } from "./prefixed.ts";
@@ -23,6 +24,13 @@ export interface TargetBuild {
 export async function targetBuild(name: string, target: ReadyTarget, io: Terminal): Promise<TargetBuild> {
   if (target.context === "-") throw new CliError("ERROR: context from stdin not allowed in bake");
   if (target.dockerfile === "-") throw new CliError("ERROR: dockerfile from stdin not allowed in bake");
+  if (isProgram(target.dockerfile ?? ""))
+    throw new CliError(
+      `ERROR: target ${name}: dockerfile ${target.dockerfile} is a program, which a definition can't run`,
+      {
+        hint: "`berth build -f` builds the stages of a TypeScript file.",
+      },
+    );
   const values = parsedValues(name, buildArguments(target));
   try {
     const { options: asked, outputs } = buildRequest(values, target.context, io);

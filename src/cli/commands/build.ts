@@ -21,6 +21,7 @@ import {
 } from "../request/build-flags.ts";
 import { writeResult } from "../request/build-metadata.ts";
 import { type BuildOutput, buildOutputs } from "../request/build-outputs.ts";
+import { isProgram } from "../request/import-program.ts";
 import { sshOption } from "../request/ssh-flag.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -38,6 +39,7 @@ export const command: Command = defineCommand({
     "build -f Dockerfile.dev --build-arg VERSION=2 --target test .",
     "build -t tools - < Dockerfile",
     "build -f docker/Dockerfile - < context.tar.gz",
+    "build -f build.ts --target app .",
     "build --build-context shared=../shared --build-context debian=docker-image://debian:12 .",
     "build -o type=local,dest=out .",
     "build --push -t 127.0.0.1:5000/team/app .",
@@ -60,6 +62,7 @@ async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildV
   using interrupt = interruptible(io);
   const asked = parseBuildCall(values.call, values.check);
   if (values.fix && asked?.name !== "check") throw new CliError("ERROR: --fix needs --check");
+  checkProgram(values);
   const { kind } = buildProgress(values, io);
   if (values.explain && kind === "rawjson")
     throw new CliError("ERROR: progress=rawjson and explain cannot be used together", {
@@ -191,11 +194,14 @@ export async function checkRequest(
   );
 }
 
-type Place = Pick<BuildOptions, "context" | "dockerfile" | "dockerfileText">;
+type Place = Pick<BuildOptions, "context" | "dockerfile" | "dockerfileText" | "graph">;
 
-/** Where a build reads: `-` is an archive or a Dockerfile on standard input, `-f -` a Dockerfile there beside a context. */
+/**
+ * Where a build reads: `-` is an archive or a Dockerfile on standard input, `-f -` a Dockerfile there beside a context, `-f build.ts` a
+ * program that has the stages.
+ */
 export async function buildContextPlace(path: string, file: string | undefined, { stdin }: Terminal): Promise<Place> {
-  const named = file === undefined || file === "-" ? {} : { dockerfile: file };
+  const named = file === undefined || file === "-" ? {} : await namedFile(file);
   if (path === "-") {
     if (file === "-") {
       throw new CliError("ERROR: invalid argument: can't use stdin for both build context and dockerfile");
@@ -203,6 +209,23 @@ export async function buildContextPlace(path: string, file: string | undefined, 
     return { context: stdin, ...named };
   }
   return { context: path, ...named, ...(file === "-" ? { dockerfileText: await readDockerfile(stdin) } : {}) };
+}
+
+/** A Dockerfile, or what a program says in its place. @throws {CliError} */
+export async function namedFile(file: string): Promise<Pick<BuildOptions, "dockerfile" | "graph">> {
+  if (!isProgram(file)) return { dockerfile: file };
+  const { loadBuildGraph } = await import("../request/build-graph.ts");
+  return { dockerfile: file, graph: await loadBuildGraph(file) };
+}
+
+/** @throws {CliError} for what makes no sense with a program in the place of a Dockerfile */
+function checkProgram({ file, fix, watch }: BuildValues): void {
+  if (!isProgram(file ?? "")) return;
+  if (fix) throw new CliError(`ERROR: --fix mends Dockerfiles, and ${file} is a program`);
+  if (watch)
+    throw new CliError(`ERROR: --watch needs a Dockerfile: ${file} is a program, which is read once`, {
+      hint: "`node --watch` starts a program again that calls `engine.build`.",
+    });
 }
 
 async function readDockerfile(stdin: Terminal["stdin"]): Promise<string> {

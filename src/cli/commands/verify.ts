@@ -10,6 +10,7 @@ import { sshOption } from "../request/ssh-flag.ts";
 import { stepFlags } from "../request/step-flags.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { namedFile } from "./build.ts";
 import { failureOf } from "./build-failure.ts";
 
 const { allow, file, label, network, platform, progress, pull, quiet, secret, ssh, target } = buildFlags;
@@ -48,7 +49,7 @@ async function verify({ values, args, io, engine }: Call<VerifyValues>): Promise
   if (context === "-") throw new CliError("ERROR: verify needs a context that can be read: a directory, or a URL");
   const isQuiet = values.quiet || values.progress === "quiet";
   const kind = isQuiet ? "none" : (values.progress ?? "auto");
-  const asked = context === undefined ? undefined : { ...givenOptions(values, context, io.env), context };
+  const asked = context === undefined ? undefined : { ...(await givenOptions(values, context, io.env)), context };
   const opened = await engine();
   const options = asked ?? (await recordedOptions(opened, name, { values, io, isQuiet }));
   const verdict = await verdictOf(
@@ -60,15 +61,15 @@ async function verify({ values, args, io, engine }: Call<VerifyValues>): Promise
   return verdict.difference === undefined ? 0 : 1;
 }
 
-function givenOptions(
+async function givenOptions(
   values: VerifyValues,
   context: string,
   user: Terminal["env"],
-): Omit<BuildOptions, "context" | "tags"> {
+): Promise<Omit<BuildOptions, "context" | "tags">> {
   return {
     ...buildOptions({ ...unset, ...values }, user),
     ...sshOption(values.ssh, { context, user }),
-    ...(values.file === undefined ? {} : { dockerfile: values.file }),
+    ...(values.file === undefined ? {} : await namedFile(values.file)),
   };
 }
 
@@ -85,7 +86,7 @@ async function recordedOptions(
   { values, io, isQuiet }: Recorded,
 ): Promise<ReturnType<typeof askedAgain>> {
   const recorded = await builds.request(image);
-  const options = givenOptions(values, recorded.options.context ?? "", withoutDefaults(io.env, values));
+  const options = await givenOptions(values, recorded.options.context ?? "", withoutDefaults(io.env, values));
   const again = askedAgain(recorded, { image, options, confines: values["security-opt"].length > 0 });
   if (!isQuiet) io.stderr.write(`Build ${shortID(recorded.buildID)} is done again, of ${recorded.options.context}\n`);
   return again;

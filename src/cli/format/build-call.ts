@@ -1,6 +1,6 @@
 import type { CheckedBuild } from "../../build/check.ts";
 import type { BuildOutline, BuildTargets } from "../../build/outline.ts";
-import type { Diagnostic, Span } from "../../dockerfile/ast.ts";
+import { type Diagnostic, isNowhere, type Span } from "../../dockerfile/ast.ts";
 import { excerpt } from "../progress/failure.ts";
 import { goJson } from "./go-json.ts";
 
@@ -14,7 +14,7 @@ export function checkText({ diagnostics, dockerfile, error }: CheckedBuild, name
   const inOrder = diagnostics.toSorted((a, b) => a.span.start - b.span.start);
   const warnings = inOrder.map(({ rule, url, message, span }) => {
     const title = `\nWARNING: ${rule}${url === undefined ? "" : ` - ${url}`}\n${message}\n`;
-    return `${title}${excerpt({ name, text: dockerfile.text, lines: span }).join("\n")}\n`;
+    return isNowhere(span) ? title : `${title}${excerpt({ name, text: dockerfile.text, lines: span }).join("\n")}\n`;
   });
   return `${head}${warnings.join("")}${error === undefined ? "" : "\n"}`;
 }
@@ -29,10 +29,10 @@ export function checkErrorText({ dockerfile, error }: CheckedBuild, name: string
 
 /** What a check says, as JSON. */
 export function checkJson({ diagnostics, dockerfile, error }: CheckedBuild): string {
-  const { name, text } = dockerfile;
+  const { name, text, language = "Dockerfile" } = dockerfile;
   return json({
     warnings: diagnostics.length === 0 ? null : diagnostics.map(warningJson),
-    sources: [{ filename: fileName(name), data: base64(text), language: "Dockerfile" }],
+    sources: [{ filename: fileName(name), data: base64(text), language }],
     ...(error === undefined
       ? {}
       : { buildError: { message: error.message, location: error.span === undefined ? {} : location(error.span) } }),
@@ -58,8 +58,8 @@ export function warningsText(
   const count = `${diagnostics.length} warning${diagnostics.length === 1 ? "" : "s"} found`;
   const lines = diagnostics.map((diagnostic) => {
     const { rule, message, span, description, url } = diagnostic;
-    const short = ` - ${rule}: ${message} (line ${span.start})\n`;
-    if (source === undefined) return short;
+    const short = ` - ${rule}: ${message}${isNowhere(span) ? "" : ` (line ${span.start})`}\n`;
+    if (source === undefined || isNowhere(span)) return short;
     const more = url === undefined ? "" : `More info: ${url}\n`;
     return `${short}${description}\n${more}${excerpt({ ...source, lines: span }).join("\n")}\n\n`;
   });
