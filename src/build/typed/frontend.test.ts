@@ -189,13 +189,13 @@ test("a stage never changes: several go on from one, and share what is equal", a
   const base = from("busybox").run("base");
   const left = base.run("left");
   const right = base.run("right").copy("/l", "/", { from: left });
-  const { graph } = await fromProgram({ right });
+  const { graph } = await fromProgram({ left, right }, { target: "right" });
   expect([...graph.values()].map(({ name }) => name)).toEqual([
     "[right 1/4] FROM docker.io/library/busybox:latest",
     "[right 2/4] RUN base",
     "[right 3/4] RUN right",
-    "[stage-0 3/3] RUN left",
-    "[right 4/4] COPY --from=stage-0 /l /",
+    "[left 3/3] RUN left",
+    "[right 4/4] COPY --from=left /l /",
   ]);
   expect(base.definition.steps).toHaveLength(1);
 });

@@ -7,7 +7,7 @@ import type { AskedArg, Frontend, PlanOptions } from "../frontend.ts";
 import { globalArgs } from "../global-args.ts";
 import type { PlannedStage } from "../stages.ts";
 import { type CallPlace, callPlaces } from "./call-places.ts";
-import { isStage } from "./data.ts";
+import { isStage, type StageData } from "./data.ts";
 import { type BuildGraph, type BuildInputs, type NamedStage, namedStages, type TargetStage } from "./graph.ts";
 import { StagePlanner } from "./plan-stages.ts";
 import type { Stage } from "./stage.ts";
@@ -19,7 +19,7 @@ export function typedFrontend(graph: BuildGraph, source: DockerfileSource): Fron
     plan: async (options) => {
       const asked = new Map<string, AskedArg>();
       const inputs = inputsOf(options, asked, spanIn(source));
-      const planner = new StagePlanner(options, spanIn(source));
+      const planner = new StagePlanner(options, { spanOf: spanIn(source), names: namesOf(graph) });
       let target: PlannedStage | undefined;
       for (const { name, stage } of chosen(graph, options))
         target = planner.plan(await made(stage, name, inputs), name);
@@ -41,6 +41,14 @@ export function spanIn({ path }: DockerfileSource): SpanOf {
     const { line } = places.find(({ file }) => file === path) ?? {};
     return line === undefined ? nowhere : { start: line, end: line };
   };
+}
+
+/** What the program calls its stages. */
+function namesOf(graph: BuildGraph): ReadonlyMap<StageData, string> {
+  const named = namedStages(graph).flatMap(({ name, stage }) =>
+    name !== undefined && isStage(stage) ? [[stage.definition, name] as const] : [],
+  );
+  return new Map(named);
 }
 
 /** Those to plan, the target last. @throws {BerthError} not-found, invalid-argument */

@@ -11,26 +11,36 @@ import { type ContextSource, isStage, type StageData, type TypedSource, type Typ
 import { readStep, typedSources } from "./read-step.ts";
 import type { Stage } from "./stage.ts";
 
+/** What is known of stages beside themselves. */
+interface StagePlaces {
+  /** The line that calls stand in. */
+  readonly spanOf: (places: readonly CallPlace[]) => Span;
+  /** What the program calls those that have no name of their own. */
+  readonly names: ReadonlyMap<StageData, string>;
+}
+
 /** Puts stages in an order in which each stands behind those that it reads from. Each is planned once. */
 export class StagePlanner {
   readonly stages: PlannedStage[] = [];
   readonly #planned = new Map<StageData, PlannedStage>();
   readonly #options: PlanOptions;
   readonly #spanOf: (places: readonly CallPlace[]) => Span;
+  readonly #names: ReadonlyMap<StageData, string>;
 
-  constructor(options: PlanOptions, spanOf: (places: readonly CallPlace[]) => Span) {
+  constructor(options: PlanOptions, { spanOf, names }: StagePlaces) {
     this.#options = options;
     this.#spanOf = spanOf;
+    this.#names = names;
   }
 
-  /** @param called what the program calls it, where it gives it no name itself. @throws {BuildError} */
+  /** @param called what the program calls what a function made. @throws {BuildError} */
   plan(stage: Stage, called?: string): PlannedStage {
     const { contexts = new Map() } = this.#options;
     const data = stage.definition;
     const known = this.#planned.get(data);
     if (known !== undefined) return known;
     const { start, steps } = data;
-    const name = start.name ?? called;
+    const name = start.name ?? this.#names.get(data) ?? called;
     const instead = start.name === undefined ? undefined : contexts.get(start.name);
     const base = this.#within(start.places, () => (instead === undefined ? this.#base(start.base) : baseOf(instead)));
     const instructions = instead === undefined ? steps.map((step) => this.#instruction(step)) : [];
