@@ -198,6 +198,13 @@ test("a stage never changes: several go on from one, and share what is equal", a
     "[right 4/4] COPY --from=left /l /",
   ]);
   expect(base.definition.steps).toHaveLength(1);
+
+  const given = { argv: ["a"] as [string, ...string[]], env: { A: "1" } };
+  const stage = from("busybox").env(given.env).run(given.argv);
+  given.argv.push("b");
+  given.env.A = "2";
+  const { graph: vertices, output } = await fromProgram(stage);
+  expect(vertices.get(output)?.op).toMatchObject({ args: ["a"], env: ["PATH=/bin", "A=1"] });
 });
 
 test("a function is called for each platform, with the build's arguments", async () => {

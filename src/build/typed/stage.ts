@@ -90,7 +90,7 @@ export class Stage {
   run(command: StageCommand, options: RunOptions = {}): Stage {
     const { mounts = [], network = "default", security = "sandbox", devices = [], ...others } = options;
     const asked = devices.map((device) => (typeof device === "string" ? { name: device, required: false } : device));
-    const confined = { mounts, network, security, devices: asked };
+    const confined = { mounts: [...mounts], network, security, devices: asked };
     return this.#then({ kind: "RUN", command: commandLine(command), scripts: [], ...confined, ...others });
   }
 
@@ -113,7 +113,7 @@ export class Stage {
 
   /** Set variables, of containers and of the commands after it. @param pairs or a function of the variables that there are by then */
   env(pairs: Pairs): Stage {
-    return this.#then({ kind: "ENV", pairs });
+    return this.#then({ kind: "ENV", pairs: copied(pairs) });
   }
 
   /** Declare a build argument: the commands after it have it as a variable, the image hasn't. */
@@ -123,7 +123,7 @@ export class Stage {
 
   /** Set labels. */
   label(pairs: Pairs): Stage {
-    return this.#then({ kind: "LABEL", pairs });
+    return this.#then({ kind: "LABEL", pairs: copied(pairs) });
   }
 
   /** Set the directory that commands and containers start in, and make it. */
@@ -158,7 +158,7 @@ export class Stage {
 
   /** Set the shell of commands that are texts. */
   shell(shell: readonly [program: string, ...args: string[]]): Stage {
-    return this.#then({ kind: "SHELL", shell });
+    return this.#then({ kind: "SHELL", shell: [...shell] });
   }
 
   /** Set how containers are found to be well; `false` for not at all. */
@@ -212,7 +212,12 @@ function started(base: TypedSource, { platform, name }: FromOptions): Stage {
 }
 
 function commandLine(command: StageCommand): CommandLine {
-  return typeof command === "string" ? { form: "shell", command } : { form: "exec", args: command };
+  return typeof command === "string" ? { form: "shell", command } : { form: "exec", args: [...command] };
+}
+
+/** What a program does to its object later changes no stage. */
+function copied(pairs: Pairs): Pairs {
+  return typeof pairs === "function" ? pairs : { ...pairs };
 }
 
 interface Transferred {
@@ -233,6 +238,6 @@ function transferred(given: CopySources, destination: string, options: TransferO
     destination,
     chown,
     chmod: chmod === undefined ? "" : modeText(chmod),
-    exclude,
+    exclude: [...exclude],
   };
 }
