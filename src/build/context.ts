@@ -129,8 +129,11 @@ async function readGraph(
 }
 
 function graphSource(file: string | undefined, shown: string): DockerfileSource {
-  if (file === undefined || !existsSync(file)) return { name: shown, text: "", language: "TypeScript" };
-  return { name: file, text: readLimited(file), path: realpathSync(file), language: "TypeScript" };
+  const { size } = (file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })) ?? {};
+  if (file === undefined || size === undefined) return { name: shown, text: "", language: "TypeScript" };
+  // A program may be a bundle of any size: of a large one no lines are shown.
+  const text = size > limits.dockerfile ? "" : readLimited(file);
+  return { name: file, text, path: realpathSync(file), language: "TypeScript" };
 }
 
 async function ignored(options: ReadOptions, candidates: readonly string[]): Promise<readonly string[]> {

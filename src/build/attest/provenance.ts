@@ -57,9 +57,6 @@ function partsOf(facts: BuildFacts, target: PlatformTarget, options: ProvenanceO
   const graph = reachable(target.lowered.graph, target.lowered.output);
   // Where it lies on this machine is nobody's business.
   const filename = basename(dockerfile.name);
-  const source = {
-    infos: [{ filename, language: dockerfile.language ?? "Dockerfile", data: base64(dockerfile.text) }],
-  };
   const given = argsOf(build);
   const kept = isMax ? given : given.filter(([name]) => !/^(build-arg|label):/.test(name));
   const secrets = [...(build.secrets?.keys() ?? [])].map((id) => ({ id }));
@@ -78,13 +75,20 @@ function partsOf(facts: BuildFacts, target: PlatformTarget, options: ProvenanceO
       ...(fetched === undefined ? [] : [fetched]),
     ],
     steps: isMax ? stepsOf(graph, namesOf(target)) : undefined,
-    metadata: { ...(Object.keys(vcs).length === 0 ? {} : { vcs }), ...(isMax ? { source } : {}) },
+    metadata: { ...(Object.keys(vcs).length === 0 ? {} : { vcs }), ...(isMax ? sourceOf(facts) : {}) },
     isComplete: kept.length === given.length,
     reproducible: options.reproducible ?? false,
     invocationID: randomUUID().replaceAll("-", ""),
     startedOn: new Date(facts.startedAt).toISOString(),
     finishedOn: new Date(facts.finishedAt).toISOString(),
   };
+}
+
+/** What is built. A program that calls the library isn't for everybody's eyes, unless it is named as that. */
+function sourceOf({ options: { graph, dockerfile: named }, dockerfile }: BuildFacts): object {
+  if (graph !== undefined && named === undefined) return {};
+  const { name, text, language = "Dockerfile" } = dockerfile;
+  return { source: { infos: [{ filename: basename(name), language, data: base64(text) }] } };
 }
 
 /** What was asked for, under the names that BuildKit's frontend has. */

@@ -88,10 +88,11 @@ export class Stage {
 
   /** Run a command: one layer with what it changes. */
   run(command: StageCommand, options: RunOptions = {}): Stage {
-    const { mounts = [], network = "default", security = "sandbox", devices = [], ...others } = options;
+    const { mounts = [], network = "default", security = "sandbox", devices = [], env, ...others } = options;
     const asked = devices.map((device) => (typeof device === "string" ? { name: device, required: false } : device));
     const confined = { mounts: [...mounts], network, security, devices: asked };
-    return this.#then({ kind: "RUN", command: commandLine(command), scripts: [], ...confined, ...others });
+    const own = { ...others, ...(env === undefined ? {} : { env: { ...env } }) };
+    return this.#then({ kind: "RUN", command: commandLine(command), scripts: [], ...confined, ...own });
   }
 
   /** Copy files: one layer. @param destination ends in `/` where it is a directory; a relative one begins at the working directory */
