@@ -64,6 +64,9 @@ test("after the same Dockerfile every step of a program is cached, and the image
   const outcomes = stderr.matchAll(/^#(\d+) \[(?:make|app) .*\] (?!FROM).*\n#\1 (\w+)/gm);
   expect([...outcomes].map(([, , outcome]) => outcome)).toEqual(Array(5).fill("CACHED"));
   expect((await run("run", "--rm", "--network", "none", "typed")).stdout).toMatch(/^(.*)\nmade\n\1\n$/);
+  // What a record says runs no program: somebody has to name it.
+  expect(await run("verify", "-q", "typed")).toMatchObject({ stderr: expect.stringContaining("-f FILE is missing") });
+  expect(await run("verify", "-q", "-f", "build.ts", "typed")).toMatchObject({ code: 0 });
   // The other way round, with a build argument.
   const version = ["--build-arg", "VERSION=2"];
   const other = await run("build", "-q", ...typed, ...version, ".");
