@@ -34,7 +34,10 @@ export function stageName({ name, index }: Pick<PlannedStage, "name" | "index">)
 }
 
 /** Stages by name, the last of each. Files that programs write have a thousand stages, each of which names hundreds. */
-const indexes = new WeakMap<readonly PlannedStage[], { readonly size: number; readonly index: ReadonlyMap<string, PlannedStage> }>();
+const indexes = new WeakMap<
+  readonly PlannedStage[],
+  { readonly size: number; readonly index: ReadonlyMap<string, PlannedStage> }
+>();
 
 /** The last stage of a name, whatever its case. */
 export function stageNamed(stages: readonly PlannedStage[], name: string): PlannedStage | undefined {

@@ -78,6 +78,7 @@ const table: readonly [dockerfile: string, graph: BuildGraph, more?: Partial<Low
       parents: true,
     }),
   ],
+  ["FROM busybox\nCOPY --chmod=u=rwX a b", from("busybox").copy("a", "b", { chmod: "u=rwX" })],
   ["FROM busybox\nCOPY --chmod=755 a b", from("busybox").copy("a", "b", { chmod: 0o755 })],
   ["FROM busybox\nCOPY <<x /y/\nhello $A\nx\n", from("busybox").copy(file("x", "hello \n"), "/y/")],
   [
@@ -263,7 +264,7 @@ test.each<[what: string, graph: BuildGraph, message: string, target?: string]>([
 
 test("what can't be right is refused where it is written", () => {
   expect(() => from("a", { name: "1x" })).toThrow("invalid name for build stage");
-  expect(() => from("a").copy("b", "c", { chmod: "u+x" })).toThrow('"u+x" is no mode of a file');
+  expect(() => from("a").copy("b", "c", { chmod: 0o10000 })).toThrow("4096 is no mode of a file");
   expect(() => from("a").healthcheck("b", { interval: "-5s" })).toThrow('Interval "interval" cannot be less than 1ms');
   expect(() => from("a").healthcheck("b", { retries: 0.5 })).toThrow("a check can't be tried 0.5 times");
   expect(() => cache("/c", { mode: 0o10000 })).toThrow("4096 is no mode of a file");

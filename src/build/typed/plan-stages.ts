@@ -46,7 +46,9 @@ export class StagePlanner {
     const instructions = instead === undefined ? steps.map((step) => this.#instruction(step)) : [];
     const { wanted } = this.#options;
     const platform = this.#within(start.places, () =>
-      start.platform === undefined ? (base.baseStage?.platform ?? wanted) : platformNamed(start.platform, start.platform),
+      start.platform === undefined
+        ? (base.baseStage?.platform ?? wanted)
+        : platformNamed(start.platform, start.platform),
     );
     const about = { index: this.stages.length, name, span: this.#spanOf(start.places), platform };
     const planned: PlannedStage = { ...about, instructions, ...base };

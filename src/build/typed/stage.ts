@@ -238,7 +238,7 @@ function transferred(given: CopySources, destination: string, options: TransferO
     files: all.filter((source) => typeof source !== "string"),
     destination,
     chown,
-    chmod: chmod === undefined ? "" : modeText(chmod),
+    chmod: typeof chmod === "number" ? modeText(chmod) : (chmod ?? ""),
     exclude: [...exclude],
   };
 }
