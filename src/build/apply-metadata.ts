@@ -112,7 +112,7 @@ function applyCommand(state: StageState, context: StageContext, step: CommandSte
 function applyExpose(state: StageState, context: StageContext, { words }: WordsStep): StageState {
   for (const text of words) lintPort(context, text);
   // In the order of what was written, as BuildKit has them.
-  const ports = [...new Set(words.sort().flatMap(exposedPorts))];
+  const ports = [...new Set(words.toSorted().flatMap(exposedPorts))];
   const added = Object.fromEntries(ports.map((port) => [port, {}]));
   return withHistory(
     withConfig(state, { ExposedPorts: sorted({ ...state.image.config.ExposedPorts, ...added }) }),
