@@ -86,7 +86,7 @@ COPY --from=two /two /
   const { code, stderr } = await build({ Dockerfile }, "--no-cache-filter", "one,nosuch");
   const cached = (step: string): boolean => new RegExp(`^(#\\d+) \\[${step}.*\\n\\1 CACHED$`, "m").test(stderr);
   expect([cached("One 2/2"), cached("two 2/2")]).toEqual([false, true]);
-  expect(stderr).toContain('no stage named "nosuch"');
+  expect(stderr).toContain('no stage is named "nosuch"');
   expect(code).toBe(0);
 });
 

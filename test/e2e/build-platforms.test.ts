@@ -220,10 +220,12 @@ describe.skipIf(isArm)("a step of another machine's programs", () => {
   });
 
   test.skipIf(qemu === undefined)("is run beside those of this machine", async () => {
+    const base = await contextOf("FROM scratch\nCOPY program /\n");
+    writeFileSync(join(base, "program"), arm64Program("/made", "beside\n"), { mode: 0o755 });
+    await berth.out(["build", "-q", "--platform", "linux/arm64", "-t", "foreign-base", base]);
     const context = await contextOf(
-      'FROM busybox AS native\nRUN sleep 0 && echo native > /native\nFROM --platform=linux/arm64 scratch AS foreign\nCOPY program /\nRUN ["/program"]\nFROM scratch\nCOPY --from=native /native /\nCOPY --from=foreign /made /\n',
+      'FROM busybox AS native\nRUN sleep 0 && echo native > /native\nFROM --platform=linux/arm64 foreign-base AS foreign\nRUN ["/program"]\nFROM scratch\nCOPY --from=native /native /\nCOPY --from=foreign /made /\n',
     );
-    writeFileSync(join(context, "program"), arm64Program("/made", "beside\n"), { mode: 0o755 });
     const out = join(berth.directory, "both");
     await berth.out(["build", "-q", ...offline, "-o", out, context]);
     expect(readdirSync(out)).toEqual(["made", "native"]);
