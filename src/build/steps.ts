@@ -33,14 +33,14 @@ export interface RunStep<Source = StageSource> {
 }
 
 /** What `COPY` and `ADD` have in common. */
-interface TransferStep {
+export interface TransferStep {
   readonly sources: readonly string[];
   /** Files that the step itself has; copied after `sources`. */
   readonly files: readonly InlineFile[];
   readonly destination: string;
   /** Empty for the owner that there is. */
   readonly chown: string;
-  /** Octal; empty for the mode that there is. */
+  /** As the flag has it; empty for the mode that there is. */
   readonly chmod: string;
   readonly exclude: readonly string[];
 }

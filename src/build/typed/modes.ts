@@ -12,8 +12,7 @@ export function modeOf(mode: FileMode): number {
   });
 }
 
-/** The same as a flag has it: digits stay as they are. */
-export function modeText(mode: FileMode): string {
-  const number = modeOf(mode);
-  return typeof mode === "string" ? mode : number.toString(8);
+/** A number as a flag has it. @throws {BerthError} invalid-argument, for what is no mode */
+export function modeText(mode: number): string {
+  return modeOf(mode).toString(8);
 }

@@ -2,6 +2,7 @@ import { BerthError } from "../../base/errors.ts";
 import type { CommandLine } from "../../dockerfile/ast.ts";
 import type { DeviceRequest } from "../../dockerfile/device.ts";
 import type { InlineFile } from "../graph.ts";
+import type { TransferStep } from "../steps.ts";
 import { callPlaces } from "./call-places.ts";
 import {
   type ContextSource,
@@ -221,16 +222,7 @@ function copied(pairs: Pairs): Pairs {
   return typeof pairs === "function" ? pairs : { ...pairs };
 }
 
-interface Transferred {
-  readonly sources: readonly string[];
-  readonly files: readonly InlineFile[];
-  readonly destination: string;
-  readonly chown: string;
-  readonly chmod: string;
-  readonly exclude: readonly string[];
-}
-
-function transferred(given: CopySources, destination: string, options: TransferOptions): Transferred {
+function transferred(given: CopySources, destination: string, options: TransferOptions): TransferStep {
   const all: readonly (string | InlineFile)[] = typeof given === "string" || "data" in given ? [given] : given;
   const { chown = "", chmod, exclude = [] } = options;
   return {
