@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { isObject } from "../base/json-object.ts";
 import { callerOf } from "./host.ts";
 
 /** What an administrator or a user has set for an engine, with the keys of Docker's `daemon.json` where it has them. */
@@ -175,7 +176,7 @@ function fieldsOf<T extends object>(
   readers: { readonly [K in keyof T]-?: { readonly key: string; readonly read: Reader<T[K]> } },
   { at, wrong }: { readonly at: string; readonly wrong: Wrong },
 ): Partial<T> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw wrong(at === "" ? "not a JSON object" : `${at}: not an object`);
   }
   const names = Object.keys(readers) as (keyof T)[];
@@ -239,7 +240,7 @@ const readRegistry: Reader<RegistrySettings> = (value, at, wrong) =>
   );
 
 const readRegistries: Reader<ReadonlyMap<string, RegistrySettings>> = (value, at, wrong) => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(`${at}: not an object`);
+  if (!isObject(value)) throw wrong(`${at}: not an object`);
   const entries = Object.entries(value).map(
     ([host, each]) => [hostOf(host), readRegistry(each, `${at}[${JSON.stringify(host)}]`, wrong)] as const,
   );
