@@ -1,78 +1,105 @@
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type BuildFailure, type BuildOptions, build } from "esbuild";
+import { type BuildOptions, build, type OutputChunk } from "rolldown";
 
 const project = join(import.meta.dirname, "..");
+const dist = join(project, "dist");
 
 /** What CommonJS has in the place of these. */
 const places = { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" };
+const berthBuild = { BERTH_BUILD: JSON.stringify(commit()) };
+
+// A file each: the command and what starts it, the library, and the thread that both start.
+const command = await bundleCommand();
+await bundle("src/cli/launch.ts", "berth.cjs", "cjs", { ...places, BERTH_COMMAND: JSON.stringify(command) });
+await bundle("src/index.ts", "index.js", "esm", berthBuild);
+await bundle("src/snapshot/unpack-worker.ts", "unpack-worker.cjs", "cjs", places);
+removeEarlier();
+
+async function bundle(
+  entry: string,
+  file: string,
+  format: "cjs" | "esm",
+  define: Record<string, string>,
+): Promise<void> {
+  await build({
+    ...from(entry, define),
+    output: { file: join(dist, file), format, comments: false, codeSplitting: false },
+  });
+}
 
 /**
- * Bundle the command (`dist/berth.cjs`) and the library (`dist/index.js`), a file each, and the threads that both start.
- * What is wrong in the sources is printed by esbuild itself.
+ * Bundle the command: a function of `require`, `__filename` and `__dirname`, which runs it. What is imported only when it is
+ * needed is a function within it, so that V8 neither reads nor keeps what is in there before that.
+ *
+ * @returns the file's name, which is that of its content: what V8 compiled of another one is never taken for it
  */
-try {
-  await Promise.all([bundleCommand(), bundleLibrary(), bundleThreads()]);
-  // What Node kept of an earlier bundle is of no use any more.
-  rmSync(join(project, "dist/compile-cache"), { recursive: true, force: true });
-} catch (error) {
-  if (!isBuildFailure(error)) throw error;
-  process.exitCode = 1;
-}
-
-/** CommonJS: what a command imports only when it runs is then evaluated only then, and Node starts it sooner than ES modules. */
-async function bundleCommand(): Promise<void> {
-  await build({
-    ...common(),
-    entryPoints: { berth: "./src/cli/main.ts" },
-    outExtension: { ".js": ".cjs" },
-    format: "cjs",
-    define: { BERTH_BUILD: JSON.stringify(commit()), ...places },
-    // Each start reads the whole file; names stay for what a trace of the stack shows.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    lineLimit: 160,
+async function bundleCommand(): Promise<string> {
+  const { output } = await build({
+    ...from("src/cli/main.ts", { ...berthBuild, ...places }),
+    output: { format: "cjs", comments: false, entryFileNames: "main", chunkFileNames: "[name]" },
+    write: false,
   });
+  const text = inOneFile(output.filter((file) => file.type === "chunk"));
+  const name = `command-${createHash("sha256").update(text).digest("hex").slice(0, 12)}.js`;
+  mkdirSync(dist, { recursive: true });
+  writeFileSync(join(dist, name), text);
+  return name;
 }
 
-async function bundleLibrary(): Promise<void> {
-  await build({
-    ...common(),
-    entryPoints: { index: "./src/index.ts" },
-    format: "esm",
-    define: { BERTH_BUILD: JSON.stringify(commit()) },
-  });
+/** CommonJS modules that require each other as `./NAME`, the first of them `./main`. */
+function inOneFile(chunks: readonly OutputChunk[]): string {
+  const modules = chunks.map(
+    ({ fileName, code }) => `${JSON.stringify(`./${fileName}`)}(exports, require) {\n${code}}`,
+  );
+  const text = `(function (load, __filename, __dirname) {
+"use strict";
+const modules = {
+__proto__: null,
+${modules.join(",\n")}
+};
+const made = new Map();
+function require(name) {
+  const make = modules[name];
+  if (make === undefined) return load(name);
+  let exports = made.get(name);
+  if (exports === undefined) {
+    made.set(name, (exports = {}));
+    make(exports, require);
+  }
+  return exports;
+}
+require("./main");
+})`;
+  // The command is read as Latin-1: with one other character V8 would keep twice as many bytes.
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-async function bundleThreads(): Promise<void> {
-  await build({
-    ...common(),
-    entryPoints: { "unpack-worker": "./src/snapshot/unpack-worker.ts" },
-    outExtension: { ".js": ".cjs" },
-    format: "cjs",
-  });
-}
-
-function common(): BuildOptions {
+function from(entry: string, define: Record<string, string>): BuildOptions {
   return {
-    absWorkingDir: project,
-    outdir: "dist",
-    bundle: true,
+    cwd: project,
+    input: { main: entry },
     platform: "node",
-    target: "esnext",
-    packages: "external",
-    legalComments: "none",
-    logLevel: "warning",
+    external: /^[^./]/,
+    transform: { define },
+    // Imports that wait are for modules that others import at once, too.
+    checks: { ineffectiveDynamicImport: false },
+    logLevel: "warn",
   };
+}
+
+/** Earlier bundles of the command, and what V8 made of them. */
+function removeEarlier(): void {
+  rmSync(join(dist, "compile-cache"), { recursive: true, force: true });
+  for (const name of readdirSync(dist)) {
+    if (name.startsWith("command-") && name !== command) rmSync(join(dist, name));
+  }
 }
 
 /** The commit that is bundled, as Docker's `--version` shows it; `source` outside a repository. */
 function commit(): string {
   const { status, stdout } = spawnSync("git", ["-C", project, "rev-parse", "--short=7", "HEAD"], { encoding: "utf8" });
   return status === 0 ? stdout.trim() : "source";
-}
-
-function isBuildFailure(error: unknown): error is BuildFailure {
-  return error instanceof Error && "errors" in error;
 }

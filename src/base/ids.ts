@@ -1,9 +1,9 @@
-import { nodeCrypto } from "./node-crypto.ts";
+import { randomBytes } from "node:crypto";
 
 /** 64 random lower-case hex digits: a container, network or exec ID. Never all digits in its first 12, as moby's stringid. */
 export function randomID(): string {
   for (;;) {
-    const id = nodeCrypto().randomBytes(32).toString("hex");
+    const id = randomBytes(32).toString("hex");
     if (!/^\d+$/.test(shortID(id))) return id;
   }
 }

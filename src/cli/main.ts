@@ -6,9 +6,6 @@ const brokenPipe = 141;
 /** The same of a program that wrote to a terminal which is gone, and would have been sent SIGHUP. */
 const hungUp = 129;
 
-// bin/berth sets it for this process, not for those that it starts.
-delete process.env["NODE_COMPILE_CACHE"];
-
 for (const output of [process.stdout, process.stderr]) {
   output.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(brokenPipe);

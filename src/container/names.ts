@@ -1,5 +1,5 @@
+import { randomInt } from "node:crypto";
 import { BerthError } from "../base/errors.ts";
-import { nodeCrypto } from "../base/node-crypto.ts";
 
 const moods =
   "able agile amber ample awake bold brave breezy bright brisk calm candid careful cheerful civil clever cosy crisp curious daring deft eager earnest easy elated exact fair fearless fond frank fresh gallant gentle glad golden good graceful grand happy hardy hearty honest hopeful humble jolly jovial keen kind lively loyal lucid lucky mellow merry mild modest neat nimble noble patient peaceful plucky polite proud quick quiet ready relaxed robust serene sharp silent sincere sleek smart snug solid steady stoic sturdy sunny sweet swift tender thrifty tidy tranquil trusty upbeat valiant vivid warm wise witty zealous zen".split(
@@ -14,7 +14,7 @@ const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /** A name for a container that was given none: `brave_hopper`, as Docker makes them. */
 export function randomName(): string {
-  return `${moods[nodeCrypto().randomInt(moods.length)]}_${people[nodeCrypto().randomInt(people.length)]}`;
+  return `${moods[randomInt(moods.length)]}_${people[randomInt(people.length)]}`;
 }
 
 /** Check a container's name. @throws {BerthError} invalid-argument, in Docker's words */

@@ -1,7 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
-import { nodeCrypto } from "../base/node-crypto.ts";
 import type { Problem } from "../base/problem.ts";
 import type { Host } from "../host/host.ts";
 import { lock, tryLock } from "../host/lock.ts";
@@ -72,7 +72,7 @@ function restore(place: Place): void {
 function write(path: string): void {
   const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
-    const bytes = nodeCrypto().randomBytes(ballastSize);
+    const bytes = randomBytes(ballastSize);
     for (let done = sizeOf(path); done < ballastSize; ) done += writeSync(file, bytes, done, ballastSize - done, done);
   } catch (error) {
     // The next command that finds space writes the rest.

@@ -1,7 +1,7 @@
+import { createHash, randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { nodeCrypto } from "../base/node-crypto.ts";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
@@ -13,7 +13,7 @@ import { overlaps, type Subnet } from "./subnet.ts";
 
 /** The name of an engine's default bridge and of its nftables table: two engines in different places have different ones. */
 export function bridgeName(host: Pick<Host, "root" | "runRoot">): string {
-  const digest = nodeCrypto().createHash("sha256").update(`${host.root}\0${host.runRoot}`).digest("hex");
+  const digest = createHash("sha256").update(`${host.root}\0${host.runRoot}`).digest("hex");
   return `berth-${digest.slice(0, 8)}`;
 }
 
@@ -21,7 +21,7 @@ export function bridgeName(host: Pick<Host, "root" | "runRoot">): string {
 export function newLinkName(bridge: string): string {
   const taken = readInterfaces();
   for (;;) {
-    const name = linkPrefix(bridge) + nodeCrypto().randomBytes(3).toString("hex");
+    const name = linkPrefix(bridge) + randomBytes(3).toString("hex");
     if (!taken.has(name)) return name;
   }
 }

@@ -1,7 +1,7 @@
+import { createHash } from "node:crypto";
 import { ambiguousPrefix } from "../base/ambiguous.ts";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
-import { nodeCrypto } from "../base/node-crypto.ts";
 import type { Operation } from "../base/operation.ts";
 import { exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
@@ -213,7 +213,7 @@ function toEndpoint(network: Network, { container_id, address, subnet }: Reserva
   return {
     networkID: network.id,
     networkName: network.name,
-    endpointID: nodeCrypto().createHash("sha256").update(`${network.id}\0${container_id}`).digest("hex"),
+    endpointID: createHash("sha256").update(`${network.id}\0${container_id}`).digest("hex"),
     address,
     prefixLength: subnet.length,
     gateway: gatewayOf(subnet),

@@ -1,5 +1,5 @@
+import { createHash } from "node:crypto";
 import { BerthError } from "../base/errors.ts";
-import { nodeCrypto } from "../base/node-crypto.ts";
 
 declare const digestBrand: unique symbol;
 
@@ -32,7 +32,7 @@ export function parseDigest(text: string): Digest {
 
 /** The digest of `bytes` (text as UTF-8). */
 export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${nodeCrypto().createHash("sha256").update(bytes).digest("hex")}` as Digest;
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest;
 }
 
 /** The hex digits of a digest, without the algorithm. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, mkdirSync, statSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
@@ -43,7 +44,7 @@ export async function sendMount(
 ): Promise<CachedMount> {
   await using scratch = await snapshotter.scratch();
   const path = join(scratch.path, "mount");
-  const hash = process.getBuiltinModule("node:crypto").createHash("sha256");
+  const hash = createHash("sha256");
   const stop = operation.signal === undefined ? {} : { signal: operation.signal };
   {
     using _held = await mount.hold(operation);

@@ -1,8 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
-import { nodeCrypto } from "../base/node-crypto.ts";
 import { holdDir } from "../host/held-dir.ts";
 import type { Host } from "../host/host.ts";
 import type { ProcessSpec } from "../oci/runtime-spec.ts";
@@ -45,7 +45,7 @@ export async function execProcess(
   subject: ExecSubject,
   io?: AttachIO,
 ): Promise<ExecProcess | undefined> {
-  const directory = join(deps.host.runRoot, "exec", nodeCrypto().randomUUID());
+  const directory = join(deps.host.runRoot, "exec", randomUUID());
   // Held until its conmon is there.
   using _held = await holdDir(deps.host.syscalls, directory);
   const log = `${directory}.log`;

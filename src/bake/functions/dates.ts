@@ -103,13 +103,22 @@ function formatDate(format: string, moment: Moment): string {
   );
 }
 
-const units: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1e3, m: 6e4, h: 36e5 };
+const units: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1e3,
+  m: 6e4,
+  h: 36e5,
+};
 
 /** Milliseconds of a duration of Go's: `-1h30m`. */
 function duration(given: string): number {
-  const [, sign, rest = ""] = /^([+-]?)((?:[\d.]+(?:ns|us|µs|ms|s|m|h))+|0)$/.exec(given) ?? [];
+  const [, sign, rest = ""] = /^([+-]?)((?:[\d.]+(?:ns|us|[\u00b5\u03bc]s|ms|s|m|h))+|0)$/.exec(given) ?? [];
   if (sign === undefined) throw new Error(`time: invalid duration ${JSON.stringify(given)}`);
-  const parts = [...rest.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)];
+  const parts = [...rest.matchAll(/([\d.]+)(ns|us|[\u00b5\u03bc]s|ms|s|m|h)/g)];
   const sum = parts.reduce((total, [, count, unit]) => total + Number(count) * (units[unit ?? ""] ?? 0), 0);
   return sign === "-" ? -sum : sum;
 }

@@ -83,6 +83,7 @@ const durationUnits: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
   µs: 1e-3,
+  μs: 1e-3,
   ms: 1,
   s: 1000,
   m: 60_000,
@@ -91,7 +92,7 @@ const durationUnits: Readonly<Record<string, number>> = {
 
 /** A duration as Go writes it, `1h30m`, in milliseconds; undefined when it is none. */
 export function parseDuration(text: string): number | undefined {
-  const part = /(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)/y;
+  const part = /(\d+\.?\d*|\.\d+)(ns|us|[\u00b5\u03bc]s|ms|s|m|h)/y;
   let total = 0;
   let at = 0;
   while (at < text.length) {
