@@ -57,7 +57,11 @@ function through(all: AsyncIterable<Uint8Array>, compression: Exclude<Compressio
     case "gzip":
       return throughZlib(all, compression, createGunzip({ chunkSize }));
     case "zstd":
-      return throughZlib(all, compression, createZstdDecompress({ chunkSize, params: zstdLimits }));
+      return throughZlib(
+        all,
+        compression,
+        createZstdDecompress({ chunkSize, params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog } }),
+      );
     case "xz":
     case "bzip2":
       return throughProgram(all, compression);
@@ -70,7 +74,7 @@ function through(all: AsyncIterable<Uint8Array>, compression: Exclude<Compressio
 const xzMemory = 192 << 20;
 
 /** The window that a frame may ask for: 128 MiB, as zstd's own default. */
-const zstdLimits = { [constants.ZSTD_d_windowLogMax]: 27 };
+const zstdWindowLog = 27;
 
 async function peek(
   source: AsyncIterable<Uint8Array>,

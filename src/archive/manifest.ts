@@ -59,9 +59,6 @@ const textAtOnce = 1 << 16;
 /** Files between two turns of the event loop. */
 const filesPerTurn = 500;
 
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
-
 /** Collects what a layer's directory holds, one file after the other, and writes it as one file. */
 export class ManifestRecorder {
   /** Lines as they are written, and those that are to follow: as text they would take several times as much. */
@@ -78,7 +75,7 @@ export class ManifestRecorder {
   /** Write the manifest; it isn't synced. */
   async write(path: string): Promise<void> {
     this.#flush();
-    await writeFile(path, await compress(Buffer.concat(this.#written)), { mode: 0o600 });
+    await writeFile(path, await promisify(zstdCompress)(Buffer.concat(this.#written)), { mode: 0o600 });
   }
 
   #flush(): void {
@@ -113,7 +110,7 @@ export async function readManifest(path: string): Promise<readonly ManifestEntry
  */
 export async function openManifest(path: string): Promise<Iterable<ManifestEntry>> {
   const bytes = await readFile(path);
-  const text = await decompress(bytes, { maxOutputLength: manifestLimit }).catch((error: unknown) => {
+  const text = await promisify(zstdDecompress)(bytes, { maxOutputLength: manifestLimit }).catch((error: unknown) => {
     throw damaged(path, error);
   });
   return entriesIn(path, text);
