@@ -3,6 +3,7 @@
 // that fails, two hundred that are killed, two hundred builds that are interrupted. What it did and found goes into docs/soak.md, which is committed.
 //   npm run soak                           all of it: hours
 //   npm run soak -- crash --most 30        faults only, thirty of each command
+//   npm run soak -- crash --verbs pull,push   faults of those commands only
 //   npm run soak -- many --seconds 60      processes only
 //   npm run soak -- power --losses 10      power losses only
 //   npm run soak -- directory --files 100000   one directory of that many files only
@@ -39,6 +40,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     most: { type: "string", default: "300" },
+    verbs: { type: "string", default: scenarioNames.join() },
     processes: { type: "string", default: "50" },
     seconds: { type: "string", default: "300" },
     losses: { type: "string", default: "100" },
@@ -53,6 +55,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const project = join(import.meta.dirname, "../..");
+const soakPage = join(project, "docs/soak.md");
 const parts = {
   crash: crashes,
   many: processes,
@@ -78,7 +81,12 @@ async function crashes(): Promise<Part> {
   const lines = ["| command | calls that write | faults | met | problems |", "|---|---:|---:|---:|---:|"];
   const found: string[] = [];
   const effects = ["SIGKILL", "SIGKILL", "SIGKILL", "ENOSPC", "EIO", "EDQUOT"] as const;
+  const verbs = values.verbs.split(",");
   for (const name of scenarioNames) {
+    if (!verbs.includes(name)) {
+      lines.push(...writtenBefore(`| ${name} |`));
+      continue;
+    }
     await using berth = await openBerthWithBusybox();
     await using registry = await openRegistry();
     const scenarios = await openScenarios(berth, registry);
@@ -89,6 +97,13 @@ async function crashes(): Promise<Part> {
     say(lines.at(-1) ?? "");
   }
   return { title: "Faults at system calls", lines, problems: found };
+}
+
+/** The lines of docs/soak.md that begin so. */
+function writtenBefore(begin: string): readonly string[] {
+  return readFileSync(soakPage, "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith(begin));
 }
 
 async function processes(): Promise<Part> {
@@ -209,8 +224,7 @@ function someRuns(all: number): { readonly runs: Runs; readonly told: () => stri
 
 /** Parts that weren't run stay as they were. */
 function write(done: readonly Part[]): void {
-  const path = join(project, "docs/soak.md");
-  const sections = readFileSync(path, "utf8").split(/^(?=## )/m);
+  const sections = readFileSync(soakPage, "utf8").split(/^(?=## )/m);
   for (const { title, lines, problems: found } of done) {
     const told =
       found.length === 0 ? ["Nothing was found."] : found.map((text) => `- ${text.trim().split("\n").join("\n  ")}`);
@@ -220,7 +234,7 @@ function write(done: readonly Part[]): void {
     if (index < 0) sections.push(text);
     else sections[index] = text;
   }
-  writeFileSync(path, `${sections.map((section) => section.trimEnd()).join("\n\n")}\n`);
+  writeFileSync(soakPage, `${sections.map((section) => section.trimEnd()).join("\n\n")}\n`);
 }
 
 function say(line: string): void {
