@@ -84,7 +84,7 @@ async function crashes(): Promise<Part> {
   const verbs = values.verbs.split(",");
   for (const name of scenarioNames) {
     if (!verbs.includes(name)) {
-      lines.push(...writtenBefore(`| ${name} |`));
+      lines.push(...writtenBefore(name));
       continue;
     }
     await using berth = await openBerthWithBusybox();
@@ -99,11 +99,10 @@ async function crashes(): Promise<Part> {
   return { title: "Faults at system calls", lines, problems: found };
 }
 
-/** The lines of docs/soak.md that begin so. */
-function writtenBefore(begin: string): readonly string[] {
-  return readFileSync(soakPage, "utf8")
-    .split("\n")
-    .filter((line) => line.startsWith(begin));
+/** What docs/soak.md has of the faults of a command. */
+function writtenBefore(command: string): readonly string[] {
+  const row = new RegExp(`^\\| ${command} \\|(?: \\d+ \\|){4}$`, "gm");
+  return readFileSync(soakPage, "utf8").match(row) ?? [];
 }
 
 async function processes(): Promise<Part> {
