@@ -74,6 +74,41 @@ test("after the same Dockerfile every step of a program is cached, and the image
   expect((await run("build", "-q", ...version, ".")).stdout).toBe(other.stdout);
 });
 
+test("triggers of a program's image run in what a Dockerfile and a program build on it, and are the Dockerfile's", async () => {
+  const run = await project({
+    "base.ts": `import { cache, from } from "berth-engine";
+export const base = from("busybox")
+  .onBuild((stage) => stage.copy("greeting", "/a b/").run(["cp", "/a b/greeting", "/c"], { mounts: [cache("/cache")] }))
+  .onBuild("ENV PATH=/x:$PATH")
+  .onBuild((stage) => stage.env({ Q: "$A 'b'" }).run("set -e\\necho $Q > /q\\n"));
+`,
+    "Dockerfile.base": `FROM busybox
+ONBUILD COPY ["greeting", "/a b/"]
+ONBUILD RUN --mount=type=cache,target=/cache ["cp", "/a b/greeting", "/c"]
+ONBUILD ENV PATH=/x:$PATH
+ONBUILD ENV Q="\\$A 'b'"
+ONBUILD RUN <<"EOF"
+set -e
+echo $Q > /q
+EOF
+`,
+    "app.ts": 'import { from } from "berth-engine";\nexport const app = from("triggers").cmd(["cat", "/c", "/q"]);\n',
+    "Dockerfile.app": 'FROM triggers\nCMD ["cat", "/c", "/q"]\n',
+  });
+  const ids: (readonly string[])[] = [];
+  for (const file of ["base.ts", "Dockerfile.base"]) {
+    const base = await run("build", "-q", "-f", file, "-t", "triggers", ".");
+    const app = await run("build", "-q", "-f", "app.ts", "-t", "triggered", ".");
+    const other = await run("build", "-q", "-f", "Dockerfile.app", ".");
+    ids.push([base, app, other].map(({ stdout, stderr }) => stdout + stderr));
+  }
+  const [base, app, other] = ids[0] ?? [];
+  expect(ids[1]).toEqual(ids[0]);
+  expect(app).toBe(other);
+  expect(base).toMatch(/^sha256:/);
+  expect((await run("run", "--rm", "--network", "none", "triggered")).stdout).toMatch(/^.+\n\$A 'b'\n$/);
+});
+
 test("failures, warnings and reasons have the program's lines", async () => {
   const run = await project();
   const failed = await run("build", "-f", "build.ts", "--target", "broken", "--build-arg", "CODE=7", ".");

@@ -25,7 +25,7 @@ const project = join(import.meta.dirname, "../..");
 
 /** Shows the machine as it is but for who its users are, and the project where everybody may pass. The caller's words come after. */
 const scene = `set -e
-mount --bind "$PROJECT" "$DIR/project"
+mount --rbind "$PROJECT" "$DIR/project"
 mount -t overlay -o "lowerdir=$ETC:/etc" overlay /etc
 exec "$@"`;
 

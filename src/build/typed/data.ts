@@ -1,6 +1,14 @@
 import { isObject } from "../../base/json-object.ts";
-import type { Healthcheck } from "../../oci/image-config.ts";
-import type { AddStep, CommandStep, CopyStep, RunStep, WordsStep, WorkdirStep } from "../steps.ts";
+import type {
+  AddStep,
+  CommandStep,
+  ConfigStep,
+  CopyStep,
+  RunStep,
+  SingleStep,
+  WordsStep,
+  WorkdirStep,
+} from "../steps.ts";
 import type { CallPlace } from "./call-places.ts";
 import type { Stage } from "./stage.ts";
 
@@ -29,9 +37,8 @@ export type TypedContent =
   | WorkdirStep
   | CommandStep
   | WordsStep
-  | { readonly kind: "USER" | "STOPSIGNAL"; readonly value: string }
-  | { readonly kind: "HEALTHCHECK"; readonly healthcheck: Healthcheck }
-  | { readonly kind: "SHELL"; readonly shell: readonly string[] }
+  | SingleStep
+  | ConfigStep
   | { readonly kind: "ENV" | "LABEL"; readonly pairs: Pairs }
   | { readonly kind: "ARG"; readonly name: string; readonly fallback?: string };
 

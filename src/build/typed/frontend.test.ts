@@ -120,6 +120,20 @@ const table: readonly [dockerfile: string, graph: BuildGraph, more?: Partial<Low
   ["FROM --platform=linux/arm64 busybox\nRUN x", from("busybox", { platform: "linux/arm64" }).run("x")],
   ["FROM trigger\nRUN x", from("trigger").run("x")],
   [
+    "FROM busybox\nMAINTAINER A B <c>\nRUN <<s\n#!/bin/x\ny\ns\n",
+    from("busybox").maintainer("A B <c>").run(file("s", "#!/bin/x\ny\n")),
+  ],
+  [
+    "FROM busybox\nONBUILD COPY . /src\nONBUILD RUN make $A\nONBUILD ENV PATH=/x:$PATH",
+    from("busybox")
+      .onBuild((stage) => stage.copy(".", "/src").run("make $A"))
+      .onBuild("ENV PATH=/x:$PATH"),
+  ],
+  [
+    "FROM busybox AS a\nONBUILD COPY . /src\nONBUILD ENV PATH=/x:$PATH\nFROM a\nRUN make",
+    from(from("busybox").onBuild("COPY . /src").onBuild("ENV PATH=/x:$PATH")).run("make"),
+  ],
+  [
     `FROM golang AS builder
 WORKDIR /src
 COPY . .
@@ -165,6 +179,119 @@ RUN --mount=target=. --mount=from=builder,source=/out,target=/b,rw --mount=type=
 test.each(table)("a stage is what the Dockerfile says: %s", async (dockerfile, graph, more = {}) => {
   const expected = await essence(dockerfileFrontend(parseDockerfile(dockerfile)), more);
   expect(await essence(typedFrontend(graph, source), more)).toEqual(expected);
+});
+
+/** What a stage does, in a trigger and done at once. */
+const triggers: readonly [name: string, steps: (stage: Stage) => Stage, more?: Partial<LowerOptions>][] = [
+  ["a command", (stage) => stage.run(`echo '$A' "b" \\x`)],
+  ["a command of one word in quotes", (stage) => stage.run('"a"').run(["<<x", 'b "c"', "\\", "d\ne"])],
+  ["a command of several lines", (stage) => stage.run('set -e\n\n# $A "b"\nEOF\ncat <<x\ny\nx\n')],
+  ["a command with a here-document's mark", (stage) => stage.run("cat <<EOF > x\nEOF\n")],
+  ["a command that looks like a list or a flag", (stage) => stage.run('["a"]\n').run("--x\n").run("# x\n")],
+  ["a script", (stage) => stage.run(file("s", "#!/bin/x\n$A\n"))],
+  [
+    "a command with flags",
+    (stage) =>
+      stage.workdir("/w").run("true", {
+        network: "none",
+        security: "insecure",
+        mounts: [
+          bind(".", { from: "alpine" }),
+          bind("/b", { source: "/s", writable: true }),
+          cache("d", { id: "d", sharing: "locked", mode: 0o700, uid: 1, gid: 2, from: "alpine", readOnly: true }),
+          secret("e"),
+          secret("f", { env: "F", required: true }),
+          secret("g", { env: true, mode: "0444" }),
+          ssh("h", { target: "/h" }),
+          tmpfs("/i", { size: 1024 }),
+        ],
+      }),
+  ],
+  [
+    "copies",
+    (stage) =>
+      stage
+        .copy(["a", "b*"], "/c/")
+        .copy(["a b", "$A", "'q'", '"r"', "[s]", "\\*"], "/d $A/")
+        .copy("--x", "<<y")
+        .copy("/a", "/b", { from: "alpine", chown: "1:2", chmod: "u=rwX", exclude: ["*.o", "x"], parents: true })
+        .copy(file("x", 'hello $A "b" \\\n'), "/y/"),
+  ],
+  [
+    "a copy of a context",
+    (stage) => stage.copy("a", "b", { from: context("shared") }),
+    { contexts: parseContexts({ shared: import.meta.dirname }) },
+  ],
+  [
+    "additions",
+    (stage) =>
+      stage
+        .add("https://host/a.tar", "/b", { checksum: digestOf("x"), unpack: true })
+        .add("https://host/r.git#v1:sub", "/b", { keepGitDir: false }),
+  ],
+  [
+    "values",
+    (stage) =>
+      stage
+        .env({ A: "1", B: " $A \"b\" \\ 'c' ", C: "", D: "-x=[#" })
+        .label({ "a.b": "x y", c: "$A" })
+        .arg("V", "$A b")
+        .arg("W")
+        .user("$A b")
+        .workdir("/a b/$A ")
+        .run("true"),
+    { buildArgs: new Map([["W", "2"]]) },
+  ],
+  [
+    "settings of containers",
+    (stage) =>
+      stage
+        .expose(80, "53/udp", "8000-8010")
+        .volume("/a", "/b $A")
+        .stopSignal("SIGINT")
+        .shell(["a", "-c"])
+        .cmd('x "y" $A')
+        .entrypoint(["y", "z"])
+        .healthcheck("a | b", { interval: "1.5s", timeout: "1ms", startPeriod: "2m", startInterval: "1h", retries: 3 }),
+  ],
+  ["a check that is a list, and none", (stage) => stage.healthcheck(["a", "b c"]).healthcheck(false)],
+];
+
+test.each(triggers)("what a trigger does is what the step does: %s", async (_name, steps, more = {}) => {
+  const made = await essence(typedFrontend(steps(from("busybox")), source), more);
+  expect(await essence(typedFrontend(from(from("busybox").onBuild(steps)), source), more)).toEqual(made);
+});
+
+test.each<[what: string, steps: string | ((stage: Stage) => Stage), message: string]>([
+  [
+    "a stage as a source",
+    (stage) => stage.copy("a", "b", { from: builder }),
+    "a trigger can't have a stage of this build",
+  ],
+  [
+    "variables that nobody knows",
+    (stage) => stage.env(({ PATH }) => ({ PATH: `/x:${PATH}` })),
+    "a trigger can't have ENV of",
+  ],
+  ["what is one command's own", (stage) => stage.run("x", { user: "1" }), "a trigger can't have `user` of one command"],
+  [
+    "a file without a last line end",
+    (stage) => stage.copy(file("a", "b"), "/"),
+    "a trigger can't have a file whose last line",
+  ],
+  ["a line end in a value", (stage) => stage.env({ A: "b\nc" }), "a trigger can't have a value with a line end"],
+  ["several lines of CMD", (stage) => stage.cmd("a\nb"), "a trigger can't have the command"],
+  [
+    "a comma in a mount",
+    (stage) => stage.run("x", { mounts: [cache("/a,b")] }),
+    "a trigger can't have target of a mount",
+  ],
+  ["a trigger of a trigger", (stage) => stage.onBuild("RUN x"), "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"],
+  ["an author", (stage) => stage.maintainer("x"), "MAINTAINER isn't allowed as an ONBUILD trigger"],
+  ["what is no instruction", "MAKE x", "unknown instruction: MAKE"],
+  ["several instructions", "RUN x\nRUN y", "onbuild trigger should be a single expression"],
+])("no trigger is %s", (_what, steps, message) => {
+  expect(() => from("busybox").onBuild(steps)).toThrow(message);
 });
 
 test("nothing is expanded, quoted or parsed: values go through as they are", async () => {

@@ -94,6 +94,7 @@ export class StagePlanner {
       keyword: content.kind,
       span: this.#spanOf(places),
       args: content.kind === "ARG" ? [content.name] : [],
+      ...(content.kind === "ONBUILD" ? { trigger: content.expression } : {}),
       sources: () => sources.map(([, source]) => source),
       read: (state, context) =>
         readStep(content, {

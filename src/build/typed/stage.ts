@@ -1,8 +1,10 @@
+import { join } from "node:path/posix";
 import { BerthError } from "../../base/errors.ts";
 import type { CommandLine } from "../../dockerfile/ast.ts";
 import type { DeviceRequest } from "../../dockerfile/device.ts";
+import { scriptDirectory } from "../apply-run.ts";
 import type { InlineFile } from "../graph.ts";
-import type { TransferStep } from "../steps.ts";
+import type { RunStep, TransferStep } from "../steps.ts";
 import { callPlaces } from "./call-places.ts";
 import {
   type ContextSource,
@@ -11,10 +13,12 @@ import {
   stageFormat,
   type TypedContent,
   type TypedSource,
+  type TypedStep,
 } from "./data.ts";
 import { type HealthcheckOptions, healthcheckOf } from "./healthcheck.ts";
 import { type FileMode, modeText } from "./modes.ts";
 import type { Mount } from "./mounts.ts";
+import { triggerOf, triggerText } from "./trigger.ts";
 
 // Builds as values: `from("debian").run("make").copy("out", "/")`. Nothing here is text to be parsed, and no variable is expanded.
 
@@ -87,13 +91,13 @@ export class Stage {
     this.definition = definition;
   }
 
-  /** Run a command: one layer with what it changes. */
-  run(command: StageCommand, options: RunOptions = {}): Stage {
+  /** Run a command, or a {@link file} that begins with `#!` and its interpreter: one layer with what it changes. */
+  run(command: StageCommand | InlineFile, options: RunOptions = {}): Stage {
     const { mounts = [], network = "default", security = "sandbox", devices = [], env, ...others } = options;
     const asked = devices.map((device) => (typeof device === "string" ? { name: device, required: false } : device));
     const confined = { mounts: [...mounts], network, security, devices: asked };
     const own = { ...others, ...(env === undefined ? {} : { env: { ...env } }) };
-    return this.#then({ kind: "RUN", command: commandLine(command), scripts: [], ...confined, ...own });
+    return this.#then({ kind: "RUN", ...runOf(command), ...confined, ...own });
   }
 
   /** Copy files: one layer. @param destination ends in `/` where it is a directory; a relative one begins at the working directory */
@@ -173,6 +177,24 @@ export class Stage {
     return this.#then({ kind: "STOPSIGNAL", value: signal });
   }
 
+  /**
+   * Have whatever is built on the image do this first: the steps that a function adds, or an instruction of a Dockerfile, whose
+   * variables are those of that build. The image keeps instructions, so that other builders do it, too.
+   *
+   * @throws {BerthError} invalid-argument, for what no trigger can be
+   */
+  onBuild(trigger: string | ((stage: Stage) => Stage)): Stage {
+    const texts = typeof trigger === "string" ? [trigger] : trigger(nothing).definition.steps.map(triggerOfStep);
+    let stage: Stage = this;
+    for (const text of texts) stage = stage.#then({ kind: "ONBUILD", expression: triggerOf(text) });
+    return stage;
+  }
+
+  /** Set who made the image. A label says more: `org.opencontainers.image.authors`. */
+  maintainer(author: string): Stage {
+    return this.#then({ kind: "MAINTAINER", value: author });
+  }
+
   #then(content: TypedContent): Stage {
     const { steps } = this.definition;
     return new Stage({ ...this.definition, steps: [...steps, { content, places: callPlaces(3) }] });
@@ -211,6 +233,18 @@ function started(base: TypedSource, { platform, name }: FromOptions): Stage {
     );
   const said = { ...(platform === undefined ? {} : { platform }), ...(name === undefined ? {} : { name }) };
   return new Stage({ format: stageFormat, start: { base, ...said, places: callPlaces(3) }, steps: [] });
+}
+
+/** What a trigger's steps are added to: nothing is known of the stage that they will run in. */
+const nothing = new Stage({ format: stageFormat, start: { base: "scratch", places: [] }, steps: [] });
+
+function triggerOfStep({ content }: TypedStep): string {
+  return triggerText(content);
+}
+
+function runOf(command: StageCommand | InlineFile): Pick<RunStep, "command" | "scripts"> {
+  if (typeof command === "string" || !("data" in command)) return { command: commandLine(command), scripts: [] };
+  return { command: { form: "shell", command: join(scriptDirectory, command.name) }, scripts: [command] };
 }
 
 function commandLine(command: StageCommand): CommandLine {
