@@ -1,7 +1,7 @@
-import { type FSWatcher, statSync, watch } from "node:fs";
+import { type FSWatcher, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { BerthError, codeOf } from "../base/errors.ts";
 import { type ContextListing, listContext } from "./context-listing.ts";
+import { watchDirectory } from "./watch-files.ts";
 
 /** What is watched. */
 export interface WatchedContext {
@@ -76,19 +76,11 @@ class ContextWatch implements Disposable {
 
   #watch(directory: string): void {
     if (this.#watchers.has(directory) || this.#isOwn(directory)) return;
-    try {
-      const watcher = watch(directory, (_, name) => this.#changed(join(directory, name ?? "")));
-      watcher.on("error", () => this.#forget(directory));
-      this.#watchers.set(directory, watcher);
-    } catch (error) {
-      // It went away again: its parent tells of that.
-      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return;
-      if (codeOf(error) !== "ENOSPC" && codeOf(error) !== "EMFILE") throw error;
-      throw new BerthError("failed-precondition", `${directory} can't be watched: the kernel gives no more watches`, {
-        cause: error,
-        hint: "Raise fs.inotify.max_user_watches or max_user_instances, or leave directories out with .dockerignore.",
-      });
-    }
+    const watcher = watchDirectory(directory, (path) => this.#changed(path));
+    // One that went away again: its parent tells of that.
+    if (watcher === undefined) return;
+    watcher.on("error", () => this.#forget(directory));
+    this.#watchers.set(directory, watcher);
   }
 
   #forget(directory: string): void {

@@ -100,6 +100,44 @@ test("a build that fails waits for any change; one under way is given up when wh
   expect((await berth.run(["system", "check"])).stdout).toContain("Everything is as it should be.");
 });
 
+test("a program is run anew when a file changes that it imports, and one with a mistake is told and waited for", async () => {
+  const context = await berth.files("program", {
+    "build.ts": `import { command } from "../parts/command.ts";
+import { from } from "berth-engine";
+export const app = from("busybox").copy("a", "/a").run(command());\n`,
+    a: "a1\n",
+  });
+  const parts = await berth.files("parts", {
+    "command.ts":
+      'import { word } from "./word.cjs";\nexport const command = (): string => "echo " + word + " one; cat /a";\n',
+    "word.cjs": 'exports.word = require("./deep.json").word;\n',
+    "deep.json": '{ "word": "first" }\n',
+  });
+  const watch = watching(context, "-f", join(context, "build.ts"));
+  expect(await watch.says(idle)).toMatch(/ first one\n.* a1\n/);
+  writeFileSync(join(context, "a"), "a2\n");
+  expect(await watch.says(built("a changed, building again.*a2"))).toContain(" first one\n");
+  writeFileSync(join(parts, "deep.json"), '{ "word": "second" }');
+  await watch.says(built("deep.json changed, building again.* second one\n"));
+  writeFileSync(join(parts, "command.ts"), "export const command = (): string => ;\n");
+  await watch.says(
+    built("command.ts changed, building again.*ERROR: failed to load .*build.ts: .*Expression expected"),
+  );
+  // What is imported and isn't there yet; the file is put in the other's place, as editors do.
+  writeFileSync(join(parts, "new.ts"), 'export { text as command } from "./text.ts";\n');
+  renameSync(join(parts, "new.ts"), join(parts, "command.ts"));
+  await watch.says(built("command.ts changed.*ERROR: failed to load .*build.ts: Cannot find module"));
+  writeFileSync(join(parts, "text.ts"), 'export const text = (): string => "echo third";\n');
+  await watch.says(built("text.ts changed, building again.* third\n"));
+  writeFileSync(join(context, "build.ts"), "export const app = 1;\n");
+  await watch.says(built("build.ts changed, building again.*ERROR: .*build.ts exports no stage"));
+  await berth.files("program", {
+    "build.ts": 'import { from } from "berth-engine";\nexport const app = from("busybox").run("echo fourth");\n',
+  });
+  await watch.says(built("build.ts changed, building again.* fourth\n"));
+  expect((await watch.interrupt()).code).toBe(130);
+});
+
 test("what can't be watched is refused", async () => {
   for (const place of ["-", "http://127.0.0.1:1/context.tar"])
     expect(await berth.run(["build", "--watch", place], { input: "FROM busybox\n" })).toMatchObject({

@@ -153,7 +153,7 @@ test("what can't be is refused with a sentence", async () => {
     ["failed to load throws.ts: own trouble\n", "build", "-f", "throws.ts", "."],
     ["open gone.ts: no such file or directory\n", "build", "-f", "gone.ts", "."],
     ["--fix mends Dockerfiles", "build", ...typed, "--check", "--fix", "."],
-    ["--watch needs a Dockerfile", "build", ...typed, "--watch", "."],
+    ["--watch builds, which --plan, --check and --call don't", "build", ...typed, "--watch", "--check", "."],
     ["build.ts is a program, which a definition can't run\n", "bake"],
   ];
   for (const [message, ...args] of table) {

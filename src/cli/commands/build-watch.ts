@@ -1,7 +1,10 @@
+import { relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BuildOptions } from "../../build/build.ts";
 import { ContextReads } from "../../build/read-context.ts";
+import type { BuildGraph } from "../../build/typed/graph.ts";
 import { type ContextChange, type WatchedContext, watchContext } from "../../build/watch-context.ts";
+import { watchFiles } from "../../build/watch-files.ts";
 import { printError } from "../print-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
@@ -10,8 +13,17 @@ export interface Watching {
   readonly io: Terminal;
   readonly contexts: readonly [WatchedContext, ...WatchedContext[]];
   readonly signal: AbortSignal;
+  /** The program that has the stages; absent for a Dockerfile. */
+  readonly program?: WatchedProgram;
   /** One build. */
-  build(options: Required<Pick<BuildOptions, "signal" | "reads">>): Promise<unknown>;
+  build(options: Required<Pick<BuildOptions, "signal" | "reads">> & Pick<BuildOptions, "graph">): Promise<unknown>;
+}
+
+/** A program that is run for each build. */
+export interface WatchedProgram {
+  /** What it was made of when it was run last, as {@link watchFiles} takes them. */
+  readonly sources: ReadonlyMap<string, number>;
+  load(): Promise<BuildGraph>;
 }
 
 /** Time that a burst of changes gets to end, milliseconds. */
@@ -23,17 +35,19 @@ const settleTime = 100;
  *
  * @throws the signal's reason, when that aborts: the only end
  */
-export async function watchBuild({ io, contexts, signal, build }: Watching): Promise<never> {
+export async function watchBuild({ io, contexts, signal, program, build }: Watching): Promise<never> {
   const [own, ...named] = contexts;
   let attempt = new Attempt(signal);
   using stack = new DisposableStack();
+  stack.defer(() => attempt[Symbol.dispose]());
   stack.use(watchContext(own, (change) => attempt.changed(change)));
   // What is read of named contexts isn't known: everything counts.
   for (const context of named)
     stack.use(watchContext(context, (change) => attempt.changed({ ...change, isDefinition: true })));
   for (;;) {
     try {
-      await build({ signal: attempt.signal, reads: attempt.reads });
+      const loaded = program === undefined ? {} : { graph: await attempt.load(program) };
+      await build({ signal: attempt.signal, reads: attempt.reads, ...loaded });
       attempt.succeeded();
     } catch (error) {
       signal.throwIfAborted();
@@ -43,17 +57,19 @@ export async function watchBuild({ io, contexts, signal, build }: Watching): Pro
     const path = await attempt.change();
     await sleep(settleTime, undefined, { signal }).catch(() => signal.throwIfAborted());
     io.stderr.write(`\n${path} changed, building again.\n`);
+    attempt[Symbol.dispose]();
     attempt = new Attempt(signal);
   }
 }
 
 /** One build and the time until something changes. */
-class Attempt {
+class Attempt implements Disposable {
   readonly reads = new ContextReads();
   readonly signal: AbortSignal;
   readonly #stop = new AbortController();
   readonly #end: AbortSignal;
   readonly #change = Promise.withResolvers<string>();
+  readonly #watches = new DisposableStack();
   /** What a build that failed would have read isn't known. */
   #knowsAll = false;
   #isOver = false;
@@ -61,6 +77,21 @@ class Attempt {
   constructor(end: AbortSignal) {
     this.#end = end;
     this.signal = AbortSignal.any([end, this.#stop.signal]);
+  }
+
+  [Symbol.dispose](): void {
+    this.#watches.dispose();
+  }
+
+  /** Run the program anew, and wait for changes of its files, also of those that it failed with. */
+  async load(program: WatchedProgram): Promise<BuildGraph> {
+    try {
+      return await program.load();
+    } finally {
+      this.#watches.use(
+        watchFiles(program.sources, (path) => this.changed({ path: relative("", path), isDefinition: true })),
+      );
+    }
   }
 
   succeeded(): void {

@@ -21,13 +21,14 @@ import {
 } from "../request/build-flags.ts";
 import { writeResult } from "../request/build-metadata.ts";
 import { type BuildOutput, buildOutputs } from "../request/build-outputs.ts";
-import { isProgram } from "../request/import-program.ts";
+import { isProgram, Program } from "../request/import-program.ts";
 import { sshOption } from "../request/ssh-flag.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { buildAndExport, checkOutputs, type Exported, type Exporting } from "./build-exports.ts";
 import { failureOf } from "./build-failure.ts";
 import { checkRecordOutputs, recordOutputs } from "./build-record.ts";
+import type { WatchedProgram } from "./build-watch.ts";
 
 /** `berth build` */
 export const command: Command = defineCommand({
@@ -61,8 +62,7 @@ export const command: Command = defineCommand({
 async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildValues>): Promise<number> {
   using interrupt = interruptible(io);
   const asked = parseBuildCall(values.call, values.check);
-  if (values.fix && asked?.name !== "check") throw new CliError("ERROR: --fix needs --check");
-  checkProgram(values);
+  checkTogether(values, asked);
   const { kind } = buildProgress(values, io);
   if (values.explain && kind === "rawjson")
     throw new CliError("ERROR: progress=rawjson and explain cannot be used together", {
@@ -72,9 +72,10 @@ async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildV
   const exporting = { io, outputs, tags: values.tag, guard: values.guard };
   if (asked === undefined) await checkRequest(values, { options, outputs }, io);
   await checkRecordOutputs(io, values);
-  const place = await buildContextPlace(path, values.file, io);
+  const program = values.watch ? await watchedProgram(values.file) : undefined;
+  const place = program?.place ?? (await buildContextPlace(path, values.file, io));
   const opened = await engine();
-  const build = { ...options, ...place, signal: interrupt.signal };
+  const build = { ...options, context: path, ...place, signal: interrupt.signal };
   if (values.plan !== undefined) return await planned(opened, io, { form: values.plan, build, tags: values.tag });
   if (asked !== undefined) return await answered(opened, io, { call: asked, build, path, values });
   const once = (now: typeof build): Promise<number> =>
@@ -82,7 +83,11 @@ async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildV
   if (!values.watch) return await once(build);
   const { watchBuild } = await import("./build-watch.ts");
   const contexts = watchedContexts(values, path, outputs);
-  return await watchBuild({ io, contexts, signal: interrupt.signal, build: (now) => once({ ...build, ...now }) });
+  const again = program === undefined ? {} : { program };
+  return await watchBuild({
+    ...{ io, contexts, signal: interrupt.signal, ...again },
+    build: (now) => once({ ...build, ...now }),
+  });
 }
 
 interface Building {
@@ -218,14 +223,22 @@ export async function namedFile(file: string): Promise<Pick<BuildOptions, "docke
   return { dockerfile: file, graph: await loadBuildGraph(file) };
 }
 
-/** @throws {CliError} for what makes no sense with a program in the place of a Dockerfile */
-function checkProgram({ file, fix, watch }: BuildValues): void {
-  if (!isProgram(file ?? "")) return;
-  if (fix) throw new CliError(`ERROR: --fix mends Dockerfiles, and ${file} is a program`);
-  if (watch)
-    throw new CliError(`ERROR: --watch needs a Dockerfile: ${file} is a program, which is read once`, {
-      hint: "`node --watch` starts a program again that calls `engine.build`.",
-    });
+/** @throws {CliError} for flags of which one leaves nothing to do for another */
+function checkTogether({ file, fix, watch, plan }: BuildValues, asked: BuildCall | undefined): void {
+  if (fix && asked?.name !== "check") throw new CliError("ERROR: --fix needs --check");
+  if (fix && isProgram(file ?? "")) throw new CliError(`ERROR: --fix mends Dockerfiles, and ${file} is a program`);
+  if (watch && (asked !== undefined || plan !== undefined))
+    throw new CliError("ERROR: --watch builds, which --plan, --check and --call don't");
+}
+
+/** What `--watch` runs for each build; undefined for a Dockerfile. */
+async function watchedProgram(
+  file: string | undefined,
+): Promise<(WatchedProgram & { readonly place: Pick<BuildOptions, "dockerfile"> }) | undefined> {
+  if (file === undefined || !isProgram(file)) return undefined;
+  const { loadBuildGraph } = await import("../request/build-graph.ts");
+  const program = new Program(file);
+  return { place: { dockerfile: file }, sources: program.sources, load: () => loadBuildGraph(file, program) };
 }
 
 async function readDockerfile(stdin: Terminal["stdin"]): Promise<string> {

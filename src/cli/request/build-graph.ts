@@ -3,15 +3,20 @@ import { messageOf } from "../../base/errors.ts";
 import { isStage } from "../../build/typed/data.ts";
 import type { BuildGraph } from "../../build/typed/graph.ts";
 import { CliError } from "../cli-error.ts";
-import { importProgram } from "./import-program.ts";
+import { Program } from "./import-program.ts";
 
-/** What a program exports to be built: each stage, and each function that makes one, under its name. @throws {CliError} */
-export async function loadBuildGraph(file: string): Promise<BuildGraph> {
+/**
+ * What a program exports to be built: each stage, and each function that makes one, under its name.
+ *
+ * @param program the same, where it is run again and again
+ * @throws {CliError}
+ */
+export async function loadBuildGraph(file: string, program: Program = new Program(file)): Promise<BuildGraph> {
   if (!existsSync(file))
     throw new CliError(`ERROR: open ${file}: no such file or directory`, {
       hint: "A TypeScript file with stages is a program: it is a file of this machine, and never one of a context from elsewhere.",
     });
-  const exported = await importProgram(file).catch((error: unknown) => {
+  const exported = await program.load().catch((error: unknown) => {
     throw new CliError(`ERROR: ${messageOf(error)}`, { cause: error });
   });
   if ("default" in exported)
