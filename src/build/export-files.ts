@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { bytesOf } from "../archive/byte-string.ts";
 import { Copier } from "../archive/copy-tree.ts";
@@ -100,12 +100,15 @@ async function exportFiles(
 ): Promise<void> {
   const { syscalls } = deps.host;
   const stop = signal === undefined ? {} : { signal };
-  const walked = walkAll(deps, trees, output.split ?? trees.length > 1);
+  const split = output.split ?? trees.length > 1;
+  const walked = walkAll(deps, trees, split);
   if (output.kind === "tar") {
     return await output.write(treeTar(walked, { ...stop, syscalls, writer: layerWriters.made }));
   }
   const root = resolve(output.directory);
-  await mkdir(root, { recursive: true, mode: 0o700 });
+  // An empty file system has no root that would make the place of its platform.
+  for (const place of split ? trees.map(({ platform }) => placeOf(platform)) : [""])
+    await mkdir(join(root, place), { recursive: true, mode: 0o700 });
   // As BuildKit's client writes them: they belong to whoever asked for them.
   const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const copier = new Copier({ ...stop, syscalls, owner });

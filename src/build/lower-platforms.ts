@@ -51,11 +51,11 @@ export async function lowerPlatforms(
       return { platform, lowered };
     }),
   );
-  return { graph: merged(targets.map(({ lowered }) => lowered.graph)), targets };
+  return { graph: mergedGraph(targets.map(({ lowered }) => lowered.graph)), targets };
 }
 
 /** Graphs as one. What several have is called as the first one calls it; what one needs for it, it gets. */
-function merged(graphs: readonly Graph[]): Graph {
+export function mergedGraph(graphs: readonly Graph[]): Graph {
   const vertices = new Map<Digest, Vertex>();
   for (const vertex of graphs.flatMap((graph) => [...graph.values()])) {
     const known = vertices.get(vertex.digest);

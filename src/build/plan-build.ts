@@ -68,7 +68,7 @@ export async function planBuild(deps: BuildDeps, options: PlanOptions): Promise<
       hint: "Leave --cache-from out: the plan goes by what this store has.",
     });
   let plan: BuildPlan | undefined;
-  const { attestations: _said, annotations: _noted, cacheTo: _to, ...asked } = options;
+  const { annotations: _noted, cacheTo: _to, ...asked } = options;
   const only: BuildOptions = { ...asked, files: [], inlineCache: false, records: false };
   await solveTarget(
     deps,

@@ -3,9 +3,11 @@ import { openSourceMatcher } from "../dockerfile/ignore.ts";
 import { type FileLinter, openLinter } from "../dockerfile/linter.ts";
 import { sourceDateEpoch } from "../image/creation-time.ts";
 import type { PreparedPull } from "../image/pull.ts";
+import type { ChainID } from "../oci/digest.ts";
 import { hostPlatform, type Platform, platformText } from "../oci/platform.ts";
 import { checkAnnotations } from "./annotations.ts";
 import { isAttested } from "./attest/options.ts";
+import type { ScanOptions, Scans } from "./attest/scan.ts";
 import { type BaseOptions, resolveBase } from "./base-image.ts";
 import type { BuildDeps, BuildOptions, FilesResult } from "./build.ts";
 import { exportCaches, importsOf, inlineCache } from "./build-caches.ts";
@@ -17,7 +19,7 @@ import type { Built, Exported } from "./export-images.ts";
 import { proxyEnv } from "./global-args.ts";
 import { type BuildRecorder, openRecorder } from "./history/recorder.ts";
 import { basesOf, linkedBase } from "./linked-base.ts";
-import { lowerPlatforms, type PlatformOptions, type PlatformTarget } from "./lower-platforms.ts";
+import { lowerPlatforms, mergedGraph, type PlatformOptions, type PlatformTarget } from "./lower-platforms.ts";
 import { type NamedContexts, parseContexts } from "./named-contexts.ts";
 import { openFrontend } from "./open-frontend.ts";
 import { networkMode } from "./options.ts";
@@ -81,19 +83,19 @@ async function solveAsked<Output>(
   const { dockerfile } = context;
   solving.recorder.begun();
   return await inDockerfile(dockerfile, async () => {
-    const { targets, linter, ...lowered } = await lowerTarget(
+    const { targets, linter, scans, ...lowered } = await lowerTarget(
       deps,
       { context, contexts, imports, kept },
       { ...options, ...solving },
     );
-    const { graph, outputs } = lowered;
+    const { graph } = lowered;
     const solved = await solving.through(deps, lowered, lowered.solving);
-    const attest = await attesterOf(deps, options, { dockerfile, startedAt });
+    const attest = await attesterOf(deps, options, { dockerfile, startedAt, solved: solved.solved, ...scans });
     const inline = await inlineCache(deps, { ...solved, imports }, options);
     const built = { targets, solved: solved.solved, epoch: lowered.solving.epoch, ...inline, ...attest };
     await writeFiles(deps, built, options);
     const output = await solving.finish(built, solving.recorder);
-    const tops = outputs.flatMap((vertex) => solved.solved.get(vertex)?.chainID ?? []);
+    const tops = targets.flatMap(({ lowered: { output } }) => solved.solved.get(output)?.chainID ?? []);
     const unsaved = await exportCaches(deps, { ...solved, graph, tops, imports }, options);
     await deps.snapshotter.referred([...solved.solved.values()].flatMap(({ chainID }) => chainID ?? []));
     const warnings = [...(targets[0]?.lowered.warnings ?? []), ...unsaved, ...(imports?.warnings ?? [])];
@@ -105,6 +107,8 @@ async function solveAsked<Output>(
 /** A target as a graph, and what it is to be solved with. */
 interface LoweredTarget extends AskedGraph {
   readonly targets: readonly PlatformTarget[];
+  /** Where an image lists the packages. */
+  readonly scans: Pick<Scans, "vertices" | "generator"> | undefined;
   readonly linter: FileLinter;
   readonly solving: SolvingOptions;
 }
@@ -132,7 +136,7 @@ async function lowerTarget(
   };
   const frontend = openFrontend(context.dockerfile, options);
   const linter = openLinter(frontend.directives, buildArgs.get("BUILDKIT_DOCKERFILE_CHECK"));
-  const { graph, targets } = await lowerPlatforms(frontend, {
+  const { targets, ...lowered } = await lowerPlatforms(frontend, {
     buildArgs,
     platforms,
     contexts,
@@ -146,7 +150,10 @@ async function lowerTarget(
     ...loweredAs(options),
   }).finally(() => options.onDiagnostics?.(linter.diagnostics, context.dockerfile));
   linter.refuse();
-  const outputs = targets.map(({ lowered }) => lowered.output);
+  const find = (name: string): Promise<BaseImage> => findBase(deps, { name, platform: hostPlatform }, finding);
+  const scans = await scansFor(targets, { ...options, network }, find);
+  const graph = scans === undefined ? lowered.graph : mergedGraph([lowered.graph, scans.graph]);
+  const outputs = [...targets.map(({ lowered }) => lowered.output), ...(scans?.vertices.values() ?? [])];
   recorder.planned(graph, targets);
   const { ssh } = options;
   const solving = {
@@ -162,7 +169,7 @@ async function lowerTarget(
     buildID,
     watcher: recorder.watcher,
   };
-  return { graph, outputs, targets, linter, solving };
+  return { graph, outputs, targets, scans, linter, solving };
 }
 
 type FindOptions = BaseOptions & Pick<BuildOptions, "links">;
@@ -176,14 +183,36 @@ async function findBase(
   return linkedBase(options.links, base.name, base.platform) ?? (await resolveBase(deps, base, options));
 }
 
+/** The steps that list the packages of targets, where an image does that. */
+async function scansFor(
+  targets: readonly PlatformTarget[],
+  { attestations, network }: Pick<BuildOptions, "attestations"> & Pick<ScanOptions, "network">,
+  find: ScanOptions["find"],
+): Promise<Scans | undefined> {
+  const { sbom } = attestations ?? {};
+  if (typeof sbom !== "object") return undefined;
+  const { scansOf } = await import("./attest/scan.ts");
+  return await scansOf(targets, { ...sbom, network, find });
+}
+
+interface EndedTargets extends Partial<Pick<Scans, "vertices" | "generator">> {
+  readonly dockerfile: DockerfileSource;
+  readonly startedAt: number;
+  readonly solved: Built["solved"];
+}
+
 async function attesterOf(
   deps: BuildDeps,
   options: BuildOptions,
-  about: { readonly dockerfile: DockerfileSource; readonly startedAt: number },
+  { vertices, solved, ...about }: EndedTargets,
 ): Promise<Pick<Built, "attest">> {
   if (!isAttested(options.attestations)) return {};
   const { openAttester } = await import("./attest/attest.ts");
-  return { attest: openAttester(deps, options, about) };
+  const scanned = (lowered: PlatformTarget["lowered"]): ChainID | undefined => {
+    const vertex = vertices?.get(lowered);
+    return vertex === undefined ? undefined : solved.get(vertex)?.chainID;
+  };
+  return { attest: openAttester(deps, options, { ...about, scanned }) };
 }
 
 function loweredAs({ target, settings, noCacheStages, buildArgs }: BuildOptions): Partial<PlatformOptions> {

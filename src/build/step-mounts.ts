@@ -140,6 +140,9 @@ class MountPreparer {
     if (source.key === undefined) return this.#push(await copy(), target, readonly);
     const resolved = source.tree.resolve(path);
     const entry = source.tree.lstat(resolved);
+    // The file system of a stage without a layer is a directory, too.
+    if (entry === undefined && resolved === "/")
+      return this.#push(await this.#directory(`${index}-empty`), target, readonly);
     if (entry === undefined) throw new BerthError("not-found", `${JSON.stringify(path)}: not found`);
     if (entry.kind !== "dir") return this.#push(readonly ? entry.source : await copy(), target, readonly);
     const layers = layersOf(this.#deps.snapshotter, source.chainID);

@@ -10,6 +10,17 @@ export interface Statement {
   /** What kind of thing is said: `https://slsa.dev/provenance/v1`. */
   readonly predicateType: string;
   readonly predicate: unknown;
+  /** What it is about; the image when absent. */
+  readonly subject?: readonly StatementSubject[];
+  /** What it is called as a file; a usual name of its kind when absent. */
+  readonly file?: string;
+}
+
+/** Something that a statement is about. */
+export interface StatementSubject {
+  readonly name: string;
+  /** In hexadecimal, by algorithm. */
+  readonly digest: Readonly<Record<string, string>>;
 }
 
 /** Blobs, and the manifest that names them. */
@@ -29,10 +40,10 @@ const predicateType = "in-toto.io/predicate-type";
 
 /** A statement as bytes. @param names of the image, as package URLs */
 export function statementBytes(
-  { predicateType: type, predicate }: Statement,
+  { predicateType: type, predicate, subject: own }: Statement,
   { names, manifest }: { readonly names: readonly string[]; readonly manifest: Digest },
 ): Buffer {
-  const subject = names.map((name) => ({ name, digest: { sha256: hexOf(manifest) } }));
+  const subject = own ?? names.map((name) => ({ name, digest: { sha256: hexOf(manifest) } }));
   return json({ _type: "https://in-toto.io/Statement/v1", predicateType: type, subject, predicate });
 }
 

@@ -2,9 +2,11 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { attestedIn, type Described, parsed, type Statement } from "../support/attested-layout.ts";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { runProgram } from "../support/program.ts";
 import { openRegistry, type Registry } from "../support/registry.ts";
+import { generator, scannedDockerfile } from "../support/sbom-generator.ts";
 
 const hasGit = spawnSync("git", ["--version"]).status === 0;
 
@@ -53,32 +55,6 @@ async function build(context: string, ...args: readonly string[]): Promise<void>
   const { code, stderr } = await berth.run(["build", "-q", ...flags, ...args, context]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 }
-
-interface Described {
-  readonly digest: string;
-  readonly mediaType: string;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly platform?: object;
-}
-
-interface Statement {
-  readonly _type: string;
-  readonly predicateType: string;
-  readonly subject: readonly { readonly name: string; readonly digest: { readonly sha256: string } }[];
-  readonly predicate: Record<string, unknown>;
-}
-
-/** What a layout's directory holds: an index, and what attests to each image, told by its place. */
-function attestedIn(layout: string): { readonly entries: readonly Described[]; readonly texts: readonly string[] } {
-  const blob = (digest: string): string => readFileSync(join(layout, "blobs", digest.replace(":", "/")), "utf8");
-  const [top] = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")).manifests;
-  const entries: readonly Described[] = JSON.parse(blob(top.digest)).manifests;
-  const attested = entries.filter(({ annotations }) => annotations?.["vnd.docker.reference.type"] !== undefined);
-  const layers = attested.flatMap(({ digest }) => JSON.parse(blob(digest)).layers as Described[]);
-  return { entries, texts: layers.map(({ digest }) => blob(digest)) };
-}
-
-const parsed = (texts: readonly string[]): readonly Statement[] => texts.map((text) => JSON.parse(text));
 
 describe("an image and what is said of it", () => {
   let layout: string;
@@ -272,6 +248,62 @@ test("beside files they are files, about those; inline-only leaves them out", as
   expect(readdirSync(join(split, "linux_arm64"))).toEqual(["p.json", "status"]);
 });
 
+test("an image lists what is in the target, in the stages that ask for it and in what is used of the context", async () => {
+  const context = await contextOf({
+    Dockerfile: scannedDockerfile,
+  });
+  await build(await berth.files(`${count++}`, generator), "-t", "generator");
+  const [layout, out] = [place(), place()];
+  const asked = ["--sbom", "generator=generator,depth=7", "--build-arg", "BUILDKIT_SBOM_SCAN_CONTEXT=1"];
+  await build(context, ...asked, "--provenance=true", "-o", `type=oci,tar=false,dest=${layout},name=one:1`);
+  const statements = parsed(attestedIn(layout).texts);
+  const spdx = statements.filter(({ predicateType }) => predicateType === "https://spdx.dev/Document");
+  expect(spdx.map(({ predicate }) => [predicate["name"], predicate["comment"]])).toEqual([
+    ["sbom", "base made sh target 7 0 /work own"],
+    ["sbom-base", "base 7 0 /work own"],
+    ["sbom-context", "status 7 0 /work own"],
+    ["sbom-named", expect.stringMatching(/\bmade\b.* 7 0 \/work own$/)],
+  ]);
+  const [image] = attestedIn(layout).entries;
+  for (const { subject } of statements)
+    expect(subject.map(({ digest }) => `sha256:${digest.sha256}`)).toEqual([image?.digest]);
+  const slsa = statements.find(({ predicateType }) => predicateType.startsWith("https://slsa.dev/"));
+  expect(JSON.stringify(slsa?.predicate)).toContain("pkg:docker/generator@latest");
+
+  // Again, from the cache; a file of the context that isn't used changes nothing. Beside files there are files.
+  writeFileSync(join(context, "package-lock.json"), "{}");
+  const again = await berth.run(["build", "--progress=plain", ...flags, ...asked, "-o", out, context]);
+  expect(again.stderr).toMatch(/^#(\d+) \[linux\/amd64\] generating sbom using .*\/generator:latest\n#\1 CACHED$/m);
+  const written = ["sbom-base.spdx.json", "sbom-context.spdx.json", "sbom-named.spdx.json", "sbom.spdx.json"];
+  expect(readdirSync(out)).toEqual(["base", "made", ...written, "sh", "target"]);
+  expect((await berth.run(["system", "check"])).stdout).toContain("Everything is as it should be.");
+});
+
+test("a generator comes from a registry, and scans each platform, an empty one too", async () => {
+  const name = `${registry.host}/tools/generator:1`;
+  await build(await berth.files(`${count++}`, generator), "--push", "-t", name);
+  await berth.out(["rmi", "-f", name]);
+  const context = await contextOf({ Dockerfile: "FROM scratch\nLABEL a=b\n" });
+  const out = place();
+  await build(context, "--platform", "linux/amd64,linux/arm64", "--sbom", `generator=${name}`, "-o", out);
+  for (const platform of ["linux_amd64", "linux_arm64"]) {
+    const statement: Statement = JSON.parse(readFileSync(join(out, platform, "sbom.spdx.json"), "utf8"));
+    expect(statement.predicate).toEqual({ name: "sbom", comment: "  0 /work own" });
+  }
+});
+
+test.each([
+  ["FROM scratch\nLABEL a=b\n", /scanner \S+ does not have cmd/],
+  ["FROM busybox\nCMD exit 3\n", /process ".*" did not complete successfully: exit code: 3/],
+  ['FROM busybox\nCMD echo "{" > /run/out/a.spdx.json\n', /cannot decode in-toto statement/],
+  ["FROM busybox\nCMD echo {} > /run/out/a.spdx.json\n", /bundle entry {2}does not match required predicate type/],
+  ["FROM busybox\nCMD ln -s /etc/passwd /run/out/a.spdx.json\n", /a.spdx.json is not a regular file/],
+])("a generator that doesn't do its work fails the build: %s", async (text, says) => {
+  await build(await contextOf({ Dockerfile: text }), "-t", "wrong");
+  const { code, stderr } = await berth.run(["build", ...flags, "--sbom=generator=wrong", await contextOf()]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(says) });
+});
+
 test("without being asked nothing is said, and the image is as ever", async () => {
   const context = await contextOf();
   await build(context, "-t", "plain", "--provenance=false", "--sbom=false");
@@ -284,7 +316,8 @@ test("without being asked nothing is said, and the image is as ever", async () =
 });
 
 test.each([
-  [["--sbom", "generator=docker/scout-sbom-indexer"], "ERROR: berth doesn't run docker/scout-sbom-indexer"],
+  [["--sbom", "generator="], "ERROR: sbom generator cannot be empty"],
+  [["--sbom", "depth=1"], "ERROR: berth's sbom has no depth"],
   [["--provenance", "mode=most"], 'ERROR: invalid mode "most"'],
   [["--provenance", "version=v2"], "ERROR: invalid provenance SLSA version: v2"],
   [["--provenance", "filename=../x"], "ERROR: the provenance's filename ../x is no plain name"],

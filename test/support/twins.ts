@@ -24,11 +24,15 @@ export interface Pair<T> {
  * Start both in a network of their own; undefined, and a loud line, where Docker can't start.
  *
  * @param programs of Docker, as `dockerOf` has them
+ * @param flags of its daemon
  */
-export async function openTwins(programs: string | NoDocker = "/"): Promise<Twins | undefined> {
+export async function openTwins(
+  programs: string | NoDocker = "/",
+  flags: readonly string[] = [],
+): Promise<Twins | undefined> {
   if (process.getuid?.() !== 0) return skipped("it needs root");
   enterPrivateNetwork();
-  const docker = await openDocker([], programs);
+  const docker = await openDocker(flags, programs);
   if ("reason" in docker) return skipped(docker.reason);
   const berth = await openBerthWithBusybox();
   const both: Twins["both"] = async (args, start) => {

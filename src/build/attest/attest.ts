@@ -8,6 +8,7 @@ import type { OpDeps } from "../op-deps.ts";
 import { internalStep } from "../progress.ts";
 import { type BuildFacts, provenance } from "./provenance.ts";
 import { sbom } from "./sbom.ts";
+import { readScanResults } from "./scan-results.ts";
 import { directoriesOf, versionControl } from "./vcs.ts";
 
 /** A target that was built. */
@@ -17,28 +18,33 @@ export interface AttestedTarget extends PlatformTarget {
   readonly created: string;
 }
 
+/** A build that has ended. */
+interface EndedBuild extends Pick<BuildFacts, "startedAt" | "generator"> {
+  readonly dockerfile: DockerfileSource;
+  /** What a generator has left of each target. */
+  readonly scanned: (lowered: PlatformTarget["lowered"]) => ChainID | undefined;
+}
+
 /** Says what is asked for of targets. */
 export type Attester = (target: AttestedTarget) => Promise<readonly Statement[]>;
 
 /** What is said of the targets of a build that has ended, each once. */
-export function openAttester(
-  deps: OpDeps,
-  options: BuildOptions,
-  { dockerfile, startedAt }: Pick<BuildFacts, "startedAt"> & { readonly dockerfile: DockerfileSource },
-): Attester {
+export function openAttester(deps: OpDeps, options: BuildOptions, { scanned, ...known }: EndedBuild): Attester {
   const operation: Operation = options.signal === undefined ? {} : { signal: options.signal };
   const finishedAt = Date.now();
   let facts: Promise<BuildFacts> | undefined;
   const said = new Map<PlatformTarget["lowered"], Promise<readonly Statement[]>>();
   const factsOnce = (): Promise<BuildFacts> => {
-    facts ??= versionControl(directoriesOf(options, dockerfile), operation).then((vcs) => {
-      return { options, dockerfile, startedAt, finishedAt, vcs };
+    facts ??= versionControl(directoriesOf(options, known.dockerfile), operation).then((vcs) => {
+      return { ...known, options, finishedAt, vcs };
     });
     return facts;
   };
   const say = async (target: AttestedTarget): Promise<readonly Statement[]> => {
     const { attestations = {} } = options;
     const statements: Statement[] = [];
+    if (typeof attestations.sbom === "object")
+      statements.push(...readScanResults(deps.snapshotter.view(scanned(target.lowered))));
     if (attestations.sbom === true) {
       const { chainID, created } = target;
       const name = options.tags?.[0] ?? chainID ?? "scratch";

@@ -31,13 +31,14 @@ export async function attestationFiles(
   const wanted = statements.flatMap((statement) => {
     const isProvenance = statement.predicateType.startsWith("https://slsa.dev/");
     if (isProvenance && provenance?.inlineOnly === true) return [];
-    return [{ statement, name: isProvenance ? (provenance?.filename ?? "provenance.json") : "sbom.spdx.json" }];
+    const usual = isProvenance ? (provenance?.filename ?? "provenance.json") : "sbom.spdx.json";
+    return [{ statement, name: statement.file ?? usual }];
   });
   if (wanted.length === 0) return [];
-  const subject = await subjectsIn(tree, signal);
+  const about = await subjectsIn(tree, signal);
   const files: WalkedFile[] = [];
   for (const { statement, name } of wanted) {
-    const { predicateType, predicate } = statement;
+    const { predicateType, predicate, subject = about } = statement;
     const marked = name.replace(/(\.[^.]*)?$/, (end) => `${mark}${end}`);
     const path = join(directory, marked.replaceAll("/", "_"));
     const value = { _type: "https://in-toto.io/Statement/v1", predicateType, subject, predicate };

@@ -16,11 +16,18 @@ export interface ProvenanceOptions {
 /** What is to be said of an image. */
 export interface AttestOptions {
   readonly provenance?: ProvenanceOptions;
-  /** A list of the packages in it. */
-  readonly sbom?: boolean;
+  /** A list of the packages in it: berth's own, or a generator's. */
+  readonly sbom?: boolean | SbomGenerator;
+}
+
+/** An image whose command lists what is in file systems. @see BuildKit, docs/attestations/sbom-protocol.md */
+export interface SbomGenerator {
+  readonly generator: string;
+  /** What it is told besides, as `BUILDKIT_SCAN_NAME`. */
+  readonly parameters?: Readonly<Record<string, string>>;
 }
 
 /** Whether an image gets anything said of it. */
 export function isAttested({ provenance, sbom = false }: AttestOptions = {}): boolean {
-  return provenance !== undefined || sbom;
+  return provenance !== undefined || sbom !== false;
 }

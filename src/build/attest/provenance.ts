@@ -19,6 +19,8 @@ export interface BuildFacts {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly finishedAt: number;
+  /** What listed the packages, where an image did. */
+  readonly generator?: BaseImage | undefined;
   /** Of `versionControl`. */
   readonly vcs: Readonly<Record<string, string>>;
 }
@@ -51,7 +53,7 @@ interface Parts {
 }
 
 function partsOf(facts: BuildFacts, target: PlatformTarget, options: ProvenanceOptions): Parts {
-  const { options: build, dockerfile, vcs } = facts;
+  const { options: build, dockerfile, vcs, generator = [] } = facts;
   const isMax = options.mode === "max";
   const fetched = contextMaterial(build.context);
   const graph = reachable(target.lowered.graph, target.lowered.output);
@@ -70,7 +72,7 @@ function partsOf(facts: BuildFacts, target: PlatformTarget, options: ProvenanceO
       ...(fetched === undefined ? { locals: [{ name: "context" }, { name: "dockerfile" }] } : {}),
     },
     materials: [
-      ...imageMaterials(imagesOf(target)),
+      ...imageMaterials([...imagesOf(target), generator].flat()),
       ...fetchedMaterials(graph),
       ...(fetched === undefined ? [] : [fetched]),
     ],

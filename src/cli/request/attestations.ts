@@ -1,5 +1,5 @@
 import { messageOf } from "../../base/errors.ts";
-import type { AttestOptions, ProvenanceOptions } from "../../build/attest/options.ts";
+import type { AttestOptions, ProvenanceOptions, SbomGenerator } from "../../build/attest/options.ts";
 import { parseCSV } from "../../dockerfile/csv.ts";
 import { CliError } from "../cli-error.ts";
 import { parseBool } from "../flags/go-values.ts";
@@ -22,10 +22,9 @@ export function attestOptions(values: {
     if (type !== "provenance" && type !== "sbom")
       throw wrong(`invalid attestation type ${JSON.stringify(type)}`, "There are provenance and sbom.");
   const [provenance, sbom] = [asked.get("provenance"), asked.get("sbom")];
-  if (sbom !== undefined && !sbom.isDisabled) checkSbom(sbom.attributes);
   return {
     ...(provenance === undefined || provenance.isDisabled ? {} : { provenance: provenanceOf(provenance.attributes) }),
-    ...(sbom === undefined || sbom.isDisabled ? {} : { sbom: true }),
+    ...(sbom === undefined || sbom.isDisabled ? {} : { sbom: sbomOf(sbom.attributes) }),
   };
 }
 
@@ -87,14 +86,15 @@ function flag(attributes: ReadonlyMap<string, string>, name: string): boolean {
   return boolOf(text) ?? fail(`invalid value ${name}=${text}`);
 }
 
-function checkSbom(attributes: ReadonlyMap<string, string>): void {
-  const [name] = attributes.keys();
-  if (name === undefined) return;
-  if (name !== "generator") throw wrong(`berth's sbom has no ${name}`);
-  throw wrong(
-    `berth doesn't run ${attributes.get(name)}: it lists packages itself`,
-    "`--sbom=true` is that. An image's own generator can be run in a step, with its result in the image.",
-  );
+/** Without a generator berth lists packages itself, and knows no parameters. */
+function sbomOf(attributes: ReadonlyMap<string, string>): true | SbomGenerator {
+  const { generator, ...parameters } = Object.fromEntries(attributes);
+  const [other] = Object.keys(parameters);
+  if (generator === undefined && other === undefined) return true;
+  if (generator === undefined)
+    throw wrong(`berth's sbom has no ${other}`, "Parameters are a generator's: generator=IMAGE.");
+  if (generator === "") throw wrong("sbom generator cannot be empty");
+  return { generator, parameters };
 }
 
 function boolOf(text: string): boolean | undefined {
