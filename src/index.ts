@@ -11,6 +11,7 @@ export { BerthError, type ErrorKind, isKind } from "./base/errors.ts";
 export type { Operation, ProgressEvent, StepStatus } from "./base/operation.ts";
 export type { BuildOptions, BuildResult, FilesResult } from "./build/build.ts";
 export { BuildError } from "./build/build-error.ts";
+export type { ImportedBuild } from "./build/bundle/import.ts";
 export type { BuildUsage } from "./build/cache-usage.ts";
 export type { CheckBuildOptions, CheckedBuild } from "./build/check.ts";
 export type { Dockerfiles } from "./build/dockerfiles.ts";

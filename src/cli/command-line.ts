@@ -98,8 +98,30 @@ function setVariables({ config, debug, "config-file": settings }: Globals["value
 function withoutPlugin(words: readonly string[]): readonly string[] {
   const [first, second, ...rest] = words;
   if (first !== "buildx") return words;
-  if (second === "history") return ["builds", ...(rest.length === 0 ? ["--help"] : rest)];
+  if (second === "history") return ["builds", ...historyWords(rest)];
   return second === "imagetools" || second === "bake" ? words.slice(1) : words;
+}
+
+/** What `docker buildx history` has and berth hasn't, by the words: why, and what to do instead. */
+const refusedHistory: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  open: [
+    "there is no Docker Desktop to open a build record in",
+    "`berth builds timeline -o FILE.html` writes a page of a build; `berth builds export` what Docker Desktop imports.",
+  ],
+  trace: ["no traces of builds are recorded", "`berth builds timeline -o FILE.html` shows where the time went."],
+  "inspect attachment": [
+    "build records have no attachments: what is said of an image lies beside it",
+    "`berth imagetools inspect --format '{{json .Provenance}}' IMAGE` shows it.",
+  ],
+};
+
+/** @throws {CliError} for what is refused */
+function historyWords(words: readonly string[]): readonly string[] {
+  if (words.length === 0) return ["--help"];
+  const name = words.slice(0, words[0] === "inspect" ? 2 : 1).join(" ");
+  const [why, hint] = Object.hasOwn(refusedHistory, name) ? (refusedHistory[name] ?? []) : [];
+  if (why === undefined) return words;
+  throw new CliError(`ERROR: ${why}`, hint === undefined ? {} : { hint });
 }
 
 function placesOf(values: Globals["values"]): { readonly root?: string; readonly runRoot?: string } {

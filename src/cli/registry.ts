@@ -135,6 +135,11 @@ export const groups: Readonly<Record<string, Group>> = {
   builds: {
     summary: "Look at earlier builds",
     commands: {
+      export: { summary: "Export build records as an archive", load: () => import("./commands/builds-export.ts") },
+      import: {
+        summary: "Import build records that were exported elsewhere",
+        load: () => import("./commands/builds-import.ts"),
+      },
       inspect: { summary: "Inspect a build record", load: () => import("./commands/builds-inspect.ts") },
       logs: { summary: "Print the logs of a build record", load: () => import("./commands/builds-logs.ts") },
       ls: buildsLs,

@@ -1,4 +1,5 @@
 import type { BuildDeps } from "../build/build.ts";
+import type { ImportedBuild } from "../build/bundle/import.ts";
 import type { LoggedEvent } from "../build/history/build-log.ts";
 import type { Explanation } from "../build/history/explain.ts";
 import type { LaterEvent } from "../build/history/extend.ts";
@@ -6,6 +7,7 @@ import type { BuildSummary, PastBuild } from "../build/history/past-build.ts";
 import type { RecordedRequest } from "../build/history/recorded-request.ts";
 import type { BuildPlan, PlanOptions } from "../build/plan-build.ts";
 import type { PastRun, PastShellOptions } from "../build/run-past.ts";
+import type { ArchiveSource } from "../image/archive-files.ts";
 import type { ImageDeps } from "../image/images.ts";
 
 /** Earlier builds: what is known of the newest of them. */
@@ -40,6 +42,18 @@ export interface Builds {
    * @param events with milliseconds since the epoch
    */
   extend(id: string, events: readonly LaterEvent[]): Promise<void>;
+  /**
+   * Records as an archive, in the form of `buildx history export`.
+   *
+   * @param refs as {@link get}
+   */
+  export(refs: readonly string[] | "all"): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * Keep the records that such an archive has, to look at. What was recorded already stays.
+   *
+   * @throws {BerthError} invalid-argument, for what is no such archive
+   */
+  import(source: ArchiveSource): Promise<readonly ImportedBuild[]>;
   /** Forget builds; their images and what they left in the cache stay. @param refs as {@link get} @returns whole IDs */
   remove(refs: readonly string[] | "all"): Promise<readonly string[]>;
 }
@@ -51,6 +65,10 @@ const mostCompared = 10;
 export function openBuildHistory(deps: BuildDeps): Builds {
   const { db } = deps;
   const history = () => import("../build/history/history.ts");
+  const idsOf = async (refs: readonly string[] | "all"): Promise<readonly string[]> => {
+    const { findBuild, listBuilds } = await history();
+    return refs === "all" ? listBuilds(db).map(({ id }) => id) : refs.map((ref) => findBuild(db, ref));
+  };
   return {
     list: async () => (await history()).listBuilds(db),
     get: async (ref) => {
@@ -76,9 +94,17 @@ export function openBuildHistory(deps: BuildDeps): Builds {
     shell: async (past, options) => (await import("../build/run-past.ts")).shellInPast(deps, past, options),
     plan: async (options) => (await import("../build/plan-build.ts")).planBuild(deps, options),
     extend: async (id, events) => (await import("../build/history/extend.ts")).extendBuild(db, id, events),
+    export: async (refs) => {
+      const [ids, { exportBundle }] = await Promise.all([idsOf(refs), import("../build/bundle/export.ts")]);
+      return exportBundle(db, ids);
+    },
+    import: async (source) => {
+      const { importBundle } = await import("../build/bundle/import.ts");
+      return await importBundle(db, source, () => deps.snapshotter.scratch());
+    },
     remove: async (refs) => {
-      const { findBuild, listBuilds, removeBuilds } = await history();
-      const ids = refs === "all" ? listBuilds(db).map(({ id }) => id) : refs.map((ref) => findBuild(db, ref));
+      const ids = await idsOf(refs);
+      const { removeBuilds } = await history();
       await removeBuilds(db, refs === "all" ? "all" : ids);
       return ids;
     },

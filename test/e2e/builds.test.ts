@@ -98,7 +98,7 @@ COPY --from=bad /etc /y
   const failed = await build("bad", { Dockerfile, a: "" });
   expect(failed.code).toBe(1);
   const record = await inspected();
-  expect(record).toMatchObject({ Status: "error" });
+  expect(record).toMatchObject({ Status: "failed" });
   expect(record.Error?.Message).toContain("exit code: 3");
   expect(outcomes(record).toSorted()).toEqual([
     "[bad 2/3] COPY a /a: ran",
@@ -150,6 +150,64 @@ test("the log is what the build printed, also for programs", async () => {
       .map(({ data }) => Buffer.from(data, "base64").toString("latin1"))
       .join("");
   expect([bytesOf(1), bytesOf(2)]).toEqual(["one\n\xffthree", "two\n"]);
+});
+
+test("records go to another store as an archive, one or several, and are looked at there as they are here", async () => {
+  await build("travel", app, "-t", "travel", "--build-arg", "VERSION=9");
+  await build("broken", { Dockerfile: "FROM busybox\nRUN echo said; echo more >&2; exit 3\nRUN true\n" });
+  const [one, several] = [join(berth.directory, "one.dockerbuild"), join(berth.directory, "several")];
+  await berth.out(["builds", "export", "-o", one]);
+  expect((await berth.run(["builds", "export", "-o", several, "^0", "^1"])).code).toBe(0);
+  const refs = (await berth.out(["builds", "-q", "--no-trunc"])).split("\n").slice(0, 2);
+  await using other = await openBerthWithBusybox();
+  const mine = await other.out(["build", "-q", await other.files("mine", { Dockerfile: "FROM busybox\n" })]);
+  expect(await other.out(["buildx", "history", "import", "-f", one])).toBe(refs[0]);
+  // What is there already stays, and the newest build is the one that ended last.
+  const again = await other.run(["builds", "import"], { input: readFileSync(several) });
+  expect(again).toMatchObject({ code: 0, stdout: `${refs.join("\n")}\n` });
+  expect(again.stderr).toBe(`${refs[0]?.slice(0, 12)} is recorded already\n`);
+  expect(JSON.parse(await other.out(["builds", "inspect", "--format", "json"]))).toMatchObject({ Image: mine });
+  for (const [place, ref = ""] of refs.entries()) {
+    const [log, sameLog] = await Promise.all([berth, other].map((each) => each.out(["builds", "logs", ref])));
+    expect(sameLog).toBe(log);
+    const [here, there] = await Promise.all(
+      [berth, other].map(async (each) => JSON.parse(await each.out(["builds", "inspect", "--format", "json", ref]))),
+    );
+    const { Tags: _tags, Image: _image, Steps: steps, UnneededStages: _stages, ...summary } = here;
+    expect(there).toMatchObject(summary);
+    const ends = (all: InspectedBuild["Steps"]) => all.map(({ Name, Status, Error: why }) => [Name, Status, why]);
+    expect(ends(there.Steps).toSorted()).toEqual(ends(steps).toSorted());
+    expect(there.Status).toBe(place === 0 ? "failed" : "completed");
+    // It is a record to look at.
+    expect((await other.run(["why", ref])).code).toBe(0);
+    expect((await other.run(["builds", "timeline", "-o", join(other.directory, "page.html"), ref])).code).toBe(0);
+  }
+  expect((await other.run(["system", "check"])).stdout).toContain("Everything is as it should be.");
+});
+
+test.each([
+  [["import", "-f", "nosuch"], "ERROR: failed to open file nosuch: open nosuch: no such file or directory\n"],
+  [["import", "nosuch"], "ERROR: nosuch: a file is named with --file\n"],
+  [["export", "--all", "^0"], "ERROR: cannot specify refs when using --all\n"],
+  [["export", "nosuch"], 'no record found for ref "nosuch"\n'],
+  [["open"], "ERROR: there is no Docker Desktop to open a build record in\n"],
+  [["trace"], "ERROR: no traces of builds are recorded\n"],
+  [["inspect", "attachment"], "ERROR: build records have no attachments"],
+])("buildx history %j is refused with a sentence", async (args, says) => {
+  const { code, stdout, stderr } = await berth.run(["buildx", "history", ...args]);
+  expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: "", stderr: expect.stringContaining(says) });
+});
+
+test("an archive that has no records is refused, and nothing of it is kept", async () => {
+  const before = await berth.out(["builds", "-q"]);
+  const image = join(berth.directory, "image.tar");
+  await berth.out(["save", "--format", "oci", "-o", image, "busybox"]);
+  expect(await berth.run(["builds", "import", "-f", image])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/invalid archive: .* is no build record/),
+  });
+  expect((await berth.run(["builds", "import"], { input: "no archive" })).code).toBe(1);
+  expect(await berth.out(["builds", "-q"])).toBe(before);
 });
 
 test("a log is bounded, and keeps its beginning and its end", async () => {

@@ -93,15 +93,21 @@ function usedBytes(sql: Sql): number {
   return row?.bytes ?? 0;
 }
 
+/** Whether a build is recorded. @param id whole */
+export function hasBuild(db: Database, id: string): boolean {
+  return db.read((sql) => sql.get("SELECT 1 FROM build WHERE id = ?", id)) !== undefined;
+}
+
 /** Whether there is a list of files of this name. */
 export function hasFiles(db: Database, key: string): boolean {
   return db.read((sql) => sql.get("SELECT 1 FROM build_files WHERE key = ?", key)) !== undefined;
 }
 
-/** Earlier builds, the newest first. */
+/** Earlier builds, the one that ended last first. Those that were imported ended long before they came. */
 export function listBuilds(db: Database): readonly BuildSummary[] {
   const rows = db.read((sql) => sql.all<SummaryRow>("SELECT summary FROM build ORDER BY seq DESC"));
-  return rows.map(({ summary }) => readSummary(summary));
+  const endOf = ({ started, duration }: BuildSummary): number => started + duration;
+  return rows.map(({ summary }) => readSummary(summary)).toSorted((a, b) => endOf(b) - endOf(a));
 }
 
 /** @throws {Error} for what is none */

@@ -65,7 +65,7 @@ export function buildInspectJSON(build: PastBuild): object {
     StartedAt: startOf(build),
     CompletedAt: new Date(build.started + build.duration).toISOString(),
     Duration: build.duration * 1e6,
-    Status: status,
+    Status: status === "error" ? "failed" : status,
     ...(error === undefined ? {} : { Error: { Message: error } }),
     NumCompletedSteps: steps.completed,
     NumTotalSteps: steps.total,
