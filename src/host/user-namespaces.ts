@@ -51,7 +51,7 @@ async function lackOnTrying(): Promise<Lack> {
     return {
       what: `unshare(2) for a user namespace is refused: ${error.stderr.trim()}`,
       remedy:
-        "In a container, its seccomp filter has to let unshare and mount pass (Docker: --security-opt seccomp=unconfined; Kubernetes: seccompProfile.type Unconfined)",
+        "In a container, its seccomp filter has to let unshare and mount pass (Docker: --security-opt seccomp=unconfined; Kubernetes: seccompProfile.type Unconfined), in a service of systemd RestrictNamespaces= and SystemCallFilter=",
     };
   }
   return {

@@ -58,50 +58,50 @@ function checkName(name: string): void {
   }
 }
 
-function scanOf(
-  builder: GraphBuilder,
-  { platform, lowered }: PlatformTarget,
-  {
-    image,
-    parameters = {},
-    network,
-  }: Pick<ScanOptions, "parameters" | "network"> & {
-    readonly image: BaseImage;
-  },
-): Digest {
-  const { id: imageID, chainID, config } = image;
-  const generator = builder.add({ kind: "image", imageID, chainID }, [], { name: `docker-image://${image.name}` });
-  const { env, image: settings } = startStage(generator, loweredImage(config), { stage: "", total: 0, used: 0 });
-  const { Entrypoint = [], Cmd = [], WorkingDir } = settings.config;
-  const args = [...(Entrypoint ?? []), ...(Cmd ?? [])];
-  if (args.length === 0) throw new BerthError("invalid-argument", `scanner ${image.name} does not have cmd`);
+/** A generator whose image is known. */
+interface Scanner extends Pick<ScanOptions, "parameters" | "network"> {
+  readonly image: BaseImage;
+}
+
+function scanOf(builder: GraphBuilder, { platform, lowered }: PlatformTarget, scanner: Scanner): Digest {
+  const { id: imageID, chainID, name } = scanner.image;
+  const generator = builder.add({ kind: "image", imageID, chainID }, [], { name: `docker-image://${name}` });
   const place = builder.add({ kind: "mkdir", path: scanResults, user: "" }, [generator], {
     name: `[sbom] make ${scanResults}`,
   });
   const others = othersOf(builder, lowered);
+  const { noCache } = lowered.graph.get(lowered.output) ?? {};
+  return builder.add(scanOp(scanner, [...others.keys()]), [place, lowered.output, ...others.values()], {
+    name: `[${platformText(platform)}] generating sbom using ${name}`,
+    ...(noCache === undefined ? {} : { noCache }),
+  });
+}
+
+/** The image's command as a step. @param others what it is shown beside the target, in the order of the step's inputs */
+function scanOp({ image, parameters = {}, network }: Scanner, others: readonly string[]): ExecOp {
+  const { config = {} } = image.config;
+  const { Entrypoint, Cmd, WorkingDir = "" } = config;
+  const args = [...(Entrypoint ?? []), ...(Cmd ?? [])];
+  if (args.length === 0) throw new BerthError("invalid-argument", `scanner ${image.name} does not have cmd`);
+  const { env } = startStage(image.id, loweredImage(image.config), { stage: "", total: 0, used: 0 });
   const variables = {
     ...Object.fromEntries(env),
     BUILDKIT_SCAN_DESTINATION: `${scanResults}/`,
     BUILDKIT_SCAN_SOURCE: `${sources}/core/${coreName}`,
-    ...(others.size === 0 ? {} : { BUILDKIT_SCAN_SOURCE_EXTRAS: `${sources}/extras` }),
+    ...(others.length === 0 ? {} : { BUILDKIT_SCAN_SOURCE_EXTRAS: `${sources}/extras` }),
     ...Object.fromEntries(Object.entries(parameters).map(([name, value]) => [`BUILDKIT_SCAN_${name}`, value])),
   };
-  const targets = [`core/${coreName}`, ...[...others.keys()].map((name) => `extras/${coreName}-${name}`)];
-  const op: ExecOp = {
+  const targets = [`core/${coreName}`, ...others.map((name) => `extras/${coreName}-${name}`)];
+  return {
     kind: "exec",
     args,
     env: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
-    cwd: resolve("/", WorkingDir ?? ""),
+    cwd: resolve("/", WorkingDir),
     user: "",
     network,
     mounts: [{ type: "tmpfs", target: "/tmp" }, ...targets.map((name, place) => shown(name, place + 1))],
     scripts: [],
   };
-  const { noCache } = lowered.graph.get(lowered.output) ?? {};
-  return builder.add(op, [place, lowered.output, ...others.values()], {
-    name: `[${platformText(platform)}] generating sbom using ${image.name}`,
-    ...(noCache === undefined ? {} : { noCache }),
-  });
 }
 
 function shown(name: string, input: number): StepMount {
