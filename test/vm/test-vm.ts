@@ -15,7 +15,7 @@ const usage = `npm run test:vm -- [OPTIONS] [VITEST'S ARGUMENTS]
 `;
 
 /** What shows within three minutes whether berth works on this kind of machine. */
-const short = ["test/e2e/machine.test.ts"];
+const short = ["test/e2e/machine.test.ts", "test/e2e/user-session.test.ts"];
 
 const options = {
   help: { type: "boolean", short: "h" },
