@@ -262,6 +262,13 @@ test.each(triggers)("what a trigger does is what the step does: %s", async (_nam
   expect(await essence(typedFrontend(from(from("busybox").onBuild(steps)), source), more)).toEqual(made);
 });
 
+test("a command of several lines ends with a line end in a trigger, and one that looks like a program's name is a comment", async () => {
+  const [lines, comment] = ["set -e\nmake", "#!/bin/x\n"];
+  const made = await essence(typedFrontend(from("busybox").run(`${lines}\n`).run(` ${comment}`), source), {});
+  const base = from("busybox").onBuild((stage) => stage.run(lines).run(comment));
+  expect(await essence(typedFrontend(from(base), source), {})).toEqual(made);
+});
+
 test.each<[what: string, steps: string | ((stage: Stage) => Stage), message: string]>([
   [
     "a stage as a source",
@@ -285,6 +292,12 @@ test.each<[what: string, steps: string | ((stage: Stage) => Stage), message: str
     "a comma in a mount",
     (stage) => stage.run("x", { mounts: [cache("/a,b")] }),
     "a trigger can't have target of a mount",
+  ],
+  ["a path with white space around it", (stage) => stage.volume("/a "), "a trigger can't have a path with white space"],
+  [
+    "a command that ends with a backslash",
+    (stage) => stage.run("a\nb\\"),
+    "a trigger can't have a command with `\\` at",
   ],
   ["a trigger of a trigger", (stage) => stage.onBuild("RUN x"), "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"],
   ["an author", (stage) => stage.maintainer("x"), "MAINTAINER isn't allowed as an ONBUILD trigger"],

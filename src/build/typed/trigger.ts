@@ -36,7 +36,7 @@ export function triggerText(content: TypedContent): string {
     case "EXPOSE":
       return `EXPOSE ${content.words.map((word) => plain("port", word)).join(" ")}`;
     case "VOLUME":
-      return `VOLUME ${wordList(content.words)}`;
+      return `VOLUME ${wordList(content.words.map(unspaced))}`;
     case "SHELL":
       return `SHELL ${jsonList(content.shell)}`;
     case "HEALTHCHECK":
@@ -69,6 +69,8 @@ function shownCommand(command: CommandLine, [script]: RunStep["scripts"]): strin
   const text = command.command.replace(/^#!/, " #!");
   let name = "EOF";
   while (text.split("\n").includes(name)) name += "_";
+  // The last line gets an end, which is nothing to a shell unless it is quoted.
+  if (text.endsWith("\\")) throw cannot(`a command with \`\\\` at its end`);
   return document(name, text.endsWith("\n") ? text : `${text}\n`);
 }
 
@@ -186,6 +188,11 @@ function jsonList(words: readonly string[]): string {
 function quoted(value: string): string {
   if (/[\r\n]/.test(value)) throw cannot(`a value with a line end (${JSON.stringify(value)})`);
   return /^[\w./:@%+,~^*?!{}-]+$/.test(value) ? value : `"${value.replace(/["$\\]/g, "\\$&")}"`;
+}
+
+function unspaced(path: string): string {
+  if (path === path.trim()) return path;
+  throw cannot(`a path with white space around it (${JSON.stringify(path)})`);
 }
 
 function escaped(word: string): string {
