@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
 import { bool, list, text } from "../flags/kinds.ts";
+import { notYet } from "../flags/not-yet.ts";
 import { formatHelp } from "../format/format-help.ts";
 import { formatRows } from "../format/listing.ts";
 import { filterBuilds } from "../list/build-filters.ts";
@@ -10,6 +11,7 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
+    ...notYet({ withValue: [], alone: ["local"] }),
     filter: list('Provide filter values (e.g., "status=error")', { short: "f", valueName: "stringArray" }),
     format: text(formatHelp),
     "no-trunc": bool("Don't truncate output"),
