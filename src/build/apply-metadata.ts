@@ -1,9 +1,9 @@
 import { BerthError } from "../base/errors.ts";
 import type { CommandLine } from "../dockerfile/ast.ts";
 import { namesSecret } from "../dockerfile/lint.ts";
+import { signalNumber } from "../oci/signal.ts";
 import { healthcheckText, plainList, quoteList } from "./go-format.ts";
 import { exposedPorts, portParts } from "./ports.ts";
-import { signalNumber } from "./signals.ts";
 import {
   builderArgs,
   type DeclaredArg,

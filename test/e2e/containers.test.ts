@@ -10,8 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => berth[Symbol.asyncDispose]());
 
-const detached = (name: string, script: string) =>
-  berth.out(["run", "-d", "--network", "none", "--name", name, "busybox", "sh", "-c", script]);
+const detached = (name: string, script: string, ...flags: readonly string[]) =>
+  berth.out(["run", "-d", "--network", "none", "--name", name, ...flags, "busybox", "sh", "-c", script]);
 /** What a container's script waits by, until `go` is called. */
 const untilGo = "until test -e /go; do sleep 0.05; done";
 const go = (name: string) => berth.out(["exec", name, "touch", "/go"]);
@@ -109,6 +109,14 @@ test("stop sends the stop signal, and kills what doesn't heed it", async () => {
   expect(await berth.out(codes)).toBe("3 exited\n137 exited");
   expect(await berth.out(["wait", "heeds", "ignores"])).toBe("3\n137");
   await berth.out(["rm", "heeds", "ignores"]);
+});
+
+test("stop sends a real-time signal, as images with systemd want it", async () => {
+  await detached("real", "trap 'exit 7' 37; echo ready; while :; do sleep 0.05; done", "--stop-signal", "SIGRTMIN+3");
+  await eventually(async () => ((await berth.out(["logs", "real"])) === "ready" ? true : undefined));
+  await berth.out(["stop", "-t", "60", "real"]);
+  expect(await berth.out(["wait", "real"])).toBe("7");
+  await berth.out(["rm", "real"]);
 });
 
 test("kill sends the signal that it is told", async () => {
