@@ -1,6 +1,7 @@
 import { resolve } from "node:path/posix";
 import { BerthError } from "../base/errors.ts";
 import { exposedPorts } from "../build/ports.ts";
+import { signalNumber } from "../container/signals.ts";
 import type { AnyInstruction, CommandLine } from "../dockerfile/ast.ts";
 import { expandWord } from "../dockerfile/expand.ts";
 import { parseInstructions } from "../dockerfile/parse.ts";
@@ -13,7 +14,7 @@ import type { RunConfig } from "../oci/image-config.ts";
  */
 export function parseChanges(texts: readonly string[]): (config: RunConfig) => RunConfig {
   // Before it is parsed: Docker says the same of what is an instruction elsewhere, and of what is none at all.
-  for (const keyword of texts.flatMap((text) => /^\s*([a-z]+)/i.exec(text)?.[1] ?? [])) refuseUnlessChange(keyword);
+  for (const keyword of texts.flatMap((text) => /^\s*([a-z]\S*)/i.exec(text)?.[1] ?? [])) refuseUnlessChange(keyword);
   const instructions = texts.flatMap((text) => parseInstructions(text));
   for (const { keyword } of instructions) refuseUnlessChange(keyword);
   return (config) => instructions.reduce(applyChange, commandOutlives(instructions) ? config : withoutCommand(config));
@@ -84,7 +85,7 @@ function applyChange(config: RunConfig, step: AnyInstruction): RunConfig {
     case "USER":
       return { ...config, User: word(step.value) };
     case "STOPSIGNAL":
-      return { ...config, StopSignal: word(step.value) };
+      return { ...config, StopSignal: knownSignal(word(step.value)) };
     case "WORKDIR":
       return { ...config, WorkingDir: resolve("/", config.WorkingDir ?? "", word(step.value)) };
     default:
@@ -94,6 +95,11 @@ function applyChange(config: RunConfig, step: AnyInstruction): RunConfig {
 
 function argsOf(config: RunConfig, command: CommandLine): readonly string[] {
   return command.form === "exec" ? command.args : [...(config.Shell ?? ["/bin/sh", "-c"]), command.command];
+}
+
+function knownSignal(text: string): string {
+  signalNumber(text);
+  return text;
 }
 
 function keys(names: readonly string[]): Readonly<Record<string, object>> {

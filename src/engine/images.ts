@@ -43,6 +43,8 @@ export interface ImportOptions extends Operation {
   readonly message?: string;
   /** Where the archive came from, for the history. */
   readonly source?: string;
+  /** What the files are for; this machine's when absent. */
+  readonly platform?: Platform;
 }
 
 /** The images of an engine. Everything takes a name, an ID or a unique ID prefix. */

@@ -4,7 +4,7 @@ import { layerWriters } from "../archive/layer-tar.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import type { RunConfig } from "../oci/image-config.ts";
-import { hostPlatform } from "../oci/platform.ts";
+import { hostPlatform, type Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import { creationTime } from "./creation-time.ts";
 import { createImage, type Image, type ImageDeps } from "./images.ts";
@@ -17,6 +17,8 @@ export interface ImportOptions extends Operation {
   readonly message?: string;
   /** Where the archive came from, as the history says it: `-`, a file's name, a URL. */
   readonly source?: string;
+  /** What the files are for; this machine's when absent. */
+  readonly platform?: Platform;
 }
 
 /**
@@ -39,14 +41,16 @@ export async function importImage(
   const layer = await snapshot.commit({ ...options, writer: layerWriters.taken });
   const created = creationTime();
   const comment = options.message || `Imported from ${options.source ?? "-"}`;
+  const { os, architecture, variant } = options.platform ?? hostPlatform;
   const config = {
-    architecture: hostPlatform.architecture,
+    architecture,
     comment,
     config: options.config ?? {},
     created,
     history: [{ created, comment }],
-    os: hostPlatform.os,
+    os,
     rootfs: { type: "layers" as const, diff_ids: [layer.diffID] },
+    ...(variant === undefined ? {} : { variant }),
   };
   return await createImage(deps, config, options.reference === undefined ? {} : { references: [options.reference] });
 }

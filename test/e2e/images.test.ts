@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, berthCommand, openBerth } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
 import { baseArchives } from "../support/images.ts";
+import { listen } from "../support/listen.ts";
 import { runProgram } from "../support/program.ts";
 
 let berth: Berth;
@@ -47,6 +48,51 @@ describe("import", () => {
     const [image] = JSON.parse(await berth.out(["inspect", "changed"]));
     expect(image).toMatchObject({ Comment: "why", Config: { Cmd: ["echo", "hi"], Env: ["A=b"], WorkingDir: "/w" } });
     await berth.out(["rmi", "changed"]);
+  });
+
+  test("--platform says what the files are for, and DOCKER_DEFAULT_PLATFORM where that is absent", async () => {
+    const platform = ["image", "inspect", "-f", "{{.Os}}/{{.Architecture}}/{{.Variant}}", "foreign"];
+    await berth.out(["import", "--platform", "linux/arm/v7", busybox, "foreign"]);
+    expect(await berth.out(platform)).toBe("linux/arm/v7");
+    await berth.out(["import", busybox, "foreign"], { env: { DOCKER_DEFAULT_PLATFORM: "linux/s390x" } });
+    expect(await berth.out(platform)).toBe("linux/s390x/");
+    expect(await berth.run(["import", "--platform", "a/b/c/d", busybox])).toMatchObject({
+      code: 1,
+      stderr: 'Error response from daemon: "a/b/c/d": cannot parse platform specifier: invalid argument\n',
+    });
+    await berth.out(["rmi", "foreign"]);
+    await berth.out(["image", "prune", "-f"]);
+  });
+
+  test("takes an archive from a web server, and says in Docker's words that it can't", async () => {
+    const archive = readFileSync(busybox);
+    await using server = await listen((request, response) => {
+      if (request.url !== "/busybox.tar") response.statusCode = 404;
+      response.end(request.url === "/busybox.tar" ? archive : "none");
+    });
+    const url = `${server.url}/busybox.tar`;
+    await berth.out(["import", url, "fetched"]);
+    expect(await berth.out(["history", "--format", "{{.Comment}}", "fetched"])).toBe(`Imported from ${url}`);
+    await berth.out(["rmi", "fetched"]);
+    const failing = async (source: string): Promise<string> => (await berth.run(["import", source])).stderr;
+    expect(await failing(`${server.url}/x`)).toBe(
+      `Error response from daemon: failed to GET ${server.url}/x with status 404 Not Found\n`,
+    );
+    // Node's fetch refuses this port, and others that browsers know.
+    expect(await failing("http://127.0.0.1:1/x")).toBe(
+      'Error response from daemon: Get "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused\n',
+    );
+    expect(await failing(berth.directory)).toBe(`read ${berth.directory}: is a directory\n`);
+  });
+
+  test.each([
+    ["RUN=x", "RUN=x is not a valid change command"],
+    ["STOPSIGNAL FOO", "invalid signal: FOO"],
+  ])("-c %j is refused", async (change, message) => {
+    expect(await berth.run(["import", "-c", change, busybox])).toMatchObject({
+      code: 1,
+      stderr: `Error response from daemon: ${message}\n`,
+    });
   });
 });
 

@@ -1,10 +1,12 @@
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { codeOf } from "../../base/errors.ts";
+import { STATUS_CODES } from "node:http";
+import { BerthError, codeOf } from "../../base/errors.ts";
+import { openHttp } from "../../build/http-source.ts";
+import { parsePlatform } from "../../oci/platform.ts";
 import { CliError } from "../cli-error.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { list, text } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
 import { parseName } from "../request/name.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -14,13 +16,14 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
   arity: { min: 1 },
   flags: {
-    ...notYet({ withValue: ["platform"] }),
     change: list("Apply Dockerfile instruction to the created image", { short: "c" }),
     message: text("Set commit message for imported image", { short: "m" }),
+    platform: text("Set platform if server is multi-platform capable"),
   },
   examples: ["import rootfs.tar.xz debian:mine", `import -c 'CMD ["bash"]' - debian:mine < rootfs.tar`],
   run: async ({ values, args: [source = "", name = ""], io, engine }) => {
     if (name !== "") parseName(name);
+    const platform = values.platform ?? io.env["DOCKER_DEFAULT_PLATFORM"] ?? "";
     using interrupt = interruptible(io);
     const archive = await openArchive(source, io, interrupt.signal);
     const image = await (await engine()).images.import(archive, {
@@ -28,6 +31,7 @@ export const command: Command = defineCommand({
       // As in Docker, the history names a URL, but no file of this machine.
       source: isURL(source) ? source : "-",
       changes: values.change,
+      ...(platform === "" ? {} : { platform: parsePlatform(platform) }),
       ...(name === "" ? {} : { name }),
       ...(values.message === undefined ? {} : { message: values.message }),
     });
@@ -42,9 +46,14 @@ async function openArchive(
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
   if (source === "-") return io.stdin;
-  if (isURL(source)) return await fetchArchive(source, signal);
+  if (isURL(source)) return fetchArchive(source, signal);
   try {
-    return createReadStream("", { fd: await open(source, "r"), highWaterMark: 1 << 20 });
+    const fd = await open(source, "r");
+    if ((await fd.stat()).isDirectory()) {
+      await fd.close();
+      throw new CliError(`read ${source}: is a directory`);
+    }
+    return createReadStream("", { fd, highWaterMark: 1 << 20 });
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     throw new CliError(`open ${source}: no such file or directory`, { cause: error });
@@ -55,13 +64,15 @@ function isURL(source: string): boolean {
   return /^https?:\/\//.test(source);
 }
 
-async function fetchArchive(url: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-  const response = await fetch(url, { signal }).catch((error: unknown) => {
-    const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new CliError(`failed to download ${url}: ${reason}`, { cause: error });
-  });
-  if (!response.ok || response.body === null) {
-    throw new CliError(`failed to download ${url}: ${response.status} ${response.statusText}`);
-  }
-  return response.body;
+/** @throws {BerthError} as it is asked for: unavailable, when the server isn't there or has none */
+async function* fetchArchive(url: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  using http = await openHttp();
+  const response = await http.ask(url, { signal });
+  const { status } = response;
+  if (status === 200) return yield* response.body;
+  response.discard();
+  throw new BerthError(
+    "unavailable",
+    `failed to GET ${url} with status ${status} ${STATUS_CODES[status] ?? ""}`.trimEnd(),
+  );
 }
