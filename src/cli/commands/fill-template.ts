@@ -1,9 +1,10 @@
 import { messageOf } from "../../base/errors.ts";
 import { CliError } from "../cli-error.ts";
 import { evaluate } from "../template/evaluate.ts";
+import { withGoTypes } from "../template/go-types.ts";
 import { TemplateError } from "../template/nodes.ts";
 import { parseTemplate } from "../template/parse.ts";
-import { Nil } from "../template/values.ts";
+import { Nil, Typed } from "../template/values.ts";
 
 /** What Docker ends with when a template can't be read. */
 const malformed = 64;
@@ -11,6 +12,7 @@ const malformed = 64;
 const pointer = new Nil("<nil>");
 const map = new Nil("map[]");
 const list = new Nil("[]");
+const duration = new Typed("0s", 0);
 
 /** What Go's types have in fields that may be null or left out. One that is null and not here is a list. */
 const zeros: Readonly<Record<string, unknown>> = {
@@ -23,6 +25,7 @@ const zeros: Readonly<Record<string, unknown>> = {
   Healthcheck: pointer,
   IPAMConfig: pointer,
   Init: pointer,
+  Interval: duration,
   Labels: map,
   MacAddress: "",
   MemorySwappiness: pointer,
@@ -31,13 +34,17 @@ const zeros: Readonly<Record<string, unknown>> = {
   OomKillDisable: pointer,
   OsVersion: "",
   PidsLimit: pointer,
+  Retries: 0,
   Shell: list,
   SizeRootFs: pointer,
   SizeRw: pointer,
+  StartInterval: duration,
+  StartPeriod: duration,
   StopSignal: "",
   StopTimeout: pointer,
   StorageOpt: map,
   Sysctls: map,
+  Timeout: duration,
   Tmpfs: map,
   Variant: "",
   Volumes: map,
@@ -60,7 +67,7 @@ export function compileTemplate(format: string): (data: object) => string {
   const zero = (field: string): unknown => (Object.hasOwn(zeros, field) ? zeros[field] : undefined);
   return (data) => {
     try {
-      return `${evaluate(template, data, { missing, zero, isMap: (field) => maps.has(field) })}\n`;
+      return `${evaluate(template, withGoTypes(data), { missing, zero, isMap: (field) => maps.has(field) })}\n`;
     } catch {
       // Docker then tries what the daemon's JSON has, without Go's types, and it is that error that it tells.
       return `${telling(() => evaluate(template, data, { missing }), 1)}\n`;

@@ -6,12 +6,13 @@ import { goJson } from "../format/go-json.ts";
 import { imageDetails } from "../imagetools/details.ts";
 import { buildxError, fetchLocated, located } from "../imagetools/located.ts";
 import { summaryText } from "../imagetools/summary.ts";
-import { mayBeAbsent, templateData } from "../imagetools/template-data.ts";
+import { anyJson, mayBeAbsent, templateData } from "../imagetools/template-data.ts";
 import { remoteOf } from "../remote.ts";
 import { evaluate } from "../template/evaluate.ts";
 import { functions } from "../template/functions.ts";
 import { TemplateError } from "../template/nodes.ts";
 import { parseTemplate } from "../template/parse.ts";
+import { Nil } from "../template/values.ts";
 
 /** `berth imagetools inspect` */
 export const command: Command = defineCommand({
@@ -54,11 +55,14 @@ const withIndent = new Map([
   ["json", { parameters: ["any"] as const, call: (value: unknown) => goJson(value, "  ") }] as const,
 ]);
 
+const noValue = new Nil("<no value>");
+
 function filled(format: string, data: object): string {
   try {
     return evaluate(parseTemplate(format), data, {
       missing: (field) => `can't evaluate field ${field} in type imagetools.tplInput`,
-      zero: (field) => (mayBeAbsent.has(field) ? "" : undefined),
+      zero: (field) => (anyJson.has(field) ? noValue : mayBeAbsent.has(field) ? "" : undefined),
+      isMap: (field) => anyJson.has(field),
       functions: withIndent,
     });
   } catch (error) {

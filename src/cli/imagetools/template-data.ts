@@ -1,5 +1,7 @@
 import { entriesOf, jsonIn } from "../../oci/image-index.ts";
 import type { RemoteManifest } from "../../registry/repository.ts";
+import { goTimeWithFraction } from "../format/go-time.ts";
+import { Typed } from "../template/values.ts";
 import type { ImageDetails } from "./details.ts";
 
 /** Go's names of fields that aren't their JSON names with a capital letter. */
@@ -47,8 +49,11 @@ export const mayBeAbsent: ReadonlySet<string> = new Set([
     "Env",
   ],
   ...["Cmd", "ExposedPorts", "Labels", "OSFeatures", "OSVersion", "Platform", "StopSignal", "URLs", "User", "Variant"],
-  ...["Volumes", "WorkingDir", "ArgsEscaped", "SPDX", "SLSA", "AdditionalSPDXs"],
+  ...["Volumes", "WorkingDir", "ArgsEscaped"],
 ]);
+
+/** Fields that hold any JSON: without it they are no value, and so is a key that it doesn't have. */
+export const anyJson: ReadonlySet<string> = new Set(["AdditionalSPDXs", "SLSA", "SPDX"]);
 
 /** What a template of `imagetools inspect` sees. @see buildx, util/imagetools/printers.go */
 export function templateData(name: string, top: RemoteManifest, { configs, sboms, provenances }: ImageDetails): object {
@@ -84,7 +89,9 @@ function known(value: unknown, fields: Fields): unknown {
   const given = (value ?? {}) as Readonly<Record<string, unknown>>;
   const entries = Object.entries(fields).flatMap(([name, inner]) => {
     const own = given[name];
-    return isEmpty(own) ? [] : [[name, inner === "" ? own : known(own, inner)]];
+    if (isEmpty(own)) return [];
+    if (name === "created" && typeof own === "string") return [[name, new Typed(goTimeWithFraction(own), own)]];
+    return [[name, inner === "" ? own : known(own, inner)]];
   });
   return Object.fromEntries(entries);
 }
@@ -97,7 +104,7 @@ function isEmpty(value: unknown): boolean {
 /** The same, with Go's name beside each field's JSON name: templates use the one, and JSON shows the other. */
 function asGo(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asGo);
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || value instanceof Typed) return value;
   const named = {};
   for (const [name, inner] of Object.entries(value)) {
     const each = maps.has(name) ? inner : asGo(inner);

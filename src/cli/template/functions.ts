@@ -166,7 +166,8 @@ function isEqual(a: unknown, b: unknown): boolean {
   return left === right;
 }
 
-function compare(a: unknown, b: unknown): number {
+function compare(left: unknown, right: unknown): number {
+  const [a, b] = [plain(left), plain(right)];
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a === "string" && typeof b === "string") return a < b ? -1 : a > b ? 1 : 0;
   const isSame = typeName(a) === typeName(b);

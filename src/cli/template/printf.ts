@@ -1,4 +1,4 @@
-import { print, typeName } from "./values.ts";
+import { print, Typed, typeName } from "./values.ts";
 
 interface Directive {
   readonly flags: string;
@@ -73,7 +73,9 @@ export function printf(format: string, values: readonly unknown[]): string {
 
 function formatted(verb: string, value: unknown, directive: Directive): string {
   const write = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  return write?.(value, directive) ?? `%!${verb}(${typeName(value)}=${print(value)})`;
+  // What prints in words is a number all the same.
+  const counted = value instanceof Typed && !"vsqT".includes(verb) ? value.json : value;
+  return write?.(counted, directive) ?? `%!${verb}(${typeName(value)}=${print(value)})`;
 }
 
 function widened(text: string, flags: string, width: number): string {

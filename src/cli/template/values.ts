@@ -13,6 +13,23 @@ export class Nil {
   }
 }
 
+/** A value that Go prints otherwise than its JSON says: a duration, a time, an empty struct. */
+export class Typed {
+  readonly text: string;
+  readonly json: unknown;
+
+  /** @param text what is printed for it: `5s`, `{}` */
+  constructor(text: string, json: unknown) {
+    this.text = text;
+    this.json = json;
+  }
+
+  /** As JSON has it. */
+  toJSON(): unknown {
+    return this.json;
+  }
+}
+
 /** A value as Go's `%v` prints it: `[a b]`, `map[k:v]`. */
 export function print(value: unknown): string {
   if (value === undefined || value === null) return "<no value>";
@@ -21,7 +38,7 @@ export function print(value: unknown): string {
 
 function printInner(value: unknown): string {
   if (value === undefined || value === null) return "<nil>";
-  if (value instanceof Nil) return value.text;
+  if (value instanceof Nil || value instanceof Typed) return value.text;
   if (Array.isArray(value)) return `[${value.map(printInner).join(" ")}]`;
   if (typeof value !== "object") return String(value);
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
@@ -31,13 +48,16 @@ function printInner(value: unknown): string {
 /** Whether `if` takes a value for true: everything but false, 0, nothing, and what is empty. */
 export function isTrue(value: unknown): boolean {
   if (value instanceof Nil) return false;
+  // Go takes any struct for true, an empty one too.
+  if (value instanceof Typed) return typeof value.json !== "number" || value.json !== 0;
   if (Array.isArray(value)) return value.length > 0;
   if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
   return Boolean(value);
 }
 
-/** The value of a field that may be {@link Nil}, as JSON has it. */
+/** The value of a field that may be {@link Nil} or {@link Typed}, as JSON has it. */
 export function plain(value: unknown): unknown {
+  if (value instanceof Typed) return value.json;
   return value instanceof Nil ? null : value;
 }
 
