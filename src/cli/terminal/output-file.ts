@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { lstatSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
@@ -18,7 +18,7 @@ export interface ArchiveTarget {
 /**
  * Refuse a target that can't be written before anything is done.
  *
- * @throws {CliError} in Docker's words, when the directory isn't there, the file is a device or standard output is a terminal
+ * @throws {CliError} in Docker's words, when the directory isn't there, something else than a file is in the place or standard output is a terminal
  */
 export async function checkTarget(
   { stdout }: Pick<Terminal, "stdout">,
@@ -29,17 +29,26 @@ export async function checkTarget(
     throw new CliError("cowardly refusing to save to a terminal. Use the -o flag or redirect");
   }
   const directory = dirname(output);
-  await stat(directory).catch((error: unknown) => {
+  const invalid = (reason: string): CliError =>
+    new CliError(`${failure}: invalid output path: stat ${directory}: ${reason}`);
+  const parent = await stat(directory).catch((error: unknown) => {
     if (codeOf(error) !== "ENOENT") throw error;
-    throw new CliError(`${failure}: invalid output path: stat ${directory}: no such file or directory`, {
-      cause: error,
-    });
+    throw invalid("no such file or directory");
   });
-  const there = statSync(output, { throwIfNoEntry: false });
-  if (there?.isCharacterDevice() === true || there?.isBlockDevice() === true) {
-    const wrong = `invalid output path: ${JSON.stringify(output)} must be a directory or a regular file: got a device`;
-    throw new CliError(`${failure}: ${wrong}`);
-  }
+  if (!parent.isDirectory()) throw invalid("not a directory");
+  const there = lstatSync(output, { throwIfNoEntry: false });
+  const wrong = there === undefined ? undefined : wrongKind(there);
+  if (wrong !== undefined) throw new CliError(`${failure}: cannot write to a ${wrong}`);
+}
+
+/** What stands where a file is to be put, when that can't take its place. @see moby/sys atomicwriter `validateDestination` */
+function wrongKind(there: Stats): string | undefined {
+  if (there.isDirectory()) return "directory";
+  if (there.isSymbolicLink()) return "symbolic link directly";
+  if (there.isFIFO()) return "named pipe (FIFO)";
+  if (there.isSocket()) return "socket";
+  if (there.isCharacterDevice()) return "character device file";
+  return there.isBlockDevice() ? "block device file" : undefined;
 }
 
 /**
