@@ -1,3 +1,4 @@
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { CliError } from "./cli-error.ts";
@@ -26,4 +27,27 @@ test("the same is told once", () => {
     code: 1,
     text: "the disk is full\n",
   });
+});
+
+function thrownBy(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+test.each<[string, () => unknown, string]>([
+  ["a file that isn't there", () => readFileSync("/nosuch/x"), "open /nosuch/x: no such file or directory"],
+  ["a directory", () => readFileSync("/"), "read: is a directory"],
+  ["what is there already", () => mkdirSync("/dev"), "mkdir /dev: file exists"],
+  ["two names", () => renameSync("/nosuch/x", "/y"), "rename /nosuch/x /y: no such file or directory"],
+])("the system's error about %s is told as Docker tells it", (_, act, text) => {
+  expect(printed(thrownBy(act)).text).toBe(`${text}\n`);
+});
+
+test("an error with a code that is none of the system stays as it is", () => {
+  const error = Object.assign(new Error("ERR_X: a, b 'c'"), { code: "ERR_Y" });
+  expect(printed(error).text).toBe("ERR_X: a, b 'c'\n");
 });

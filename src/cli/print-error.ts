@@ -1,4 +1,4 @@
-import { BerthError, messageOf } from "../base/errors.ts";
+import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import { CliError } from "./cli-error.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
@@ -28,7 +28,27 @@ function errorsIn(error: unknown): readonly unknown[] {
 export function errorText(error: unknown): string {
   if (error instanceof CliError)
     return error.usage === undefined ? error.message : `${error.message}\n\n${error.usage}`;
-  return error instanceof BerthError ? `Error response from daemon: ${error.message}` : messageOf(error);
+  if (error instanceof BerthError) return `Error response from daemon: ${error.message}`;
+  return systemErrorText(error) ?? messageOf(error);
+}
+
+/** Of what Node calls otherwise than Linux, and so Docker. */
+const linuxTexts: Readonly<Record<string, string>> = {
+  EBUSY: "device or resource busy",
+  EEXIST: "file exists",
+  EIO: "input/output error",
+  EISDIR: "is a directory",
+};
+
+/** A failed system call as Docker tells it: `open /x: no such file or directory`. Node puts it the other way round. */
+function systemErrorText(error: unknown): string | undefined {
+  const code = codeOf(error) ?? "";
+  const parts = /^\w+: (?<text>[^,]+), (?<call>\w+)(?: '(?<path>.*?)')?(?: -> '(?<to>.*)')?$/s.exec(
+    messageOf(error),
+  )?.groups;
+  if (parts === undefined || !messageOf(error).startsWith(`${code}: `)) return undefined;
+  const { text = "", call, path, to } = parts;
+  return `${[call, path, to].filter((part) => part !== undefined).join(" ")}: ${linuxTexts[code] ?? text}`;
 }
 
 /** The hint of an error, as a list of at most one. */
