@@ -23,7 +23,7 @@ function places(env: Env): readonly string[] {
  * Read `certs.d/HOST` wherever it is: `*.crt` are authorities, `*.cert` with the `*.key` of the same name are shown to the server.
  *
  * @param url of the server; its usual port may be in the name of the directory, or not
- * @throws {BerthError} invalid-argument in Docker's words, where one of a pair is missing
+ * @throws {BerthError} invalid-argument in Docker's words, where one of a pair is missing or isn't what it is to be
  */
 export function serverCertificates(url: URL, env: Env): ServerCertificates {
   const hosts = url.port === "" ? [url.host, `${url.host}:443`] : [url.host];
@@ -50,8 +50,25 @@ function readDirectory(directory: string): ServerCertificates {
     ca: names.filter((name) => extname(name) === ".crt").map(read),
     client: names
       .filter((name) => extname(name) === ".cert")
-      .map((name) => ({ cert: read(name), key: read(paired(name, ".key")) })),
+      .map((name) => usable(directory, { name, keyName: paired(name, ".key"), read })),
   };
+}
+
+/** @throws {BerthError} invalid-argument, for a pair that is no certificate with its key */
+function usable(
+  directory: string,
+  { name, keyName, read }: { readonly name: string; readonly keyName: string; readonly read: (name: string) => string },
+): ServerCertificates["client"][number] {
+  const pair = { cert: read(name), key: read(keyName) };
+  try {
+    nodeTls().createSecureContext(pair);
+    return pair;
+  } catch (error) {
+    throw new BerthError("invalid-argument", `client certificate ${name} with key ${keyName} can't be used`, {
+      cause: error,
+      hint: `Look into ${directory}: both are to be PEM, and the key that of the certificate.`,
+    });
+  }
 }
 
 function namesIn(directory: string): readonly string[] {

@@ -1,5 +1,5 @@
 import { BerthError, codeOf, messageOf } from "../base/errors.ts";
-import { connectionFailure, type RegistryError } from "./registry-error.ts";
+import { connectionFailure, RegistryError } from "./registry-error.ts";
 
 /** What a system error of a connection is, in the words that Go has for it. An error that is none of a connection stays as it is. */
 export function connectionError(error: unknown, host: string): unknown {
@@ -13,8 +13,17 @@ export function connectionError(error: unknown, host: string): unknown {
   const known = dialing.get(code);
   if (known !== undefined) return connectionFailure(`dial tcp ${addressOf(error)}: connect: ${known}`, { cause });
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return lookupError(code, host, cause);
+  if (code === "ERR_PROXY_TUNNEL")
+    return connectionFailure(`proxyconnect tcp: ${tunnelText(messageOf(error))}`, { cause });
   if (code.startsWith("HPE_")) return connectionFailure(malformed(code), { cause });
   return tlsError(code, cause) ?? error;
+}
+
+/** The same of a connection that goes through a proxy of HTTP: who can't be reached is the proxy. */
+export function proxiedError(error: unknown, proxy: URL): unknown {
+  const told = connectionError(error, proxy.hostname);
+  if (!(told instanceof RegistryError) || !told.message.startsWith("dial tcp")) return told;
+  return connectionFailure(`proxyconnect tcp: ${told.message}`, { ...told.facts, cause: error });
 }
 
 /** Codes of what may well go through the next time. */
@@ -47,6 +56,11 @@ function lookupError(code: string, host: string, cause: unknown): RegistryError 
   return connectionFailure(`dial tcp: lookup ${host}: ${what}`, { cause });
 }
 
+/** A proxy's own words: `407 Proxy Authentication Required`. */
+function tunnelText(message: string): string {
+  return /: HTTP\/1\.\d (.+)$/.exec(message)?.[1] ?? message;
+}
+
 function malformed(code: string): string {
   if (code === "HPE_HEADER_OVERFLOW") return "net/http: server response headers are too large";
   return "net/http: HTTP/1.x transport connection broken: malformed HTTP response";
@@ -77,7 +91,14 @@ function tlsError(code: string, cause: unknown): RegistryError | undefined {
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return connectionFailure(`${verify} ${messageOf(cause)}`, { cause });
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code === "EPROTO") {
-    return connectionFailure(`remote error: tls: ${messageOf(cause)}`, { cause });
+    return connectionFailure(tlsText(messageOf(cause)), { cause });
   }
   return undefined;
+}
+
+/** What OpenSSL says as `4083…:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:../deps/…`. */
+function tlsText(message: string): string {
+  const reason = /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message;
+  const [, alert] = /^\S+ alert (.+)$/.exec(reason) ?? [];
+  return alert === undefined ? `tls: ${reason}` : `remote error: tls: ${alert}`;
 }

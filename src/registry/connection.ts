@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { connectionError } from "./connection-error.ts";
+import { connectionError, proxiedError } from "./connection-error.ts";
 import { bodyPastParser } from "./large-reads.ts";
 import { connectionFailure, mayPass } from "./registry-error.ts";
 
@@ -36,10 +36,13 @@ export interface HttpResponse {
 }
 
 /** Begins a request: `http.request` or `https.request`, with what a server needs. */
-export type Open = (
+export type Open = ((
   url: URL,
   options: { readonly method: string; readonly headers: Readonly<Record<string, string>> },
-) => ClientRequest;
+) => ClientRequest) & {
+  /** The proxy of HTTP that the server is reached through. */
+  readonly proxy?: URL | undefined;
+};
 
 /** How long a server is waited for, in milliseconds. */
 export interface Patience {
@@ -69,7 +72,7 @@ export async function exchange(open: Open, request: HttpRequest, patience: Patie
     request.signal?.throwIfAborted();
     const outgoing = open(request.url, { method: request.method, headers: headersOf(request) });
     try {
-      return responseOf(await answerTo(outgoing, request, patience), request, patience);
+      return responseOf(await answerTo(outgoing, request, { ...patience, proxy: open.proxy }), request, patience);
     } catch (error) {
       outgoing.destroy();
       const closed = outgoing.reusedSocket && mayPass(error);
@@ -85,7 +88,11 @@ function headersOf({ headers, body, method }: HttpRequest): Readonly<Record<stri
   return silent ? headers : { ...headers, "Content-Length": String(length) };
 }
 
-function answerTo(outgoing: ClientRequest, request: HttpRequest, patience: Patience): Promise<IncomingMessage> {
+function answerTo(
+  outgoing: ClientRequest,
+  request: HttpRequest,
+  { proxy, ...patience }: Patience & Pick<Open, "proxy">,
+): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const { hostname, protocol } = request.url;
   const fail = (error: unknown): void => {
@@ -106,7 +113,9 @@ function answerTo(outgoing: ClientRequest, request: HttpRequest, patience: Patie
   };
   wait(`dial tcp: connect to ${hostname}: i/o timeout`, patience.connect);
   outgoing.once("response", resolve);
-  outgoing.on("error", (error) => reject(connectionError(error, hostname)));
+  outgoing.on("error", (error) =>
+    reject(proxy === undefined ? connectionError(error, hostname) : proxiedError(error, proxy)),
+  );
   outgoing.once("socket", (socket: Socket) => {
     if (!socket.connecting) return void send().catch(fail);
     socket.once(protocol === "https:" ? "secureConnect" : "connect", () => void send().catch(fail));

@@ -91,7 +91,11 @@ function plainServer(url: URL, options: TransportOptions, making: Making): Serve
   const agent =
     proxy && isSocks(proxy) ? throughSocks(plain, { proxy, isSecure: false, ...making }) : withLargeReads(plain);
   const open: Open = (target, request) => nodeHttp().request(target, { ...request, agent, maxHeaderSize });
-  return Object.assign(open, { close: () => agent.destroy() });
+  return Object.assign(open, { close: () => agent.destroy(), proxy: httpProxy(proxy) });
+}
+
+function httpProxy(proxy: URL | undefined): URL | undefined {
+  return proxy !== undefined && !isSocks(proxy) ? proxy : undefined;
 }
 
 function secureServer(url: URL, options: TransportOptions, making: Making): Server {
@@ -106,5 +110,5 @@ function secureServer(url: URL, options: TransportOptions, making: Making): Serv
   const proxy = proxyFor(url, options.proxies);
   if (proxy && isSocks(proxy)) throughSocks(agent, { proxy, isSecure: true, ...making });
   const open: Open = (target, request) => nodeHttps().request(target, { ...request, agent, maxHeaderSize });
-  return Object.assign(open, { close: () => agent.destroy() });
+  return Object.assign(open, { close: () => agent.destroy(), proxy: httpProxy(proxy) });
 }
