@@ -37,7 +37,7 @@ export function toImageJSON(image: Image, layerPaths: OverlayPaths, lastTagged?:
     Parent: image.parent ?? "",
     Comment: config.comment ?? config.history?.at(-1)?.comment ?? "",
     Created: config.created ?? zeroTime,
-    DockerVersion: "",
+    DockerVersion: config.docker_version ?? "",
     Author: config.author ?? "",
     Config: toConfigJSON(config.config ?? {}),
     Architecture: config.architecture,

@@ -45,6 +45,8 @@ export interface ImageConfig extends Platform {
   readonly created?: string;
   readonly author?: string;
   readonly comment?: string;
+  /** Of the Docker that made it, which writes it beside what the specification has. */
+  readonly docker_version?: string;
   readonly config?: RunConfig;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly DiffID[] };
   readonly history?: readonly HistoryEntry[];
@@ -102,6 +104,7 @@ const topChecks: Readonly<Record<string, Check>> = {
   created: isText,
   author: isText,
   comment: isText,
+  docker_version: isText,
   variant: isText,
   config: isObject,
   history: (value) => Array.isArray(value) && Array.from<unknown>(value).every(isObject),

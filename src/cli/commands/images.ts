@@ -1,3 +1,4 @@
+import type { Engine } from "../../engine/engine.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { readConfigFile } from "../config-file.ts";
@@ -50,10 +51,19 @@ async function listImages({ values, args: [pattern], io, engine }: Call<ImagesVa
   }
   const format = values.format ?? (values.quiet ? undefined : readConfigFile(io.env).imagesFormat);
   const digests = values.digests || format?.includes("{{.Digest}}") === true;
-  const now = Date.now();
-  const rows = images.flatMap((image) => imageRows(image, { whole: values["no-trunc"], now, digests }));
+  const counted = format !== undefined && /json|\.Containers/.test(format) ? await countContainers(opened) : undefined;
+  const shown = { whole: values["no-trunc"], now: Date.now(), digests };
+  const rows = images.flatMap((image) =>
+    imageRows(image, { ...shown, ...(counted && { containers: counted.get(image.id) ?? 0 }) }),
+  );
   io.stdout.write(formatRows(listingOf(values), rows, formatOf(values, format)));
   return 0;
+}
+
+/** How many containers each image has that has any, by its ID. */
+async function countContainers({ containers }: Engine): Promise<ReadonlyMap<string, number>> {
+  const byImage = Map.groupBy(await containers.list(), ({ imageID }) => imageID);
+  return new Map([...byImage].map(([id, own]) => [id, own.length]));
 }
 
 function listingOf({ digests }: ImagesValues): Listing<ImageRow> {

@@ -58,7 +58,7 @@ function detailsOf(usage: DiskUsage, whole: boolean): Details {
   return {
     images: usage.images.flatMap(({ image, shared, containers }) => {
       const [first] = imageRows(image, { whole, now });
-      return first === undefined ? [] : [{ ...first, digest: "", usage: { shared, containers } }];
+      return first === undefined ? [] : [{ ...first, digest: "", shared, containers }];
     }),
     containers: usage.containers.map(({ container, size }) => ({
       container,

@@ -12,8 +12,10 @@ export interface ImageRow {
   readonly repository: string;
   readonly tag: string;
   readonly digest: string;
-  /** Bytes of its layers that others have as well, and how many containers use it; where that was asked for. */
-  readonly usage?: { readonly shared: number; readonly containers: number };
+  /** How many containers use it; where that was asked for. */
+  readonly containers?: number;
+  /** Bytes of its layers that others have as well; where that was asked for. */
+  readonly shared?: number;
   /** Whole IDs. */
   readonly whole: boolean;
   /** Milliseconds since the epoch. */
@@ -49,22 +51,22 @@ virtual_size: {{.Size}}
     Size: { heading: "SIZE", text: ({ image }) => humanSize(image.size, 3) },
     Containers: {
       heading: "CONTAINERS",
-      text: ({ usage }) => (usage === undefined ? "N/A" : String(usage.containers)),
+      text: ({ containers }) => (containers === undefined ? "N/A" : String(containers)),
     },
     SharedSize: {
       heading: "SHARED SIZE",
-      text: ({ usage }) => (usage === undefined ? "N/A" : humanSize(usage.shared)),
+      text: ({ shared }) => (shared === undefined ? "N/A" : humanSize(shared)),
     },
     UniqueSize: {
       heading: "UNIQUE SIZE",
-      text: ({ image, usage }) => (usage === undefined ? "N/A" : humanSize(image.size - usage.shared)),
+      text: ({ image, shared }) => (shared === undefined ? "N/A" : humanSize(image.size - shared)),
     },
     VirtualSize: { heading: "VIRTUAL SIZE", text: ({ image }) => humanSize(image.size) },
   },
 };
 
 /** What {@link imageRows} takes beside the image. */
-export interface ImageRowOptions extends Pick<ImageRow, "whole" | "now"> {
+export interface ImageRowOptions extends Pick<ImageRow, "whole" | "now" | "containers"> {
   /** A name with a digest is a line of its own, or part of its tags' lines. */
   readonly digests?: boolean;
 }
