@@ -197,7 +197,11 @@ test.each([
   ["FROM busybox\nRUN --mount=type=tmpfs,target=/ x\n", 'invalid mount target "/"', 2],
   ["FROM busybox AS a\nFROM B:\nFROM a\n", 'failed to parse stage name "B:": invalid reference format', 2],
   ["ARG A\nFROM --platform=linux/$A busybox\n", "failed to parse platform linux/$A: ", 2],
-  ["FROM --platform=a/b/c/d busybox\n", "failed to parse platform a/b/c/d: cannot parse platform specifier", 1],
+  [
+    "FROM --platform=a/b/c/d busybox\n",
+    'failed to parse platform a/b/c/d: "a/b/c/d": cannot parse platform specifier',
+    1,
+  ],
 ])("%j is refused", async (text, message, line) => {
   const promise = lowered(text, message === "target" ? { target: "a" } : {});
   const expected = message === "target" ? "cannot copy from stage" : message;

@@ -51,10 +51,9 @@ export function parsePlatform(text: string): Platform {
 function wrongSpecifier(text: string, part: string | undefined): BerthError {
   const reason =
     part === undefined
-      ? "cannot parse platform specifier"
-      : `${quoted(part)} is an invalid component of ${quoted(text)}`;
-  const rule = 'platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument';
-  return new BerthError("invalid-argument", `${reason}: ${rule}`);
+      ? `${quoted(text)}: cannot parse platform specifier`
+      : `${quoted(part)} is an invalid component of ${quoted(text)}: platform specifier component must match "^[A-Za-z0-9_.-]+$"`;
+  return new BerthError("invalid-argument", `${reason}: invalid argument`);
 }
 
 /** True when what is built for `platform` is what `wanted` asks for. A variant that either leaves open is not compared; arm64 is v8. */

@@ -19,7 +19,7 @@ export const command: Command = defineCommand({
   onFullDisk: true,
   examples: ["rmi my-image", "image rm -f 3494d8f51ded"],
   run: async ({ values: { force, "no-prune": keep, platform }, args, io, engine }) => {
-    const platforms = parsePlatforms(platform);
+    const platforms = parsePlatforms(platform, "");
     const { images } = await engine();
     const remove = (name: string): ReturnType<typeof images.remove> =>
       platforms.length > 0

@@ -13,14 +13,17 @@ export function platformList(description: string): Flag<readonly string[]> {
   };
 }
 
-/** Read what was given to {@link platformList}. @throws {CliError} in Docker's words */
-export function parsePlatforms(texts: readonly string[]): readonly Platform[] {
-  return texts.map((text) => {
-    try {
-      return parsePlatform(text);
-    } catch (error) {
-      if (!(error instanceof BerthError)) throw error;
-      throw new CliError(`invalid platform: ${error.message}`, { cause: error });
-    }
-  });
+/** Read what was given to {@link platformList}. @param failure as {@link readPlatform} has it. @throws {CliError} in Docker's words */
+export function parsePlatforms(texts: readonly string[], failure?: string): readonly Platform[] {
+  return texts.map((text) => readPlatform(text, failure));
+}
+
+/** Read a `--platform` of one. @param failure what is said before the reason. @throws {CliError} in Docker's words */
+export function readPlatform(text: string, failure: string = "invalid platform: "): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    throw new CliError(`${failure}${error.message}`, { cause: error });
+  }
 }
