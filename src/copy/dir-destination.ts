@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
-import { rename } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
@@ -24,6 +24,7 @@ export async function openDirectoryDestination(path: string): Promise<OpenedDest
     throw new BerthError("already-exists", `${path} is there already, and no empty directory`);
   }
   await using stack = new AsyncDisposableStack();
+  await mkdir(dirname(whole), { recursive: true });
   const { directory } = stack.use(await openStaging(whole));
   const put = async (name: string, bytes: Uint8Array, operation: Operation = {}): Promise<void> => {
     await writeNewFile(join(directory, name), uploadOf(bytes), operation);

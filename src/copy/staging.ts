@@ -1,5 +1,7 @@
+import type { Dirent } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { BerthError, codeOf } from "../base/errors.ts";
 import { isID, randomID } from "../base/ids.ts";
 import { type Lock, tryLock } from "../host/lock.ts";
 import { linux } from "../host/syscalls.ts";
@@ -33,8 +35,17 @@ function stagingOf(held: Lock): Staging {
   };
 }
 
+async function entriesIn(directory: string): Promise<readonly Dirent[]> {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    throw new BerthError("not-found", `open ${directory}: no such file or directory`, { cause: error });
+  }
+}
+
 async function removeLeft(parent: string, start: string): Promise<void> {
-  for (const entry of await readdir(parent, { withFileTypes: true })) {
+  for (const entry of await entriesIn(parent)) {
     if (!entry.isDirectory() || !entry.name.startsWith(start) || !isID(entry.name.slice(start.length))) continue;
     const path = join(parent, entry.name);
     using held = tryLock(linux, path, { create: false });

@@ -218,6 +218,17 @@ describe("between repositories of one registry", () => {
   });
 });
 
+test("a directory is made with those that it lies in, and an archive isn't, as skopeo has both", async () => {
+  await berth.out(["load", "-i", "multi", "-q"]);
+  const [name = ""] = (await berth.out(["images", "--format", "{{.ID}}"])).split("\n");
+  await berth.out(["copy", "-q", `store:${name}`, "dir:deep/er/copy"]);
+  expect(existsSync(at("deep/er/copy/manifest.json"))).toBe(true);
+  for (const transport of ["oci-archive", "docker-archive"]) {
+    const { stderr } = await berth.run(["copy", `store:${name}`, `${transport}:none/x`]);
+    expect(stderr).toBe(`open ${at("none")}: no such file or directory\n`);
+  }
+});
+
 test("the lines are skopeo's, and nothing is said with -q", async () => {
   const said = await copy("oci:multi", "dir:said");
   expect(said.split("\n")).toEqual([
