@@ -143,6 +143,7 @@ interface Coming {
 /** Ask a registry what a name leads to. */
 async function lookUp(deps: PullDeps, given: Reference, options: PullOptions): Promise<Coming> {
   const name = pulledName(given);
+  if (familiarRepository(name) === "scratch") throw new BerthError("invalid-argument", "'scratch' is a reserved name");
   const repository = deps.registries.repository(name);
   const source = { db: deps.db, repository, operation: options };
   const root = await rootManifest(source, name);

@@ -10,7 +10,7 @@ import { resolveTarget } from "./resolve.ts";
  * Delete some platforms of an image, which keeps the others. The image of a platform that another index or a name has, too,
  * stays for these.
  *
- * @throws {BerthError} invalid-argument, in Docker's words, unless forced; not-found, for a platform that isn't there;
+ * @throws {BerthError} invalid-argument, in Docker's words, unless forced; not-found, for an image or a platform that isn't there;
  *   failed-precondition, when none would be left; conflict, when a running container uses it
  * @see moby daemon/containerd `deleteImagePlatforms`
  */
@@ -19,6 +19,7 @@ export async function removePlatforms(
   nameOrID: string,
   { platforms, ...options }: RemoveOptions & { readonly platforms: readonly Platform[] },
 ): Promise<readonly Removed[]> {
+  findTarget(deps, nameOrID);
   if (!options.force) {
     // Docker's dash.
     const message = "Content will be removed from all images referencing this variant. Use —-force to force delete.";

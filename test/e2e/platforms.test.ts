@@ -310,6 +310,13 @@ describe("rmi", () => {
     await expectEmpty();
   });
 
+  test("--platform of an image that isn't there is told as that", async () => {
+    expect(await berth.run(["rmi", "--platform", "linux/amd64", "nosuch"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Error response from daemon: No such image: nosuch:latest\n/),
+    });
+  });
+
   test("--platform takes one of them, when forced, and never the last", async () => {
     const multi = await loaded();
     const unforced = await berth.run(["rmi", "--platform", "linux/arm64", "multi:1"]);

@@ -204,6 +204,7 @@ describe("an image in a registry", () => {
       `${registry.host}/team/nosuch`,
       /^Error response from daemon: manifest for \S+:latest not found: manifest unknown/,
     ],
+    ["scratch", /^Error response from daemon: 'scratch' is a reserved name$/m],
     ["nosuch", /^Error response from daemon: pull access denied for nosuch, .*\nhint: .*blocks docker.io/],
     [
       "127.0.0.1:1/x",

@@ -45,6 +45,7 @@ test.each<[readonly string[], readonly string[]]>([
 
 test("an unknown filter and a malformed one are refused in Docker's words", () => {
   expect(() => fitting("foo=x")).toThrow("invalid filter 'foo'");
+  expect(() => fitting("=")).toThrow(/^invalid filter$/);
   expect(() => fitting("foo")).toThrow("bad format of filter (expected name=value)");
 });
 

@@ -62,7 +62,8 @@ function askedBy<Subject>(
 export function requireKnown(given: readonly Filter[], known: readonly string[]): void {
   const strange = given.find(({ name }) => !known.includes(name));
   if (strange === undefined) return;
-  throw new BerthError("invalid-argument", `invalid filter '${strange.name}'`, {
+  const named = strange.name === "" ? "" : ` '${strange.name}'`;
+  throw new BerthError("invalid-argument", `invalid filter${named}`, {
     hint: `The filters are ${known.join(", ")}.`,
   });
 }

@@ -36,11 +36,8 @@ export function historyListing(human: boolean, waste: boolean = false): Listing<
     table: ["ID", human ? "CreatedSince" : "CreatedAt", "CreatedBy", "Size", ...more, "Comment"],
     columns: {
       ID: { heading: "IMAGE", text: idText },
-      CreatedSince: { heading: "CREATED", text: sinceText },
-      CreatedAt: {
-        heading: "CREATED AT",
-        text: ({ line }) => (line.created === undefined ? "" : rfc3339(line.created)),
-      },
+      CreatedSince: { heading: "CREATED", text: human ? sinceText : createdText },
+      CreatedAt: { heading: "CREATED AT", text: createdText },
       CreatedBy: { heading: "CREATED BY", text: commandText },
       Size: {
         heading: "SIZE",
@@ -68,6 +65,10 @@ function sum(rows: readonly HistoryRow[], field: "size" | "wasted"): number {
 function idText({ line, whole }: HistoryRow): string {
   if (line.id === undefined) return "<missing>";
   return whole ? line.id : shortID(line.id);
+}
+
+function createdText({ line }: HistoryRow): string {
+  return line.created === undefined ? "" : rfc3339(line.created);
 }
 
 function sinceText({ line, now }: HistoryRow): string {

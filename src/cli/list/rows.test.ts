@@ -132,6 +132,13 @@ test.each([
   );
 });
 
+test("history -H=false has whole times in the field for people, too", () => {
+  const rows = lines.map((line) => ({ line, whole: false, human: false, now }));
+  expect(formatRows(historyListing(false), rows, "{{.CreatedSince}}")).toBe(
+    "2026-11-24T11:58:00Z\n1970-01-01T00:00:00Z\n",
+  );
+});
+
 test("history --waste has a column and a sum, in bytes without -H", () => {
   const rows = lines.map((line, index) => ({
     line: { ...line, wasted: index * 991167 },
