@@ -7,6 +7,7 @@ import type { ChainID, DiffID, Digest } from "../oci/digest.ts";
 import { type LayerCompression, layerCompression, mediaTypeIn } from "../oci/image-index.ts";
 import { archiveLength } from "../snapshot/layer-archive.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
+import type { RepositoryName } from "./cache-records.ts";
 import { type Image, type ImageDeps, noSuchImage, readConfig } from "./images.ts";
 import {
   builtWriter,
@@ -21,6 +22,7 @@ import {
 } from "./manifest-records.ts";
 import { type ImageManifest, layerTypes, ociManifest } from "./oci-manifest.ts";
 import { formatOf, packAll, packLayer } from "./pack-layer.ts";
+import { isPulled } from "./remote-image.ts";
 import { isStored } from "./removal.ts";
 import { layersOf } from "./save-whole.ts";
 
@@ -32,6 +34,8 @@ export interface ManifestOptions extends Operation {
   readonly level?: number;
   /** Leave layers that came compressed as they came, however `compression` is. */
   readonly keepsWhatCame?: boolean;
+  /** Where it goes: of several manifests that the image came with, the one from there comes first. */
+  readonly repository?: RepositoryName;
 }
 
 /**
@@ -42,8 +46,8 @@ export interface ManifestOptions extends Operation {
  * @throws {BerthError} not-found, when the image is removed meanwhile; data-loss, naming a layer that is damaged
  */
 export async function manifestOf(deps: ImageDeps, image: Image, options: ManifestOptions = {}): Promise<ImageManifest> {
-  const { compression, level, keepsWhatCame = false } = options;
-  const came = manifestThatCame(deps, image, keepsWhatCame ? undefined : compression);
+  const { compression, level } = options;
+  const came = manifestThatCame(deps, image, options);
   if (came !== undefined) return came;
   const layers = layersOf(deps, image);
   const { known, made } = await packedLayers(deps, layers, options);
@@ -64,7 +68,7 @@ export interface LayerForm {
 
 /** The layers of an image as its manifest has them, as far as that is known; the bottom one first. Nothing is compressed. */
 export function packedForms(deps: ImageDeps, image: Image, options: ManifestOptions = {}): readonly LayerForm[] {
-  const came = manifestThatCame(deps, image, options.keepsWhatCame === true ? undefined : options.compression);
+  const came = manifestThatCame(deps, image, options);
   return layersOf(deps, image).map((layer, place) => {
     return { layer, packed: came === undefined ? knownForm(deps, layer, options) : came.layers[place] };
   });
@@ -102,17 +106,21 @@ export async function* packedBytes(
   throw otherBytes(packing.packed(), digest);
 }
 
-/** The manifest that an image came with, where it can still be sent. @param compression of all of its layers; any when absent */
+/** The manifest that an image came with, where it can still be sent, and its layers are compressed as is wanted. */
 export function manifestThatCame(
   deps: ImageDeps,
   image: Image,
-  compression?: LayerCompression,
+  { compression, keepsWhatCame = false, repository }: ManifestOptions = {},
 ): ImageManifest | undefined {
-  return deps.db.read((sql) =>
-    manifestsCameWith(sql, image).find(({ layers }) =>
-      layers.every((layer) => isCompressed(layer, compression) && isThere(deps, sql, layer)),
-    ),
-  );
+  const wanted = keepsWhatCame ? undefined : compression;
+  return deps.db.read((sql) => {
+    const usable = manifestsCameWith(sql, image).filter(({ layers }) =>
+      layers.every((layer) => isCompressed(layer, wanted) && isThere(deps, sql, layer)),
+    );
+    const isFromThere = ({ digest }: ImageManifest): boolean =>
+      repository !== undefined && isPulled(sql, repository, digest);
+    return usable.find(isFromThere) ?? usable[0];
+  });
 }
 
 /** The manifests that an image came with: its own, and those by which it is a platform of indexes. */
@@ -153,7 +161,7 @@ async function packedLayers(
   layers: readonly Layer[],
   options: ManifestOptions,
 ): Promise<PackedLayers> {
-  const { compression, level, keepsWhatCame, ...operation } = options;
+  const { compression, level, keepsWhatCame: _, repository: __, ...operation } = options;
   const known = new Map<DiffID, PackedLayer>();
   const missing = new Map<DiffID, Layer>();
   for (const layer of layers) {

@@ -130,6 +130,7 @@ export async function shipmentFor(
     name: familiar(reference),
     ...(platform && { platform }),
     ...(form && { form }),
+    repository: reference,
     isThere: (digest) => repository.hasManifest(digest, signal === undefined ? {} : { signal }),
   });
 }

@@ -1,6 +1,9 @@
+import { isKind } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
+import { parseReference } from "../oci/reference.ts";
 import { manifestsOf } from "../registry/send.ts";
+import type { RepositoryName } from "./cache-records.ts";
 import { findTarget, getImage, type ImageDeps } from "./images.ts";
 import { getPlatformImage } from "./indexes.ts";
 import { isBuiltIndex } from "./manifest-records.ts";
@@ -37,6 +40,17 @@ export async function pushedDigest(
     return index;
   }
   const image = platform === undefined ? getImage(deps, id) : getPlatformImage(deps, nameOrID, platform);
-  const { digest } = await manifestOf(deps, image, options);
+  const repository = repositoryIn(nameOrID);
+  const { digest } = await manifestOf(deps, image, { ...options, ...(repository && { repository }) });
   return digest;
+}
+
+/** Where a push by this name would go; undefined for what is an ID alone. */
+function repositoryIn(nameOrID: string): RepositoryName | undefined {
+  try {
+    return parseReference(nameOrID);
+  } catch (error) {
+    if (isKind(error, "invalid-argument")) return undefined;
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@ import { contentsOf, type Descriptor, indexType, manifestType } from "../oci/ima
 import { bestFor, hostPlatform, type Platform, platformText } from "../oci/platform.ts";
 import type { Shipment, ShippedBlob, ShippedImage, ShippedManifest } from "../registry/shipment.ts";
 import { type BuiltShipment, builtImage, builtShipment } from "./built-shipment.ts";
+import type { RepositoryName } from "./cache-records.ts";
 import { getImage, type ImageDeps, readConfig } from "./images.ts";
 import { type EntryRow, entryRows, presentIn } from "./index-records.ts";
 import { findIndex, getPlatformImage, type ImageIndex, type IndexPlatform, notProvided, readIndex } from "./indexes.ts";
@@ -29,6 +30,8 @@ export interface ShipmentOptions {
   readonly platform?: Platform;
   /** What the image is to be; an index that came in stays as it is. */
   readonly form?: ImageForm;
+  /** Where the image goes. */
+  readonly repository?: RepositoryName;
   /** Whether the registry has a manifest already. */
   readonly isThere: (digest: Digest) => Promise<boolean>;
 }
@@ -45,11 +48,15 @@ export async function shipmentOf(
   { id, index }: Target,
   options: ShipmentOptions,
 ): Promise<PushShipment> {
-  const { name, platform, form = {}, isThere } = options;
+  const { name, platform, form = {}, repository, isThere } = options;
   const found = index === undefined ? undefined : findIndex(deps, index);
   if (found === undefined) {
     const image = platform === undefined ? getImage(deps, id) : getPlatformImage(deps, name, platform);
-    return { images: [imageOf(deps, image, { form })], indexes: none, target: { id, index: undefined } };
+    return {
+      images: [imageOf(deps, image, { form, ...(repository && { repository }) })],
+      indexes: none,
+      target: { id, index: undefined },
+    };
   }
   if (deps.db.read((sql) => isBuiltIndex(sql, found.digest))) return builtOf(deps, found, options);
   const { entries, inner } = contentsIn(deps, found);

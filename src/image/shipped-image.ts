@@ -20,13 +20,20 @@ export interface ImageForm extends Pick<ManifestOptions, "compression" | "level"
   readonly family?: ManifestFamily;
 }
 
-/** An image as `manifestOf` sends it. @param annotations of its manifest */
+/** How {@link imageOf} makes one. */
+export interface ShippedOptions extends Pick<ManifestOptions, "repository"> {
+  readonly form?: ImageForm;
+  /** Of its manifest. */
+  readonly annotations?: Annotations;
+}
+
+/** An image as `manifestOf` sends it. */
 export function imageOf(
   deps: ImageDeps,
   image: Image,
-  { form = {}, annotations = {} }: { readonly form?: ImageForm; readonly annotations?: Annotations } = {},
+  { form: { family, ...form } = {}, annotations = {}, repository }: ShippedOptions = {},
 ): ShippedImage {
-  const { family, ...how } = form;
+  const how = { ...form, ...(repository && { repository }) };
   const config = readConfig(deps, image.id);
   const layers = packedForms(deps, image, how).map(({ layer, packed }) =>
     packed === undefined ? newBlob(deps, layer, how) : packedBlob(deps, packed),

@@ -122,6 +122,24 @@ test("a second push sends no blob, and the same manifest", async () => {
   expect(writesSince(before)).toEqual([digest, "latest"].map((name) => `PUT /v2/team/app/manifests/${name} 201`));
 });
 
+test("an image that came from two repositories goes back to each with the manifest that it has there", async () => {
+  await berth.out(["save", "-o", "busybox.tar", "busybox"]);
+  const digests = new Map<string, string>();
+  for (const [path, format] of [["docker/app", "v2s2"] as const, ["oci/app", "oci"] as const]) {
+    const copy = ["copy", "--dest-tls-verify=false", "--format", format, "docker-archive:busybox.tar"];
+    await runProgram("skopeo", ["--insecure-policy", ...copy, `docker://${registry.host}/${path}:1`], {
+      cwd: berth.directory,
+    });
+    const pulled = lines(await berth.out(["pull", `${registry.host}/${path}:1`]));
+    digests.set(path, pulled.find((line) => line.startsWith("Digest: "))?.slice("Digest: ".length) ?? "");
+  }
+  expect(new Set(digests.values()).size).toBe(2);
+  for (const [path, digest] of digests) {
+    expect(await berth.out(["image", "digest", `${registry.host}/${path}:1`])).toBe(digest);
+    expect(await berth.out(["push", `${registry.host}/${path}:1`])).toContain(`1: digest: ${digest} size: `);
+  }
+});
+
 test("another store makes the same manifest of the same image", async () => {
   const name = await built("team/app");
   const first = await berth.out(["push", name]);
