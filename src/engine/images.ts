@@ -124,6 +124,8 @@ export interface Images extends Pushes, Copies {
   pullAll(name: string, options?: PullOptions): AsyncIterable<PulledImage>;
   /** Say what {@link Images.pull} would take; nothing is changed. */
   planPull(name: string, options?: PullOptions): Promise<PullPlan>;
+  /** What {@link Images.pullAll} would bring in, tag by tag; nothing is changed. */
+  planPullAll(name: string, options?: PullOptions): AsyncIterable<PullPlan>;
 }
 
 /** Open the images of an engine. */
@@ -209,19 +211,23 @@ export function openImages(
 }
 
 /** Those that ask a registry. */
-function pulls(openPull: () => Promise<PullDeps>): Pick<Images, "pull" | "pullAll" | "planPull"> {
+function pulls(openPull: () => Promise<PullDeps>): Pick<Images, "pull" | "pullAll" | "planPull" | "planPullAll"> {
   return {
     pull: async (name, options = {}) => {
       const { pullImage } = await import("../image/pull.ts");
       return await pullImage(await openPull(), parseReference(name), options);
     },
     pullAll: async function* (name, options = {}) {
-      const { pullTags } = await import("../image/pull.ts");
-      yield* pullTags(await openPull(), parseReference(name), options);
+      const { eachTag, pullImage } = await import("../image/pull.ts");
+      yield* eachTag(await openPull(), parseReference(name), { options, work: pullImage });
     },
     planPull: async (name, options = {}) => {
       const { planPull } = await import("../image/pull.ts");
       return await planPull(await openPull(), parseReference(name), options);
+    },
+    planPullAll: async function* (name, options = {}) {
+      const { eachTag, planPull } = await import("../image/pull.ts");
+      yield* eachTag(await openPull(), parseReference(name), { options, work: planPull });
     },
   };
 }

@@ -88,12 +88,12 @@ async function pullRemote(deps: PullDeps, coming: Coming, operation: Operation):
   return { reference: familiar(name), id: remote.parts.config.digest, digest, isNew };
 }
 
-/** Pull every tag of a repository. @param name its tag and digest play no part */
-export async function* pullTags(
+/** Do for every tag of a repository what {@link pullImage} or {@link planPull} does for one. @param name its tag and digest play no part */
+export async function* eachTag<T>(
   deps: PullDeps,
   { domain, path }: Reference,
-  options: PullOptions,
-): AsyncGenerator<PulledImage> {
+  { options, work }: { readonly options: PullOptions; readonly work: PullWork<T> },
+): AsyncGenerator<T> {
   const tags = await Array.fromAsync(deps.registries.repository({ domain, path }).tags(options)).catch(
     (error: unknown) => {
       // Docker's words for a repository that isn't there.
@@ -102,8 +102,11 @@ export async function* pullTags(
       throw new BerthError("not-found", `repository ${name} not found: ${error.message}`, { cause: error });
     },
   );
-  for (const tag of tags) yield await pullImage(deps, { domain, path, tag }, options);
+  for (const tag of tags) yield await work(deps, { domain, path, tag }, options);
 }
+
+/** What can be done with a name at a registry. */
+export type PullWork<T> = (deps: PullDeps, name: Reference, options: PullOptions) => Promise<T>;
 
 /** What of an image isn't in the store. */
 export interface PullPlan {

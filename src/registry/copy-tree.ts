@@ -1,7 +1,9 @@
 import type { Operation } from "../base/operation.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/image-index.ts";
 import type { Repository } from "./repository.ts";
-import { sendShipment } from "./send.ts";
+import { type PlannedBlob, planBlobs, sendShipment } from "./send.ts";
+import type { Shipment } from "./shipment.ts";
 import { readTree, shipmentOfTree } from "./tree.ts";
 
 /** From where to where {@link copyTree} copies. */
@@ -25,15 +27,40 @@ export interface CopyOptions extends Operation {
  * @throws {BerthError} not-found; permission-denied; data-loss; invalid-argument, as `readTree`
  */
 export async function copyTree(
-  { from, to, mountFrom }: CopyEnds,
+  ends: CopyEnds,
   { digest }: Pick<Descriptor, "digest">,
   { signal, concurrent: most }: CopyOptions,
 ): Promise<void> {
   const operation: Operation = signal === undefined ? {} : { signal };
-  if (await to.hasManifest(digest, operation)) return;
-  const root = await from.manifest(digest, operation);
-  const tree = await readTree(from, root, { ...operation, isThere: (each) => to.hasManifest(each, operation) });
-  const how = { ...operation, most, mountFrom: () => mountFrom };
-  const top = await sendShipment(to, shipmentOfTree(from, tree), how);
+  const { to, mountFrom } = ends;
+  const shipment = await shipmentBetween(ends, digest, operation);
+  if (shipment === undefined) return;
+  const top = await sendShipment(to, shipment, { ...operation, most, mountFrom: () => mountFrom });
   await to.putManifest(top.digest, top, operation);
+}
+
+/** What {@link copyTree} would do with each blob; nothing is sent. None where the destination has the manifest. @throws {BerthError} likewise */
+export async function planTree(
+  ends: CopyEnds,
+  { digest }: Pick<Descriptor, "digest">,
+  { signal, concurrent: most }: CopyOptions,
+): Promise<readonly PlannedBlob[]> {
+  const operation: Operation = signal === undefined ? {} : { signal };
+  const { to, mountFrom } = ends;
+  const shipment = await shipmentBetween(ends, digest, operation);
+  return shipment === undefined ? [] : planBlobs(to, shipment, { ...operation, most, mountFrom: () => mountFrom });
+}
+
+/** Undefined where the destination has it all. */
+async function shipmentBetween(
+  { from, to }: CopyEnds,
+  digest: Digest,
+  operation: Operation,
+): Promise<Shipment | undefined> {
+  if (await to.hasManifest(digest, operation)) return undefined;
+  const root = await from.manifest(digest, operation);
+  return shipmentOfTree(
+    from,
+    await readTree(from, root, { ...operation, isThere: (each) => to.hasManifest(each, operation) }),
+  );
 }

@@ -138,6 +138,22 @@ describe("an image in a registry", () => {
     );
   });
 
+  test("says with --plan what all of its tags would take, a layer that several have once", async () => {
+    const plan = lines(await berth.out(["pull", "-a", "--plan", app]));
+    expect(plan.filter((line) => line.startsWith("Digest: "))).toHaveLength(3);
+    expect(plan.at(-1)).toMatch(/^Plan: \S+ to download for 3 tags of /);
+    const all = Number(await berth.out(["pull", "-aq", "--plan", app]));
+    const each = [];
+    for (const tag of ["latest", "multi", "v1"]) {
+      each.push(Number(await berth.out(["pull", "-q", "--plan", `${app}:${tag}`])));
+    }
+    expect(all).toBeGreaterThanOrEqual(Math.max(...each));
+    expect(all).toBeLessThan(each.reduce((sum, bytes) => sum + bytes, 0));
+    expect(await berth.out(["images", "-q"])).toBe("");
+    await berth.out(["pull", "-aq", app]);
+    expect(await berth.out(["pull", "-aq", "--plan", app])).toBe("0");
+  });
+
   test("comes with all tags of its repository", async () => {
     const pulled = lines(await berth.out(["pull", "-a", app]));
     // The registry has them in any order.

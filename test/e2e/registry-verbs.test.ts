@@ -47,6 +47,14 @@ async function raw(name: string): Promise<{ readonly text: string; readonly json
   return { text: stdout, json: JSON.parse(stdout) };
 }
 
+/** What the registry was asked since a moment, but for reading. */
+function writesSince(before: number): readonly string[] {
+  return registry
+    .requests()
+    .slice(before)
+    .filter((line) => !/^(GET|HEAD) /.test(line));
+}
+
 test("ls-tags lists the tags of a repository", async () => {
   expect(lines(await out("ls-tags", at("one"))).toSorted()).toEqual(["a", "b"]);
   expect(await out("ls-tags", "--format", "{{.Repository}}:{{.Tag}}", at("two"))).toBe(at("two:a"));
@@ -104,6 +112,16 @@ describe("manifest", () => {
     );
     expect(readdirSync(directory)).toHaveLength(2);
     const local = await out("manifest", "inspect", list);
+    const before = registry.requests().length;
+    const plan = lines(await out("manifest", "push", "--plan", list));
+    expect(plan[0]).toMatch(/^BLOB +SIZE +ACTION$/);
+    // The layer and the config that both images have.
+    expect(plan.slice(1, -2).map((line) => line.replace(/^[0-9a-f]{12} +\S+ +/, ""))).toEqual([
+      "mount from two",
+      "mount from two",
+    ]);
+    expect(plan.slice(-2)).toEqual(["0 of 2 blobs to copy, 0B", `Digest: ${digestOf(local)}`]);
+    expect(writesSince(before)).toEqual([]);
     const pushed = await out("manifest", "push", list);
     const one = digestOf((await raw("one:a")).text);
     expect(lines(pushed)).toEqual([
@@ -188,18 +206,25 @@ describe("imagetools", () => {
     for (const { digest } of json.manifests) expect(digestOf((await raw(`made@${digest}`)).text)).toBe(digest);
   });
 
+  test("create --plan says what it would bring, and brings nothing", async () => {
+    const before = registry.requests().length;
+    const create = ["imagetools", "create", "-t", at("planned:1"), "-t", at("planned:2"), at("one:a"), at("two:a")];
+    const plan = lines(await out(...create, "--plan"));
+    expect(plan.slice(0, 2)).toEqual([at("planned:1"), at("planned:2")]);
+    expect(plan.filter((line) => line.includes(" mount from "))).toHaveLength(2);
+    expect(writesSince(before)).toEqual([]);
+    await out(...create, "--progress", "none");
+    expect(plan.at(-1)).toBe(`Digest: ${digestOf((await raw("planned:1")).text)}`);
+    expect(lines(await out(...create, "--plan"))).toContain("0 of 0 blobs to copy, 0B");
+  });
+
   test("create shows what it would make, appends, filters and copies", async () => {
     const before = registry.requests().length;
     const dry = JSON.parse(await out("imagetools", "create", "--dry-run", "--platform", "linux/arm64", at("multi:1")));
     expect(dry.manifests.map(({ platform }: { platform: object }) => platform)).toEqual([
       { os: "linux", architecture: "arm64", variant: "v8" },
     ]);
-    expect(
-      registry
-        .requests()
-        .slice(before)
-        .filter((line) => !/^(GET|HEAD) /.test(line)),
-    ).toEqual([]);
+    expect(writesSince(before)).toEqual([]);
     await out("imagetools", "create", "--progress", "none", "-t", at("copy:1"), at("multi:1"));
     expect((await raw("copy:1")).text).toBe((await raw("multi:1")).text);
     await out("imagetools", "create", "--progress", "none", "--prefer-index=false", "-t", at("copy:2"), at("one:a"));

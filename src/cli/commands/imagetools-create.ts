@@ -2,8 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { codeOf } from "../../base/errors.ts";
 import type { Operation } from "../../base/operation.ts";
 import { fullName, type Reference } from "../../oci/reference.ts";
-import { copyTree } from "../../registry/copy-tree.ts";
+import { type CopyEnds, copyTree, planTree } from "../../registry/copy-tree.ts";
 import type { Registries } from "../../registry/registries.ts";
+import type { PlannedBlob } from "../../registry/send.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, list, text, value } from "../flags/kinds.ts";
@@ -12,6 +13,7 @@ import { parseAnnotations } from "../imagetools/annotations.ts";
 import { type Combined, combine } from "../imagetools/combine.ts";
 import { buildxError, readLocation } from "../imagetools/located.ts";
 import { fetchSource, parseSource, placed } from "../imagetools/sources.ts";
+import { copyPlanText, eachOnce } from "../list/copy-plan.ts";
 import { chosenProgress, displayOf, type ProgressKind, parseProgressKind } from "../progress/choose.ts";
 import { remoteOf } from "../remote.ts";
 import { parsePlatforms } from "../request/platforms.ts";
@@ -23,6 +25,7 @@ interface CreateValues {
   readonly "dry-run": boolean;
   readonly file: readonly string[];
   readonly "metadata-file": string | undefined;
+  readonly plan: boolean;
   readonly platform: readonly string[];
   readonly "prefer-index": boolean;
   readonly progress: ProgressKind | undefined;
@@ -39,6 +42,7 @@ export const command: Command = defineCommand({
     "dry-run": bool("Show final image instead of pushing"),
     file: list("Read source descriptor from file", { short: "f", valueName: "stringArray" }),
     "metadata-file": text("Write create result metadata to a file"),
+    plan: bool("Say what would be copied, and change nothing"),
     platform: list("Filter specified platforms of target image", { short: "p", valueName: "stringArray" }),
     "prefer-index": bool(
       "When only a single source is specified, prefer outputting an image index or manifest list instead of performing a carbon copy",
@@ -52,6 +56,7 @@ export const command: Command = defineCommand({
   examples: [
     "imagetools create -t registry.example/app:1 registry.example/app:1-amd64 registry.example/app:1-arm64",
     "imagetools create --dry-run debian:12",
+    "imagetools create --plan -t registry.example/debian:12 debian:12",
   ],
   run: create,
 });
@@ -76,6 +81,11 @@ async function create({ values, args, io }: Call<CreateValues>): Promise<number>
     const combined = await combine(registries, fetched, { annotations, preferIndex, platforms });
     if (values["dry-run"]) {
       io.stdout.write(`${combined.top.bytes}\n`);
+      return 0;
+    }
+    if (values.plan) {
+      const options = { targets, concurrent: parallelUploads, signal: interrupt.signal };
+      for await (const text of planCombined(registries, combined, options)) io.stdout.write(text);
       return 0;
     }
     using display = displayOf(io, chosenProgress(io, values.progress));
@@ -104,6 +114,36 @@ function readSource(path: string): string {
 interface PushCombined extends Operation {
   readonly targets: readonly Reference[];
   readonly concurrent: number;
+}
+
+/** What {@link pushCombined} would bring into each repository. */
+async function* planCombined(
+  registries: Registries,
+  { top, parts }: Combined,
+  { targets, concurrent, signal }: PushCombined,
+): AsyncGenerator<string> {
+  const byRepository = Map.groupBy(targets, ({ domain, path }) => fullName({ domain, path }));
+  for (const [name, tags] of byRepository) {
+    const [first] = tags;
+    if (first === undefined) continue;
+    const to = registries.repository(first);
+    const blobs: PlannedBlob[] = [];
+    for (const { digest, reference } of partsFor(name, parts)) {
+      const ends = { ...sourceOf(registries, reference, first), to };
+      blobs.push(...(await planTree(ends, { digest }, { concurrent, ...(signal && { signal }) })));
+    }
+    yield `${tags.map(fullName).join("\n")}\n${copyPlanText({ digest: top.descriptor.digest, ...eachOnce(blobs) })}`;
+  }
+}
+
+/** What of an image isn't in the repository itself. */
+function partsFor(name: string, parts: Combined["parts"]): Combined["parts"] {
+  return parts.filter(({ reference: { domain, path } }) => fullName({ domain, path }) !== name);
+}
+
+function sourceOf(registries: Registries, reference: Reference, { domain }: Reference): Omit<CopyEnds, "to"> {
+  const mountFrom = reference.domain === domain ? { mountFrom: reference.path } : {};
+  return { from: registries.repository(reference), ...mountFrom };
 }
 
 /** Bring what the image points to into each repository, and then the image under each tag. */
@@ -135,11 +175,9 @@ async function pushTo(
     report?.({ kind: "output", id: name, stream: "stdout", data: Buffer.from(`${line}\n`) });
   const to = registries.repository(first, { isWritten: true });
   const stop = signal === undefined ? {} : { signal };
-  for (const { digest, reference } of parts) {
-    if (fullName({ domain: reference.domain, path: reference.path }) === name) continue;
+  for (const { digest, reference } of partsFor(name, parts)) {
     say(`copying ${digest} from ${fullName(reference)} to ${name}`);
-    const mountFrom = reference.domain === first.domain ? { mountFrom: reference.path } : {};
-    await copyTree({ from: registries.repository(reference), to, ...mountFrom }, { digest }, { concurrent, ...stop });
+    await copyTree({ ...sourceOf(registries, reference, first), to }, { digest }, { concurrent, ...stop });
   }
   const { digest, mediaType } = top.descriptor;
   for (const target of targets) {

@@ -37,13 +37,12 @@ async function pull(call: Call<PullValues>): Promise<number> {
   const reference = referenceOf(given);
   const isTagged = reference.tag !== undefined || reference.digest !== undefined;
   if (values["all-tags"] && isTagged) throw new CliError("tag can't be used with --all-tags/-a");
-  if (values["all-tags"] && values.plan) throw new CliError("conflicting options: --all-tags and --plan");
   using interrupt = interruptible(io);
   const { signal } = interrupt;
   const asked = values.platform ?? io.env["DOCKER_DEFAULT_PLATFORM"] ?? "";
   const platform = asked === "" ? undefined : parsePlatform(asked);
   const wanted = { signal, ...(platform === undefined ? {} : { platform }) };
-  if (values["all-tags"]) return await pullAll(call, reference, wanted);
+  if (values["all-tags"]) return await (values.plan ? planAll : pullAll)(call, reference, wanted);
   if (!isTagged && !values.quiet) io.stdout.write("Using default tag: latest\n");
   const engine = await call.engine();
   if (values.plan) {
@@ -87,6 +86,27 @@ async function pullAll(
   }
   if (!quiet) io.stdout.write(statusLine(isNew, name));
   io.stdout.write(`${fullName(repository)}\n`);
+  return 0;
+}
+
+/** A layer that several tags have comes once. */
+async function planAll(
+  { values: { quiet }, io, engine }: Call<PullValues>,
+  repository: Reference,
+  options: PullOptions,
+): Promise<number> {
+  const { images } = await engine();
+  const coming = new Map<string, number>();
+  let count = 0;
+  for await (const plan of images.planPullAll(familiar(repository), options)) {
+    count++;
+    const missing = plan.layers.filter(({ isHere }) => !isHere);
+    for (const { digest, size, begun } of missing) coming.set(digest, size - begun);
+    if (!quiet) io.stdout.write(planText(plan));
+  }
+  const bytes = [...coming.values()].reduce((sum, size) => sum + size, 0);
+  const tags = `${count} tag${count === 1 ? "" : "s"} of ${familiar(repository)}`;
+  io.stdout.write(quiet ? `${bytes}\n` : `Plan: ${humanSize(bytes)} to download for ${tags}\n`);
   return 0;
 }
 

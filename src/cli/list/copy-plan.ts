@@ -1,10 +1,17 @@
 import { shortID } from "../../base/ids.ts";
 import type { CopyPlan } from "../../copy/copy.ts";
+import { bytesSent, type PlannedBlob } from "../../registry/send.ts";
 import { align } from "../format/align.ts";
 import { humanSize } from "../format/human-size.ts";
 
+/** Blobs of several copies, each once, and what goes of them. */
+export function eachOnce(blobs: readonly PlannedBlob[]): Pick<CopyPlan, "blobs" | "bytes"> {
+  const once = [...new Map(blobs.map((blob) => [blob.digest ?? blob.id, blob])).values()];
+  return { blobs: once, bytes: bytesSent(once) };
+}
+
 /** What a copy would do, as a table: its blobs, and what they come to. */
-export function copyPlanText({ digest, blobs, bytes }: CopyPlan): string {
+export function copyPlanText({ digest, blobs, bytes }: Pick<CopyPlan, "digest" | "blobs" | "bytes">): string {
   const rows = blobs.map(({ id, digest: blob, size, action, from }) => {
     const done = action === "upload" ? (blob === undefined ? "convert" : "copy") : action;
     const length = blob === undefined ? "" : humanSize(size, 3);
