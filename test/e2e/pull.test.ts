@@ -143,7 +143,7 @@ describe("an image in a registry", () => {
     expect(plan.filter((line) => line.startsWith("Digest: "))).toHaveLength(3);
     expect(plan.at(-1)).toMatch(/^Plan: \S+ to download for 3 tags of /);
     const all = Number(await berth.out(["pull", "-aq", "--plan", app]));
-    const each = [];
+    const each: number[] = [];
     for (const tag of ["latest", "multi", "v1"]) {
       each.push(Number(await berth.out(["pull", "-q", "--plan", `${app}:${tag}`])));
     }
