@@ -15,7 +15,7 @@ const rightful =
   /No such image|No such container|reference does not exist|image is being used|being used by|conflict|pull access|not found/i;
 
 /** Never right, whatever else is said. */
-const wrong = /database is locked|\n\s+at |deadlock|SQLITE|ENOENT/;
+const wrong = /database is locked|\n\s+at |deadlock|SQLITE|ENOENT|^[a-z]+ \/\S+: no such file or directory$/m;
 
 /** What {@link many} takes. */
 export interface ManyOptions {
