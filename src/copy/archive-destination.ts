@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync, readSync, statSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { endOfArchive, paddingOf } from "../archive/tar-writer.ts";
@@ -61,6 +61,10 @@ async function openArchive(path: string, listsOf: ListsOf): Promise<OpenedDestin
   if (existsSync(whole) && !statSync(whole).isFile()) {
     throw new BerthError("invalid-argument", `${path} is no regular file`);
   }
+  // skopeo writes over any file; a name that was mistyped is no archive.
+  if (existsSync(whole) && statSync(whole).size > 0 && !isTar(whole)) {
+    throw new BerthError("already-exists", `${path} is there already, and no archive`);
+  }
   await using stack = new AsyncDisposableStack();
   const { directory } = stack.use(await openStaging(whole));
   const file = stack.use(await open(join(directory, "archive"), "wx"));
@@ -84,6 +88,16 @@ async function openArchive(path: string, listsOf: ListsOf): Promise<OpenedDestin
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function isTar(path: string): boolean {
+  const file = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(263);
+    return readSync(file, head) === head.length && head.toString("latin1", 257, 262) === "ustar";
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** A tar archive that several write to: each file comes whole before the next. */

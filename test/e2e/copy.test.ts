@@ -247,6 +247,7 @@ test.each([
   [["store:nosuch", "dir:a"], /^No such image: nosuch/],
   [["oci:multi", "dir:multi"], /^multi is there already, and no empty directory/],
   [["oci:multi", "oci:home"], /^\S*home is no OCI layout, and not empty/],
+  [["oci:multi", "oci-archive:multi/index.json"], /^multi\/index\.json is there already, and no archive/],
   [["--dest-creds", "a:b", "oci:multi", "dir:a"], /^unknown flag: --dest-creds/],
   [["--format", "oci", "oci:multi", "store:a"], /^the store keeps manifests as they come/],
   [["--dest-tls-verify=false", "oci:multi", "dir:a"], /^--src-tls-verify and --dest-tls-verify are for docker/],
