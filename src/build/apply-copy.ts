@@ -38,7 +38,8 @@ export function applyCopy(
     ...(step.chmod === "" ? {} : { mode: parseMode(step.chmod) }),
     ...(local.length === sources.length ? {} : { origins: placed.map(({ origin }) => origin ?? { input: 1, unpack }) }),
   };
-  const vertex = context.graph.add(op, [state.tip, ...inputs], { name, ...context.place });
+  const link = step.link === true && step.chmod === "" ? { link: true } : {};
+  const vertex = context.graph.add(op, [state.tip, ...inputs], { name, ...context.place, ...link });
   const options = [
     ...(parents ? ["--parents"] : []),
     ...(op.owner === undefined ? [] : [`--chown=${op.owner}`]),

@@ -1,5 +1,6 @@
 import type { Span } from "../dockerfile/ast.ts";
 import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
+import type { Platform } from "../oci/platform.ts";
 import type { GitReference } from "./git-reference.ts";
 import type { ModeChange } from "./mode.ts";
 import type { StepSettings } from "./step-settings.ts";
@@ -173,6 +174,10 @@ export interface Vertex {
   readonly architecture?: string;
   /** Names of those variables of a `RUN` that are arguments. */
   readonly args?: readonly string[];
+  /** A copy with `--link`: BuildKit makes two steps of it. */
+  readonly link?: boolean;
+  /** Of an image what its registry has under its name, and what it was asked for; absent where that isn't known. */
+  readonly source?: { readonly digest: Digest; readonly platform: Platform };
 }
 
 /** What describes a vertex beside its op and its inputs. */

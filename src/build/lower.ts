@@ -231,7 +231,8 @@ class StageWalk {
     const shown = names.platform === undefined ? undefined : platformText(names.platform);
     const prefix = names.total === 0 ? "" : stepPrefix({ ...names, platform: shown }, 1);
     const op = { kind: "image", imageID: image.id, chainID: image.chainID } as const;
-    return { image, tip: this.#builder.add(op, [], { name: `${prefix}${verb} ${image.name}` }) };
+    const source = image.digest === undefined ? {} : { source: { digest: image.digest, platform: wanted } };
+    return { image, tip: this.#builder.add(op, [], { name: `${prefix}${verb} ${image.name}`, ...source }) };
   }
 
   #graphFor(planned: PlannedStage): Pick<GraphBuilder, "add"> {

@@ -45,7 +45,7 @@ export interface SelectOptions {
  * @throws {BerthError} not-found `"/x": not found`
  */
 export function selectSource(tree: SourceTree, pattern: string, options: SelectOptions): readonly Selection[] {
-  return expand(tree, join("/", pattern)).map((path) => {
+  return expandPattern(tree, join("/", pattern)).map((path) => {
     const followed = tree.resolve(path);
     const entry = tree.lstat(followed);
     if (entry === undefined) throw new BerthError("not-found", `"${path}": not found`);
@@ -70,7 +70,8 @@ function seenOnce(look: () => Iterable<SelectedFile>): () => Iterable<SelectedFi
   return () => kept ?? first();
 }
 
-function expand(tree: SourceTree, pattern: string): readonly string[] {
+/** The paths that a pattern matches, in no order that counts; of a path without wildcards the path itself. */
+export function expandPattern(tree: SourceTree, pattern: string): readonly string[] {
   const parts = pattern.split("/").slice(1);
   const first = parts.findIndex(hasWildcards);
   if (first < 0) return [join("/", pattern.replace(/\\(.)/gsu, "$1"))];

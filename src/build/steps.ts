@@ -43,6 +43,8 @@ export interface TransferStep {
   /** As the flag has it; empty for the mode that there is. */
   readonly chmod: string;
   readonly exclude: readonly string[];
+  /** `--link`: makes no difference to what comes of it. False when absent. */
+  readonly link?: boolean;
 }
 
 /** Files of the context, a stage, an image: one layer. */

@@ -112,6 +112,7 @@ function readTransfer(state: StageState, reading: Reading, written: Copy | Add):
     destination: word(state, reading, written.destination),
     files: written.files.map((file) => inlineFile(state, reading, file)),
     exclude: written.exclude.map((pattern) => word(state, reading, pattern)),
+    ...(written.link ? { link: true } : {}),
   };
   if (written.kind === "COPY") {
     const from = written.from === undefined ? {} : { from: reading.source(written.from, true) };

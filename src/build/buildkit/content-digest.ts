@@ -1,0 +1,253 @@
+import { createHash } from "node:crypto";
+import { createReadStream, readlinkSync } from "node:fs";
+import { basename, dirname, join } from "node:path/posix";
+import { setImmediate } from "node:timers/promises";
+import { bytesOf, pathOf } from "../../archive/byte-string.ts";
+import type { FileKind } from "../../archive/file-kind.ts";
+import { capabilityXattr, readXattrs } from "../../archive/xattrs.ts";
+import { openMatcher } from "../../dockerfile/ignore.ts";
+import type { Syscalls } from "../../host/syscalls.ts";
+import { type Digest, digestOf } from "../../oci/digest.ts";
+import type { TreeEntry } from "../../snapshot/merged-tree.ts";
+import { hasWildcards } from "../go-match.ts";
+import type { Owner } from "../root-writer.ts";
+import { expandPattern } from "../select.ts";
+import type { SourceTree } from "../source-tree.ts";
+
+/** A part of a tree that a step reads. @see BuildKit solver/llbsolver/ops/opsutils/contenthash.go */
+export interface Selector {
+  /** Absolute. With wildcards, where `isPattern`. */
+  readonly path: string;
+  /** Where the tree has it; at the path when absent. Of no pattern. */
+  readonly place?: string;
+  readonly followsLinks: boolean;
+  readonly isPattern: boolean;
+  /** Patterns of what doesn't count, relative to the path. */
+  readonly exclude: readonly string[];
+}
+
+/** What content is read from. */
+export interface ContentSource {
+  readonly syscalls: Syscalls;
+  readonly tree: SourceTree;
+  /** Whose all files count as being; what their own owner is when absent. For a build context, whose root has no attributes either. */
+  readonly owner?: Owner;
+  readonly signal?: AbortSignal;
+  /** Asked when all was read: false where that isn't what a step saw. */
+  readonly isStill?: () => boolean;
+}
+
+/**
+ * Digests of what parts of a tree have, as BuildKit names them: the files of a pattern with their paths, or before its release 0.26 with
+ * their last names. The latter isn't given where two trees could have the same one.
+ *
+ * @returns none where a part isn't there, or BuildKit doesn't tell what is in it
+ * @see BuildKit cache/contenthash/checksum.go
+ */
+export async function contentDigests(
+  source: ContentSource,
+  selectors: readonly Selector[],
+): Promise<readonly Digest[]> {
+  const hasher = new ContentHasher(source);
+  const selected: Listing[] = [];
+  for (const selector of selectors) selected.push(await hasher.selected(selector));
+  if (source.isStill?.() === false) return [];
+  const forms = [selected.map(({ paths }) => paths), selected.map(({ names }) => names)];
+  const whole = forms.filter((digests) => !digests.includes(undefined));
+  return [...new Set(whole.map((digests) => digestOf(digests.join("\0"))))];
+}
+
+/** What a selector's files come to, listed with their paths and with their last names; undefined where that isn't told. */
+interface Listing {
+  readonly paths?: string | undefined;
+  readonly names?: string | undefined;
+}
+
+const nothing = digestOf("");
+
+/** Files after which others get a turn. */
+const turn = 256;
+
+/** A file that a pattern selects. */
+interface Listed {
+  readonly path: string;
+  /** What it counts as having; a directory's own attributes alone. */
+  readonly digest: string;
+  readonly isDirectory: boolean;
+}
+
+/** A place in a tree, and what is left out below it. */
+interface Place {
+  /** Absolute, as the pattern leads there. */
+  readonly path: string;
+  /** Below what the pattern matches. */
+  readonly name: string;
+  readonly excludes: (name: string) => boolean;
+}
+
+class ContentHasher {
+  readonly #source: ContentSource;
+  readonly #known = new Map<string, string>();
+  #count = 0;
+
+  constructor(source: ContentSource) {
+    this.#source = source;
+  }
+
+  async selected(selector: Selector): Promise<Listing> {
+    const { path, place = path, followsLinks, isPattern, exclude } = selector;
+    const { tree } = this.#source;
+    if (isPattern || exclude.length > 0) return listingOf(await this.#list(selector), path);
+    const entry = tree.lstat(followsLinks ? tree.resolve(place) : place);
+    const digest = entry && (await this.#whole(entry));
+    return { paths: digest, names: digest };
+  }
+
+  async #list(selector: Selector): Promise<readonly Listed[] | undefined> {
+    const { path, isPattern, exclude } = selector;
+    // What an exception leaves of a directory is counted in ways that differ.
+    if (exclude.some((pattern) => pattern.trim().startsWith("!"))) return undefined;
+    const listed: Listed[] = [];
+    for (const each of isPattern ? expandPattern(this.#source.tree, path).toSorted(byBytes) : [path])
+      if (!(await this.#listMatch({ ...selector, path: each }, listed))) return undefined;
+    return listed;
+  }
+
+  /** @returns false for what BuildKit doesn't tell of */
+  async #listMatch({ path, followsLinks, isPattern, exclude }: Selector, listed: Listed[]): Promise<boolean> {
+    const { tree } = this.#source;
+    const entry = tree.lstat(isPattern ? path : tree.resolve(path));
+    // Of a file with exclusions it counts nothing.
+    if (entry === undefined || (!isPattern && entry.kind !== "dir")) return false;
+    const target = entry.kind === "symlink" && followsLinks ? tree.lstat(tree.resolve(path)) : entry;
+    if (target === undefined) return false;
+    const digest = target === entry ? await this.#own(entry) : await this.#whole(target);
+    listed.push({ path, digest, isDirectory: entry.kind === "dir" });
+    if (entry.kind === "dir")
+      await this.#below(entry, { path, name: "", excludes: openMatcher(exclude).excludes }, listed);
+    return true;
+  }
+
+  async #below(directory: TreeEntry, { path, name, excludes }: Place, listed: Listed[]): Promise<void> {
+    for (const entry of this.#children(directory)) {
+      const own = basename(entry.path);
+      const place = { path: join(path, own), name: join(name, own), excludes };
+      if (excludes(place.name)) continue;
+      listed.push({ path: place.path, digest: await this.#own(entry), isDirectory: entry.kind === "dir" });
+      if (entry.kind === "dir") await this.#below(entry, place, listed);
+    }
+  }
+
+  /** A file with all that is in it; a directory's files with their names. */
+  async #whole(entry: TreeEntry): Promise<string> {
+    if (entry.kind !== "dir") return await this.#own(entry);
+    const known = this.#known.get(entry.path);
+    if (known !== undefined) return known;
+    const hash = createHash("sha256").update(`\0${await this.#own(entry)}`);
+    for (const child of this.#children(entry)) {
+      hash.update(bytesIn(`\0${basename(child.path)}`)).update(await this.#whole(child));
+    }
+    const digest = `sha256:${hash.digest("hex")}`;
+    this.#known.set(entry.path, digest);
+    return digest;
+  }
+
+  #children(directory: TreeEntry): readonly TreeEntry[] {
+    return [...this.#source.tree.entries(directory.path)].sort((a, b) => byBytes(a.path, b.path));
+  }
+
+  /** A file's attributes, and what a regular one has in it. */
+  async #own(entry: TreeEntry): Promise<string> {
+    const { owner, signal } = this.#source;
+    if (owner !== undefined && entry.path === "/") return nothing;
+    if (++this.#count % turn === 0) {
+      await setImmediate();
+      signal?.throwIfAborted();
+    }
+    const hash = createHash("sha256").update(Buffer.from(this.#header(entry), "latin1"));
+    if (entry.kind === "file")
+      for await (const chunk of createReadStream(pathOf(bytesOf(entry.source)), signal && { signal }))
+        hash.update(chunk);
+    return `sha256:${hash.digest("hex")}`;
+  }
+
+  /** Names and values of a tar header, less times and names, in the form of Docker's old tarsum. @see BuildKit cache/contenthash/tarsum.go */
+  #header({ kind, source, stats }: TreeEntry): string {
+    const { owner, syscalls } = this.#source;
+    const isDevice = kind === "char" || kind === "block";
+    const fields = {
+      name: "",
+      mode: kind === "symlink" ? 0o777 : Number(stats.mode) & 0o7777,
+      uid: owner?.uid ?? stats.uid,
+      gid: owner?.gid ?? stats.gid,
+      size: kind === "file" ? stats.size : 0,
+      typeflag: typeFlags[kind],
+      linkname: kind === "symlink" ? readlinkSync(pathOf(bytesOf(source)), "latin1") : "",
+      uname: "",
+      gname: "",
+      devmajor: isDevice ? majorOf(stats.rdev) : 0,
+      devminor: isDevice ? minorOf(stats.rdev) : 0,
+    };
+    const xattrs = [...readXattrs(syscalls, bytesOf(source))]
+      .filter(([name]) => name === capabilityXattr || !/^(?:security|system)\./.test(name))
+      .sort(([a], [b]) => byBytes(a, b))
+      .map(([name, value]) => `${name}${value.toString("latin1")}`);
+    return [...Object.entries(fields).map(([name, value]) => `${name}${value}`), ...xattrs].join("");
+  }
+}
+
+/** Of tar headers. A socket counts as a regular file without content. */
+const typeFlags: Readonly<Record<FileKind, string>> = {
+  file: "0",
+  socket: "0",
+  symlink: "2",
+  char: "3",
+  block: "4",
+  dir: "5",
+  fifo: "6",
+};
+
+function listingOf(listed: readonly Listed[] | undefined, path: string): Listing {
+  const [first, ...others] = listed ?? [];
+  if (first === undefined) return listed === undefined ? {} : { paths: nothing, names: nothing };
+  if (others.length === 0 && basename(first.path) === basename(path))
+    return { paths: first.digest, names: first.digest };
+  const all = [first, ...others];
+  const prefix = prefixOf(path);
+  const paths = all.map((each) => `${keyOf(each.path.slice(prefix.length)) || "\0"}${each.digest}`);
+  const names = all.map((each) => `${basename(each.path)}${each.digest}`);
+  return {
+    paths: digestOf(bytesIn(paths.join(""))),
+    // Last names don't tell what a second directory is in: other trees would have the same digest.
+    names: all.filter(({ isDirectory }) => isDirectory).length > 1 ? undefined : digestOf(bytesIn(names.join("\0"))),
+  };
+}
+
+/** The part of a path that has no wildcards; the root's is empty. */
+function prefixOf(path: string): string {
+  let prefix = path;
+  while (hasWildcards(prefix)) prefix = dirname(prefix);
+  return prefix === "/" ? "" : prefix;
+}
+
+/** A path as it is sorted: a directory's files come right after it. */
+function keyOf(path: string): string {
+  return path.replaceAll("/", "\0");
+}
+
+function bytesIn(text: string): Buffer {
+  return Buffer.from(bytesOf(text), "latin1");
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(bytesIn(keyOf(a)), bytesIn(keyOf(b)));
+}
+
+/** Of a device number. @see makedev(3) */
+function majorOf(device: bigint): bigint {
+  return ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
+}
+
+function minorOf(device: bigint): bigint {
+  return (device & 0xffn) | ((device >> 12n) & ~0xffn);
+}

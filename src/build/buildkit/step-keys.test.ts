@@ -1,0 +1,283 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openLinter } from "../../dockerfile/linter.ts";
+import { parseDockerfile } from "../../dockerfile/parse.ts";
+import { linux } from "../../host/syscalls.ts";
+import { digestOf } from "../../oci/digest.ts";
+import { contentRecord, operationRecord, type StepKey } from "../../remote-cache/step-key.ts";
+import { dockerfileFrontend } from "../dockerfile/frontend.ts";
+import { type Lowered, lower } from "../lower.ts";
+import { directoryTree } from "../source-tree.ts";
+import { type ContentSource, contentDigests, type Selector } from "./content-digest.ts";
+import { openStepKeys } from "./step-keys.ts";
+import { StillTree } from "./still-tree.ts";
+
+const platform = { os: "linux", architecture: "amd64" };
+const chainID = digestOf("layer");
+const manifest = digestOf("manifest");
+
+function lowered(text: string): Promise<Lowered> {
+  return lower(dockerfileFrontend(parseDockerfile(text.startsWith("FROM ") ? text : `FROM busybox\n${text}\n`)), {
+    linter: openLinter([]),
+    ignores: () => false,
+    buildArgs: new Map(),
+    platform,
+    network: "default",
+    allowsHostNetwork: false,
+    resolveImage: async (name) => ({
+      id: digestOf(name),
+      chainID,
+      digest: manifest,
+      name,
+      config: { ...platform, config: { Cmd: ["sh"] }, rootfs: { type: "layers", diff_ids: [chainID] }, history: [] },
+    }),
+  });
+}
+
+let context = "";
+/** Two directories, each with a file. */
+let others = "";
+beforeAll(() => {
+  context = mkdtempSync(join(tmpdir(), "step-keys-"));
+  mkdirSync(join(context, "dir/sub"), { recursive: true });
+  const files = { "a.txt": "a\n", "b.txt": "b\n", "dir/x": "x\n", "dir/sub/y": "y\n", "archive.tar": "archive\n" };
+  for (const [name, text] of Object.entries({ ...files, "script.sh": "#!/bin/sh\n" })) {
+    writeFileSync(join(context, name), text);
+    chmodSync(join(context, name), name === "script.sh" ? 0o755 : name === "dir/x" ? 0o600 : 0o644);
+  }
+  for (const name of ["dir", "dir/sub"]) chmodSync(join(context, name), 0o755);
+  symlinkSync("x", join(context, "dir/link"));
+  others = mkdtempSync(join(tmpdir(), "step-keys-"));
+  for (const name of ["e", "f"]) {
+    mkdirSync(join(others, name));
+    writeFileSync(join(others, name, "file"), name);
+  }
+});
+afterAll(() => {
+  for (const directory of [context, others]) rmSync(directory, { recursive: true });
+});
+
+const contentSource = (directory: string = context): ContentSource => ({
+  syscalls: linux,
+  tree: directoryTree(directory),
+  owner: { uid: 0, gid: 0 },
+});
+
+async function keyOf(text: string): Promise<StepKey> {
+  const { graph, output } = await lowered(text);
+  const key = openStepKeys(graph, async () => contentSource()).keyOf(output);
+  if (key === undefined) throw new Error(`no key for ${text}`);
+  return key;
+}
+
+// What the caches of live builders had: Docker 26.1 (BuildKit 0.13), and Docker 28.5 (0.25) where that has another.
+const steps: readonly (readonly [text: string, ...names: string[]])[] = [
+  ["RUN echo one > /one", "b94f89e81344044945ad3b2fc4490a95fbad95b5da0a25bd340847dc26e7c7e3"],
+  [
+    'ENV A=1 B="two & <x>"\nARG C=3\nARG D=4\nWORKDIR /w\nRUN echo $A > a',
+    "51454a0b55bfabb08a2e6dc8341d72e6e7d03f6dea6bd6003241b67ca388967a",
+  ],
+  [
+    'ENV A=1 B="two words"\nARG C=3\nWORKDIR /w\nUSER 1:2\nSHELL ["/bin/sh", "-ec"]\nRUN echo $A $C',
+    "0327684e83d4b9b7d37fd56739de910dd9cd86a528277547d70d4ebd2ae33aed",
+  ],
+  ["RUN --network=none id", "5cb8bbd9d79f5a70f98906ebd041223f6309103cd75c8a8d11f20cf89e4b0a1c"],
+  ["RUN <<EOF\necho hi\necho ho\nEOF", "22730ef0fe27591fa8b8faec19df72f93a5a969827aade56cdf6e6dae61eb5b4"],
+  [
+    "RUN <<EOF\n#!/bin/sh\necho hi\nEOF",
+    "3a967743bee0cf0791cc36e3dcc5d9130fe141ebeba29d768b00696c1f7f1566",
+    "a9588b2b15263f8bebe70e2bd80d6e0a9c1180e36b93acd5bf59210ddb5bc532",
+  ],
+  [
+    "RUN --mount=target=/context ls /context",
+    "3fbc2f6f5198a98b2e8585d92b9f8d25056619bf4d2f7d0d7cdc3c2585815e37",
+    "d38e7e8771fae1cecd4c920a7795129a19f206d09b1dd8e200ce77fa060012f3",
+  ],
+  [
+    "RUN --mount=source=dir,target=/dir,rw touch /dir/new",
+    "89f52c085ade2d9ad77cc0f8ad4373c6f99a894ca98e0b9798b0ee87e8fb576a",
+    "b6c3c51424bb53a07478294074239b5cb9e723511ab4b66bd1dd7019a0b6bbf9",
+  ],
+  [
+    "RUN --mount=type=cache,target=/root/.cache ls",
+    "48575b953c108fb636cc6a7eca0b88d2c7cd97b0163ffe38e1a251241dafdc7d",
+    "b2f5665beb2fd50009d75750cc1aae97ae1bdca953e014a44bd8d8dcf827c04c",
+  ],
+  [
+    "RUN --mount=type=cache,id=named,target=/c,sharing=locked ls",
+    "026fe1346ef242f8809475b08e3b4db6fbd3729a73dec4697582254d2576a553",
+    "80fd8c4ef4e3f48155a0152f88690848b374fc558901dbd1867da02655b68ac0",
+  ],
+  [
+    "RUN --mount=type=cache,target=/c,uid=5,mode=0700 ls",
+    "e5777afb6535b9b7d04a7abe9e94c6eba650c3d80c48e3d2d4338164fea37088",
+    "9bfd8ff92165c5436d40542757f1b6a29218aa579e41c87cb9031bbafe35bb7b",
+  ],
+  [
+    "RUN --mount=type=tmpfs,target=/t,size=1m ls",
+    "c07bb73cea28d3ca94aeb52b4f84677793d62d477d9ce18b0d9a74553dd407bb",
+    "062c8e200de2eead8334783c501c3d8fd57c500867e5898a59b85a9913b8b62e",
+  ],
+  [
+    "RUN --mount=type=secret,id=s,target=/s,uid=3,mode=0444 ls",
+    "ab31b4862871a33cb0b45168358fe83591196f56194aed92501e6d010d98cec5",
+    "3c16ca9516bebdfa73970f92bd07243f0e7d615efffaa30d9927267f98e45509",
+  ],
+  [
+    "RUN --mount=type=ssh ls",
+    "d8f427fbdba1f28fe1b184a636c07ac60dc05b6d739f61dcc9f8869836764a73",
+    "5e2fcfe914bbb923dafa235384b74011e9c0a5a1ca41ab4e5a2b873aee813549",
+  ],
+  ["WORKDIR /a/b", "cc0582361a8bbe0afbadf5424284a685013d9974e8739dc6bcf8f50be29b7903"],
+  [
+    "USER 7\nWORKDIR /a",
+    "7efe27cb38124c2b1b53f37ebcdc6f7c59cb73a625802278b27d789b00324c7b",
+    "14eb5336628d7450900feeab04adf7d152bbfea00f6b53b3fc1df00b785618ec",
+  ],
+  [
+    "USER nobody\nWORKDIR /a",
+    "67ace456e9d5ef2db9f72d4630a5357eedd269f734ede473300e6574676ec00d",
+    "1d183b536e87c6cc500741fe76decf433cf16f7b5532e8a174144921bac459f5",
+  ],
+  ["COPY a.txt /", "06249723acae38af938912d21fc63f450be31e13b2f7d2f7572c56e3bbb8b5da"],
+  ["WORKDIR /w\nCOPY a.txt b.txt ./", "d4d4a5f4d8627dbda329bfde861fd8707f48730c77fbfb2ff0b0cc5cd64f9ed0"],
+  ["COPY dir /dir", "e6ee387b1f3a4c26bfec4e4c3ef03264291dd25d10c2ca2f71f42111c787f2a1"],
+  ["COPY . /all", "4be93e6dab0a2ce34020cb661ba4379d414001305a54d9b432de1eb563523f7c"],
+  ["COPY *.txt /texts/", "b281bf666b207004ef289e136efa791cb6595a1edbddc7d0afe13ed585df5eeb"],
+  [
+    "COPY --chown=1000:1000 a.txt /",
+    "4646cb16e1acce4c0dd396d32c43e9e2b91e3c19d0d47458e751b28db37a177f",
+    "4d240d035a56d397489c949fe98ba04506a860b733ec9477e10a5f469b7466dd",
+  ],
+  [
+    "COPY --chown=nobody a.txt /",
+    "162070ff3171a9b63da8385ac19774749b58c54a24568857ab98c8a7f75f3927",
+    "1057b4965058b0c375edaf0b95f92d63a52b761858f2bd78b455823e78547765",
+  ],
+  ["COPY --chown=root --chmod=640 a.txt /", "bfb3a528d9a2d1d0cd4c19eed8949cefee826b4b32e84888b221595cf149cc3e"],
+  [
+    "COPY --link a.txt /",
+    "24b141c485de433886b0991051173916792b1b037c9a7f9520234a390d95e8c8",
+    "5dbfbafede47210a7bd7363461bc885ec7310febe761daffdf666bfdae5970ff",
+  ],
+  ["COPY <<EOF /f\nhello\nEOF", "00b9ec89ccd2859888ea9720355eab33658d7b98f448a55ce92fea485ffbf8f6"],
+  ["COPY <<one <<two /d/\n1\none\n2\ntwo", "12d63889e4473d2db715879f921d23d57f5f89282eb1e35eb20048640f36562a"],
+  ["ADD archive.tar /x/", "4e908e00b6cac4dedcc9e16f00a2478606636dc6f77cc03f1855bc69ae05d041"],
+  ["ADD https://example.com/some/file.txt /d/", "7c2effe13634a1592e83b26f46a48181f8312609cbd4a45c72c1c51e447fa773"],
+  ["FROM scratch\nCOPY a.txt /", "f3a558d739056fa38f45ada99819bccd2714e7847991333b5e6d1de73889bbee"],
+];
+
+test.each(steps.map(([text, ...names]) => ({ text, names })))("$text has BuildKit's name", async ({ text, names }) => {
+  const { forms } = await keyOf(text);
+  expect(forms.map(({ operation }) => operationRecord(operation))).toEqual(names.map((name) => `sha256:${name}`));
+});
+
+// The same builders' names for what was read of a directory.
+test.each([
+  ["RUN --mount=target=/context ls /context", "22e45649fea2376002bf25621b9c13e1e8681cd9127c56ca4567623543a472b7"],
+  [
+    "RUN --mount=source=dir,target=/dir,rw touch /dir/new",
+    "44bfb65f13155c4d3c1d69ae18f2237f733636c2f2e57bd16551e33d9aecc7f5",
+  ],
+  ["COPY a.txt /", "d9bbc07d27ae5f69fef43f29e6b42b3cb97b88c514516b9e4166bf30bc1a355e"],
+  ["WORKDIR /w\nCOPY a.txt b.txt ./", "d923e6d7a8c532149c3ad0755511ffbbed20ee92d1c9dfe9de4dde921383369c"],
+  ["COPY *.txt /texts/", "7d85d0a617c3efcff4b725b1bb396bfcebd49806ffaa845ba643a2379a55d552"],
+  ["ADD archive.tar /x/", "d5900814a2e4be9b2895bd16004726a551cbc5d630d8b9657476c3931d72674b"],
+] as const)("what %s reads has BuildKit's name", async (text, expected) => {
+  const { forms } = await keyOf(text);
+  const inputs = forms
+    .flatMap((form) => form.inputs)
+    .flatMap(({ step, content }) => content ?? step?.forms[0]?.inputs[0]?.content ?? []);
+  const digests = await Promise.all(inputs.map((content) => content()));
+  expect(digests.flat().map(contentRecord)).toContain(`sha256:${expected}`);
+});
+
+test("an image is named by its manifest and by its layers", async () => {
+  const { graph, output } = await lowered("FROM busybox");
+  const key = openStepKeys(graph, async () => undefined).keyOf(output);
+  const name = digestOf(`{"Digest":"${manifest}","OS":"linux","Arch":"amd64"}`);
+  expect(key).toEqual({
+    forms: [name, chainID].map((each) => ({ operation: digestOf(`buildkit.source.v0:${each}`), inputs: [] })),
+  });
+});
+
+test("nothing is read to name steps", async () => {
+  const { graph, output } = await lowered("COPY . /\nRUN --mount=target=/context id");
+  const read = async (): Promise<never> => {
+    throw new Error("it was read");
+  };
+  expect(openStepKeys(graph, read).keyOf(output)).toBeDefined();
+});
+
+test.each([
+  { text: "COPY --parents dir/x /" },
+  { text: "ADD git@example.com:owner/name.git /" },
+  { text: "RUN id", architecture: "arm" },
+])("$text has no name: BuildKit's isn't known", async ({ text, ...platformOf }) => {
+  const { graph, output } = await lowered(text);
+  const labelled = new Map([...graph].map(([digest, vertex]) => [digest, { ...vertex, ...platformOf }]));
+  expect(openStepKeys(labelled, async () => undefined).keyOf(output)).toBeUndefined();
+});
+
+const all: Selector = { path: "/", followsLinks: true, isPattern: false, exclude: [] };
+
+test.each([
+  { why: "a directory", selector: { ...all, path: "/dir" }, forms: 1 },
+  {
+    why: "files of a pattern: with paths, or with last names",
+    selector: { ...all, path: "/*.txt", isPattern: true },
+    forms: 2,
+  },
+  // Of a/x and b/y, last names don't say whether b is in a.
+  {
+    why: "a directory of a pattern that has another in it",
+    selector: { ...all, path: "/di*", isPattern: true },
+    forms: 1,
+  },
+  { why: "a directory less a file, with another in it", selector: { ...all, path: "/dir", exclude: ["x"] }, forms: 1 },
+  { why: "a directory less another", selector: { ...all, path: "/dir", exclude: ["sub"] }, forms: 2 },
+  { why: "exclusions with an exception", selector: { ...all, path: "/dir", exclude: ["sub", "!sub/y"] }, forms: 0 },
+  { why: "what isn't there", selector: { ...all, path: "/none" }, forms: 0 },
+])("content of $why has $forms names", async ({ selector, forms }) => {
+  expect(await contentDigests(contentSource(), [selector])).toHaveLength(forms);
+});
+
+test("of two directories of a pattern, last names don't tell whether one is in the other", async () => {
+  for (const [path, forms] of [
+    ["/e*", 2],
+    ["/[ef]*", 1],
+  ] as const) {
+    const found = await contentDigests(contentSource(others), [{ ...all, path, isPattern: true }]);
+    expect(found).toHaveLength(forms);
+  }
+});
+
+test.each([
+  ["its bytes", () => writeFileSync(join(context, "dir/sub/y"), "z\n")],
+  ["its mode", () => chmodSync(join(context, "dir/sub/y"), 0o755)],
+  ["another file", () => writeFileSync(join(context, "dir/sub/new"), "")],
+])("content counts with %s", async (_, change) => {
+  const selectors = [{ ...all, path: "/dir" }];
+  const before = await contentDigests(contentSource(), selectors);
+  change();
+  expect(await contentDigests(contentSource(), selectors)).not.toEqual(before);
+});
+
+test.each([
+  ["a file", (): void => writeFileSync(join(context, "dir/x"), "changed\n")],
+  ["a directory, which a file was in", (): void => rmSync(join(context, "b.txt"))],
+])("%s that was changed since a build began has no name: steps saw another", async (_, change) => {
+  await setTimeout(50);
+  const startedAt = Date.now();
+  const selector = { ...all, path: "/*", isPattern: true, exclude: ["none"] };
+  const read = async (): Promise<readonly string[]> => {
+    const tree = new StillTree(directoryTree(context), startedAt);
+    return await contentDigests({ ...contentSource(), tree, isStill: () => tree.isStill }, [selector]);
+  };
+  expect(await read()).not.toEqual([]);
+  change();
+  expect(await read()).toEqual([]);
+});
