@@ -15,7 +15,7 @@ export async function importsOf(deps: BuildDeps, options: BuildOptions): Promise
 /** Write the caches that are asked for. @returns warnings */
 export async function exportCaches(
   deps: BuildDeps,
-  cache: SolvedBuild,
+  cache: BuildToExport,
   options: BuildOptions,
 ): Promise<readonly string[]> {
   const { cacheTo = [] } = options;
@@ -27,10 +27,10 @@ export async function exportCaches(
 /** What puts the cache into an image's config, where that is asked for. */
 export async function inlineCache(
   deps: BuildDeps,
-  cache: BuildToExport,
+  cache: SolvedBuild,
   options: BuildOptions,
 ): Promise<Pick<Built, "complete">> {
   if (options.inlineCache !== true) return {};
-  const { withInlineCache } = await import("./cache-exports.ts");
-  return { complete: (config) => withInlineCache(deps, config, cache) };
+  const { inlineCacheOf } = await import("./cache-exports.ts");
+  return { complete: await inlineCacheOf(deps, cache, operationOf(options)) };
 }

@@ -7,24 +7,28 @@ import { exportCache } from "../remote-cache/export-cache.ts";
 import { recordsToExport } from "../remote-cache/exported-records.ts";
 import { inlineField, inlineRecords } from "../remote-cache/inline.ts";
 import type { CacheExport } from "../remote-cache/options.ts";
+import { stepsToExport } from "./buildkit/export-steps.ts";
 import type { BuildRecord } from "./cache.ts";
 import type { CacheImports } from "./cache-imports.ts";
 import { mountsToExport } from "./cache-mounts.ts";
 import type { Graph } from "./graph.ts";
 import { internalStep } from "./progress.ts";
 import type { Solved } from "./solve.ts";
+import type { SolvingOptions } from "./solve-durably.ts";
 
 /** What a build has for a cache. */
-export interface BuildToExport {
+export interface SolvedBuild {
   readonly records: readonly BuildRecord[];
   readonly imports: CacheImports | undefined;
-}
-
-/** The same of a build whose steps may have cache mounts. */
-export interface SolvedBuild extends BuildToExport {
   readonly graph: Graph;
   readonly solved: ReadonlyMap<Digest, Solved>;
-  /** The targets' file systems. */
+  readonly solving: Pick<SolvingOptions, "context" | "contexts" | "epoch">;
+  /** When the first step could have looked at anything. Milliseconds since the epoch. */
+  readonly solvedFrom: number;
+}
+
+/** The same with the targets' file systems. */
+export interface BuildToExport extends SolvedBuild {
   readonly tops: readonly ChainID[];
 }
 
@@ -43,13 +47,15 @@ const words: Readonly<Record<CacheExport["type"], string>> = {
  */
 export async function exportBuildCaches(
   deps: RemoteCacheDeps,
-  { records: own, imports, tops, graph, solved }: SolvedBuild,
+  build: BuildToExport,
   { cacheTo, ...operation }: Operation & { readonly cacheTo: readonly CacheExport[] },
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
-  const caches = imports?.caches ?? [];
+  const { tops, graph, solved } = build;
+  const caches = build.imports?.caches ?? [];
   const cache = {
-    records: recordsToExport(deps.db, own, caches),
+    records: recordsToExport(deps.db, build.records, caches),
+    steps: await stepsToExport(deps, build, operation),
     outputs: tops,
     imports: caches,
     mounts: mountsToExport(deps, graph, solved),
@@ -67,12 +73,13 @@ export async function exportBuildCaches(
   return warnings;
 }
 
-/** An image config with the records of the image's own layers. */
-export function withInlineCache(
+/** What makes an image's config one with the records of the image's own layers. */
+export async function inlineCacheOf(
   deps: RemoteCacheDeps,
-  config: ImageConfig,
-  { records, imports }: BuildToExport,
-): ImageConfig {
-  const all = recordsToExport(deps.db, records, imports?.caches ?? []);
-  return { ...config, [inlineField]: inlineRecords(all, config.rootfs.diff_ids) };
+  build: SolvedBuild,
+  operation: Operation,
+): Promise<(config: ImageConfig) => ImageConfig> {
+  const records = recordsToExport(deps.db, build.records, build.imports?.caches ?? []);
+  const steps = await stepsToExport(deps, build, operation);
+  return (config) => ({ ...config, [inlineField]: inlineRecords({ records, steps }, config.rootfs.diff_ids) });
 }

@@ -1,16 +1,18 @@
 import { messageOf } from "../base/errors.ts";
+import { randomID } from "../base/ids.ts";
 import type { Operation, ProgressEvent } from "../base/operation.ts";
 import type { PreparedPull } from "../image/pull.ts";
 import { bringLayers, layersHere } from "../image/pull-layers.ts";
-import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
+import { type ChainID, chainIDs, type Digest, digestOf } from "../oci/digest.ts";
 import type { RemoteCacheDeps } from "../remote-cache/deps.ts";
 import type { ImportedCache, ImportedRecord, TravellingLayer } from "../remote-cache/imported-cache.ts";
 import { importName, openImport } from "../remote-cache/open-import.ts";
 import type { CacheImport } from "../remote-cache/options.ts";
+import type { StepKey } from "../remote-cache/step-key.ts";
 import type { BuildCache, BuildRecord } from "./cache.ts";
 import { internalStep } from "./progress.ts";
 import { pullBase, translator } from "./pull-base.ts";
-import { SolveAgain, type Solved } from "./solve.ts";
+import { type FoundStep, SolveAgain, type Solved } from "./solve.ts";
 
 /** Caches from elsewhere that a build looks into. */
 export interface CacheImports extends AsyncDisposable {
@@ -25,6 +27,8 @@ export interface CacheImports extends AsyncDisposable {
    * @throws {SolveAgain} where they can't be had: what named them is no hit any more
    */
   bring(solved: readonly (Solved | undefined)[], operation: Operation): Promise<void>;
+  /** What BuildKit left of a step that stands on `parent`. What has layers comes before what has none. */
+  findStep(step: StepKey, parent: Solved | undefined): Promise<FoundStep | undefined>;
   /** Pull a base image when its layers are needed, and not before: a hit may make do without it. @returns whether it will be */
   pullLater(chainID: ChainID | undefined, base: LaterPull): boolean;
   /** Make the directory of a cache mount with what a cache has of it, where one has. What can't be had is a warning. */
@@ -97,6 +101,21 @@ class Imports implements CacheImports {
 
   async bring(solved: readonly (Solved | undefined)[], operation: Operation): Promise<void> {
     for (const each of solved) if (each?.chainID !== undefined) await this.#bringAlone(each.chainID, operation);
+  }
+
+  async findStep(step: StepKey, parent: Solved | undefined): Promise<FoundStep | undefined> {
+    let isKnown = false;
+    for (const cache of this.caches) {
+      for (const record of await cache.findStep(step)) {
+        isKnown = true;
+        if (record?.layers === undefined) continue;
+        if (parent?.isUnknown === true || belowOf(record.layers()) === parent?.chainID)
+          return { chainID: record.chainID, created: record.created };
+      }
+    }
+    // What was made on something else isn't what this build would have: it is good for names, as where no layers travelled.
+    if (!isKnown || !this.#takesNames) return undefined;
+    return { chainID: digestOf(`unknown ${randomID()}`), created: new Date(0).toISOString(), isUnknown: true };
   }
 
   pullLater(chainID: ChainID | undefined, base: LaterPull): boolean {
@@ -204,4 +223,9 @@ class Imports implements CacheImports {
       ),
     );
   }
+}
+
+/** The file system that the topmost layer lies on; undefined for the empty one. */
+function belowOf(layers: readonly TravellingLayer[]): ChainID | undefined {
+  return chainIDs(layers.map(({ diffID }) => diffID)).at(-2);
 }

@@ -47,6 +47,22 @@ export interface Ops extends AsyncDisposable {
   plan(vertex: Vertex, inputs: readonly Solved[]): Work | Promise<Work>;
 }
 
+/** What a vertex came to, to read from it. */
+export function sourceIn(
+  { snapshotter }: Pick<OpDeps, "snapshotter">,
+  { context, contexts }: Pick<OpOptions, "context" | "contexts">,
+  { chainID, context: name }: Solved,
+): CopySource {
+  if (name !== undefined) return { tree: contexts.get(name) ?? context, key: undefined, owner: { uid: 0, gid: 0 } };
+  return {
+    get tree() {
+      return snapshotter.view(chainID);
+    },
+    key: chainID ?? "scratch",
+    ...(chainID === undefined ? {} : { chainID }),
+  };
+}
+
 /** How each kind of vertex becomes work. */
 export function openOps(
   deps: OpDeps & { readonly runtime: Runtime; readonly networks: Networks },
@@ -54,16 +70,7 @@ export function openOps(
 ): Ops {
   const stepNetworks = openStepNetworks(deps);
   const emulators = openEmulators();
-  const sourceOf = (solved: Solved): CopySource =>
-    solved.context !== undefined
-      ? { tree: options.contexts.get(solved.context) ?? options.context, key: undefined, owner: { uid: 0, gid: 0 } }
-      : {
-          get tree() {
-            return deps.snapshotter.view(solved.chainID);
-          },
-          key: solved.chainID ?? "scratch",
-          ...(solved.chainID === undefined ? {} : { chainID: solved.chainID }),
-        };
+  const sourceOf = (solved: Solved): CopySource => sourceIn(deps, options, solved);
   const baseImage = async (op: ImageOp, vertex: Digest, operation: StepOperation): Promise<Solved> => {
     for (const pull of options.pulls.filter(({ id }) => id === op.imageID)) {
       if (options.imports?.pullLater(op.chainID, { pull, vertex }) === true) continue;

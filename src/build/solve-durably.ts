@@ -8,7 +8,7 @@ import type { Graph } from "./graph.ts";
 import type { BuildRecorder } from "./history/recorder.ts";
 import { openFailedSteps } from "./keep-failed.ts";
 import { openOps } from "./ops.ts";
-import { type SharedSteps, SolveAgain, type Solved, solve } from "./solve.ts";
+import { type SharedSteps, SolveAgain, type Solved, type SolverDeps, solve } from "./solve.ts";
 
 /** What solving takes beside the graph. */
 export type SolvingOptions = Omit<BuildOptions, "context" | "contexts"> &
@@ -62,7 +62,8 @@ async function solveOnce(
   const failed = stack.use(openFailedSteps(deps, buildID, options));
   const around = conditions === undefined ? { onFailed: failed.add } : { hostname: conditions.hostname };
   const ops = stack.use(openOps(deps, { ...options, ...around }));
-  const solving = solve({ cache: imports?.behind(own) ?? own, plan: ops.plan }, graph, {
+  const elsewhere = imports === undefined ? {} : await findingSteps(deps, graph, { ...options, imports });
+  const solving = solve({ cache: imports?.behind(own) ?? own, plan: ops.plan, ...elsewhere }, graph, {
     ...operationOf(options),
     ...(options.epoch === undefined ? {} : latestTime(options.epoch)),
     ...(conditions === undefined ? {} : { parallelism: conditions.parallelism }),
@@ -78,6 +79,14 @@ async function solveOnce(
       operationOf(options),
     );
   return { solved, records };
+}
+
+/** What looks for steps that BuildKit built. */
+async function findingSteps(
+  ...given: Parameters<typeof import("./buildkit/find-step.ts").stepFinder>
+): Promise<Pick<SolverDeps, "findStep">> {
+  const { stepFinder } = await import("./buildkit/find-step.ts");
+  return { findStep: stepFinder(...given) };
 }
 
 /** What an imported cache has isn't here yet, and a result of it may turn out to be none: only this build knows of that. */

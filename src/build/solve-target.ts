@@ -89,14 +89,16 @@ async function solveAsked<Output>(
       { ...options, ...solving },
     );
     const { graph } = lowered;
+    const solvedFrom = Date.now();
     const solved = await solving.through(deps, lowered, lowered.solving);
     const attest = await attesterOf(deps, options, { dockerfile, startedAt, solved: solved.solved, ...scans });
-    const inline = await inlineCache(deps, { ...solved, imports }, options);
+    const cache = { ...solved, graph, imports, solvedFrom, solving: lowered.solving };
+    const inline = await inlineCache(deps, cache, options);
     const built = { targets, solved: solved.solved, epoch: lowered.solving.epoch, ...inline, ...attest };
     await writeFiles(deps, built, options);
     const output = await solving.finish(built, solving.recorder);
     const tops = targets.flatMap(({ lowered: { output } }) => solved.solved.get(output)?.chainID ?? []);
-    const unsaved = await exportCaches(deps, { ...solved, graph, tops, imports }, options);
+    const unsaved = await exportCaches(deps, { ...cache, tops }, options);
     await deps.snapshotter.referred([...solved.solved.values()].flatMap(({ chainID }) => chainID ?? []));
     const warnings = [...(targets[0]?.lowered.warnings ?? []), ...unsaved, ...(imports?.warnings ?? [])];
     const bases = basesOf(deps, built, options);

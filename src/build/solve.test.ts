@@ -3,7 +3,7 @@ import type { ProgressEvent } from "../base/operation.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { BuildCache, BuildRecord } from "./cache.ts";
 import { GraphBuilder } from "./graph.ts";
-import { type SolverDeps, shareSteps, solve, type Work } from "./solve.ts";
+import { type FoundStep, type SolverDeps, shareSteps, solve, type Work } from "./solve.ts";
 
 const memoryCache = (): BuildCache & { readonly records: Map<string, BuildRecord> } => {
   const records = new Map<string, BuildRecord>();
@@ -155,4 +155,34 @@ test("no more steps run at once than there are slots", async () => {
   const { log, plan } = recorder();
   await solve({ cache: memoryCache(), plan }, diamond().graph, { parallelism: 1 });
   expect(log).toEqual(["+base", "-base", "+left", "-left", "+right", "-right", "+top", "-top"]);
+});
+
+test("what another builder left is a hit where there is no record, and one from then on", async () => {
+  const { log, plan } = recorder();
+  const cache = memoryCache();
+  const left = { chainID: digestOf("another's left"), created: "2020-01-01T00:00:00Z" };
+  const findStep: SolverDeps["findStep"] = async ({ name }) => (name === "left" ? left : undefined);
+  const records: BuildRecord[] = [];
+  const onRecord = (record: BuildRecord): void => void records.push(record);
+  const solved = await solve({ cache, plan, findStep }, diamond().graph, { onRecord });
+  expect([...solved.values()]).toContainEqual(left);
+  expect(log).not.toContain("+left");
+  expect(records).toContainEqual({ key: "left", ...left, name: "left" });
+  await cache.save(records);
+  const again = await solve({ cache, plan, findStep: async () => Promise.reject(new Error("asked")) }, diamond().graph);
+  expect([...again.values()]).toContainEqual(left);
+});
+
+test("a name that stands for what nobody has is recorded nowhere, nor what is found on it", async () => {
+  const { plan } = recorder();
+  const found = (name: string): FoundStep => ({ chainID: digestOf(`found ${name}`), created: "2020-01-01T00:00:00Z" });
+  const findStep: SolverDeps["findStep"] = async ({ name }) => ({
+    ...found(name),
+    ...(name === "left" ? { isUnknown: true } : {}),
+  });
+  const keys: string[] = [];
+  const onRecord = ({ key }: BuildRecord): void => void keys.push(key);
+  const solved = await solve({ cache: memoryCache(), plan, findStep }, diamond().graph, { onRecord });
+  expect([...solved.values()].at(-1)).toEqual(found("top"));
+  expect(keys).toEqual(["right"]);
 });

@@ -17,6 +17,8 @@ export interface Solved {
   readonly created?: string;
   /** Of a source: names that it looks itself up by the next time. */
   readonly keys?: readonly string[];
+  /** The chain is a name made up for this build: a cache has the step, and not what it made. */
+  readonly isUnknown?: boolean;
 }
 
 /** A vertex with its inputs known. */
@@ -75,7 +77,20 @@ export interface StepOperation extends Operation {
 export interface SolverDeps {
   readonly cache: BuildCache;
   plan(vertex: Vertex, inputs: readonly Solved[]): Work | Promise<Work>;
+  /**
+   * What others than berth have left of a step, for which there is no record.
+   *
+   * @param solved what the vertices that were solved before came to
+   */
+  findStep?(
+    vertex: Vertex,
+    inputs: readonly Solved[],
+    solved: (vertex: Digest) => Promise<Solved>,
+  ): Promise<FoundStep | undefined>;
 }
+
+/** A step of an imported cache. */
+export type FoundStep = Solved & { readonly chainID: ChainID; readonly created: string };
 
 /** How to solve. */
 export interface SolveOptions extends Operation {
@@ -129,6 +144,17 @@ export async function solve(
   return new Map([...graph.keys()].map((digest, index) => [digest, solved[index] ?? { chainID: undefined }]));
 }
 
+/** A result that is there, and the step's name. */
+type Hit = FoundStep & Pick<BuildRecord, "name">;
+
+/** What is looked up. */
+interface Lookup {
+  readonly vertex: Vertex;
+  readonly inputs: readonly Solved[];
+  readonly work: Work;
+  readonly noCache: boolean;
+}
+
 class Solver {
   readonly #deps: SolverDeps;
   readonly #graph: Graph;
@@ -164,20 +190,12 @@ class Solver {
       const work = await this.#deps.plan(vertex, inputs);
       const keys: string[] = [];
       const noCache = this.#options.noCache === true || vertex.noCache === true;
-      const keyed = (isCached: boolean): void =>
-        this.#options.watcher?.keyed({
-          ...{ vertex, inputs, key: keys.at(-1), noCache, isCached, latest: this.#options.latest },
-          content: work.content?.() ?? [],
-        });
-      for (const makeKey of work.keys) {
-        const key = timedKey(await makeKey(), this.#options.latest);
-        keys.push(key);
-        const hit = noCache ? undefined : this.#deps.cache.find(key);
-        if (hit === undefined) continue;
-        keyed(true);
-        return this.#hit(step, hit, keys);
-      }
-      keyed(false);
+      const hit = await this.#find({ vertex, inputs, work, noCache }, keys);
+      this.#options.watcher?.keyed({
+        ...{ vertex, inputs, key: keys.at(-1), noCache, isCached: hit !== undefined, latest: this.#options.latest },
+        content: work.content?.() ?? [],
+      });
+      if (hit !== undefined) return this.#hit(step, { hit, inputs }, keys);
       const flightKey = keys.at(-1) ?? vertex.digest;
       const flight = this.#flights.get(flightKey);
       if (flight !== undefined) return step.cached(await flight);
@@ -187,9 +205,33 @@ class Solver {
     });
   }
 
-  #hit(step: Step, hit: BuildRecord, keys: readonly string[]): Solved {
-    for (const key of keys) this.#options.onRecord?.({ ...hit, key });
-    return step.cached({ chainID: hit.chainID, created: hit.created });
+  /** Look a result up by one name after the other. @param keys gets those that were needed, all of them where there is none */
+  async #find({ vertex, inputs, work, noCache }: Lookup, keys: string[]): Promise<Hit | undefined> {
+    const { latest } = this.#options;
+    for (const [place, makeKey] of work.keys.entries()) {
+      const key = timedKey(await makeKey(), latest);
+      keys.push(key);
+      if (noCache) continue;
+      const hit = this.#deps.cache.find(key);
+      if (hit !== undefined) return hit;
+      // What another builder made has whatever times it had. It may name what is read, so that no other key is made of that.
+      if (place > 0 || latest !== undefined) continue;
+      const found = await this.#deps.findStep?.(vertex, inputs, (digest) => this.solve(digest));
+      if (found !== undefined) return { ...found, name: vertex.name };
+    }
+    return undefined;
+  }
+
+  #hit(
+    step: Step,
+    { hit, inputs }: { readonly hit: Hit; readonly inputs: readonly Solved[] },
+    keys: readonly string[],
+  ): Solved {
+    const { chainID, created, name, isUnknown = false } = hit;
+    // A name that this build alone has is no part of another one.
+    const isRecorded = [hit, ...inputs].every((each) => each.isUnknown !== true);
+    if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name });
+    return step.cached({ chainID, created, ...(isUnknown ? { isUnknown } : {}) });
   }
 
   async #run(step: Step, work: Work, keys: readonly string[]): Promise<Solved> {

@@ -42,9 +42,16 @@ export interface CacheRecord {
   /** By each layer, the bottom one first. */
   readonly chains?: readonly { readonly layers: readonly number[]; readonly createdAt?: string }[];
   /** By input the records that it may be of. */
-  readonly inputs?: readonly (readonly { readonly link: number; readonly selector?: string }[])[];
+  readonly inputs?: readonly (readonly CacheInput[])[];
   /** What BuildKit passes over: of a record that berth wrote. */
   readonly berth?: RecordFacts;
+}
+
+/** A record that an input may be of. */
+export interface CacheInput {
+  readonly link: number;
+  /** Names the part that is read; absent for all of it, and for content. */
+  readonly selector?: string;
 }
 
 /** What berth knows of a record, also where its layers don't travel. */
@@ -165,7 +172,10 @@ function toRecord(value: unknown): CacheRecord {
       return { layers: listOf(own, "layers").map(indexOf), ...(isTime(createdAt) ? { createdAt } : {}) };
     }),
     inputs: listOf(inputs ?? [], "inputs").map((input) =>
-      listOf(input ?? [], "inputs").map((each) => ({ link: indexOf(objectOf(each)["link"] ?? 0) })),
+      listOf(input ?? [], "inputs").map((each) => {
+        const { link, selector } = objectOf(each);
+        return { link: indexOf(link ?? 0), ...(typeof selector === "string" && selector !== "" ? { selector } : {}) };
+      }),
     ),
     ...(isFacts(berth) ? { berth } : {}),
   };

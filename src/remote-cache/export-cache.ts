@@ -11,18 +11,21 @@ import { layerCompression } from "../oci/image-index.ts";
 import type { UploadBody } from "../registry/repository.ts";
 import type { ShippedBlob } from "../registry/shipment.ts";
 import type { Layer } from "../snapshot/snapshotter.ts";
-import type { CacheConfig, CachedMount, CacheLayer, CacheRecord } from "./config.ts";
+import type { CacheConfig, CachedMount, CacheLayer } from "./config.ts";
 import type { RemoteCacheDeps } from "./deps.ts";
-import { type ExportedRecord, factsOf } from "./exported-records.ts";
+import { type ExportedRecord, writtenRecords } from "./exported-records.ts";
 import type { ImportedCache, ImportedRecord, TravellingLayer } from "./imported-cache.ts";
 import { type MountToExport, passMount, sendMount, wrongBlob } from "./mounts.ts";
 import { openTarget } from "./open-target.ts";
 import type { CacheExport } from "./options.ts";
+import type { StepRecord } from "./step-records.ts";
 import type { CacheTarget, FinishedLayer } from "./target.ts";
 
 /** What a build has for a cache. */
 export interface CacheToExport {
   readonly records: readonly ExportedRecord[];
+  /** The same by the names that BuildKit has for it. */
+  readonly steps: readonly StepRecord[];
   /** The image's file systems, the topmost of each platform: with `mode=min` their layers alone travel. */
   readonly outputs: readonly ChainID[];
   /** Caches that the build read: what they have needn't be here to be exported. */
@@ -60,7 +63,7 @@ export async function exportCache(
     },
   );
   const mounts = to.mounts ? await sendMounts(deps, { cache, target }, operation) : [];
-  const { config, layers: finished } = written(cache.records, stacks, sent);
+  const { config, layers: finished } = written(cache, stacks, sent);
   await target.publish(
     {
       config: mounts.length === 0 ? config : { ...config, berth: { mounts } },
@@ -250,7 +253,7 @@ async function upload(target: CacheTarget, { digest, size, body }: ShippedBlob, 
 
 /** Write down records and layers: each layer once on each other one. */
 function written(
-  records: readonly ExportedRecord[],
+  { records, steps }: Pick<CacheToExport, "records" | "steps">,
   stacks: ReadonlyMap<ChainID, readonly LayerToSend[]>,
   sent: ReadonlyMap<DiffID, FinishedLayer>,
 ): { readonly config: CacheConfig; readonly layers: readonly FinishedLayer[] } {
@@ -272,10 +275,9 @@ function written(
     }
     return parent;
   };
-  const config = records.map((record): CacheRecord => {
-    const stack = stacks.get(record.chainID);
-    const result = stack === undefined ? {} : { layers: [{ layer: indexOf(stack), createdAt: record.created }] };
-    return { digest: record.key, ...result, berth: factsOf(record) };
+  const config = writtenRecords({ records, steps }, (chainID) => {
+    const stack = stacks.get(chainID);
+    return stack && indexOf(stack);
   });
   return { config: { layers, records: config }, layers: [...finished.values()] };
 }

@@ -1,7 +1,8 @@
 import type { Database } from "../metadata/database.ts";
 import type { ChainID } from "../oci/digest.ts";
-import type { RecordFacts } from "./config.ts";
+import type { CacheRecord } from "./config.ts";
 import type { ImportedCache } from "./imported-cache.ts";
+import type { StepRecord } from "./step-records.ts";
 
 /** What a build has for a key. */
 export interface ExportedRecord {
@@ -12,9 +13,28 @@ export interface ExportedRecord {
   readonly name: string;
 }
 
-/** What berth writes of a record beside what BuildKit reads. */
-export function factsOf({ chainID, created, name }: ExportedRecord): RecordFacts {
-  return { chain: chainID, created, name };
+/**
+ * Records as a config has them: berth's, then BuildKit's, whose links are numbers of these.
+ *
+ * @param layerOf number of the topmost layer of a file system; undefined where it doesn't travel
+ */
+export function writtenRecords(
+  { records, steps }: { readonly records: readonly ExportedRecord[]; readonly steps: readonly StepRecord[] },
+  layerOf: (chainID: ChainID) => number | undefined,
+): readonly CacheRecord[] {
+  const resultOf = ({ chainID, created }: { readonly chainID: ChainID; readonly created: string }) => {
+    const layer = layerOf(chainID);
+    return layer === undefined ? {} : { layers: [{ layer, createdAt: created }] };
+  };
+  const own = records.map((record): CacheRecord => {
+    const { key: digest, chainID: chain, created, name } = record;
+    return { digest, ...resultOf(record), berth: { chain, created, name } };
+  });
+  const others = steps.map(({ digest, inputs, result }): CacheRecord => {
+    const links = inputs.map((input) => input.map(({ link, ...rest }) => ({ link: link + own.length, ...rest })));
+    return { digest, ...(result && resultOf(result)), ...(links.length === 0 ? {} : { inputs: links }) };
+  });
+  return [...own, ...others];
 }
 
 /** Keys of one chain that are looked up at most: equal steps of many builds come to the same. */

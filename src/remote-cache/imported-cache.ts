@@ -3,6 +3,8 @@ import type { BlobReader } from "../image/download.ts";
 import { type ChainID, childChain, type DiffID, isDigest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/image-index.ts";
 import type { CacheConfig, CachedMount, CacheRecord } from "./config.ts";
+import type { StepKey } from "./step-key.ts";
+import { openStepMatcher } from "./step-matcher.ts";
 
 /** The annotation of a compressed layer that says what its archive is. @see containerd pkg/labels */
 export const diffIDAnnotation = "containerd.io/uncompressed";
@@ -32,13 +34,15 @@ export interface ImportedCache {
   /** Where it is, for people. */
   readonly name: string;
   readonly records: ReadonlyMap<string, ImportedRecord>;
-  /** The same by what they made, where its layers travelled. */
+  /** All by what they made, where its layers travelled. */
   readonly chains: ReadonlyMap<ChainID, ImportedRecord>;
   /** Every layer of it, by its archive. */
   readonly layers: ReadonlyMap<DiffID, TravellingLayer>;
   readonly mounts: readonly CachedMount[];
   /** Undefined where everything is in the store. */
   readonly reader: BlobReader | undefined;
+  /** What BuildKit left of a step: a result each, undefined for one whose layers didn't travel. Nothing, where berth wrote the cache. */
+  readonly findStep: (step: StepKey) => Promise<readonly (ImportedRecord | undefined)[]>;
 }
 
 /** What a cache's config is read with. */
@@ -50,26 +54,27 @@ export interface CacheContent {
   readonly reader: BlobReader | undefined;
 }
 
-/** Look through the records of a cache. Those that BuildKit wrote have keys that no step of berth's has. */
+/** Look through the records of a cache. Those that BuildKit wrote have no keys of berth's: they are found as steps. */
 export function importedCache({ name, config, layerOf, reader }: CacheContent): ImportedCache {
   const chains = new ChainsOf(config, layerOf);
+  const found = config.records.map((record) => recordIn(record, chains));
   const records = new Map<string, ImportedRecord>();
-  for (const record of config.records) {
-    const found = recordIn(record, chains);
-    if (found === undefined) continue;
-    const known = records.get(found.key);
-    if (known?.layers === undefined) records.set(found.key, found);
+  for (const [index, record] of found.entries()) {
+    if (record === undefined || config.records[index]?.berth === undefined) continue;
+    const known = records.get(record.key);
+    if (known?.layers === undefined) records.set(record.key, record);
   }
+  // What berth wrote has all steps by names that say more.
+  const matcher = records.size > 0 ? undefined : openStepMatcher(config.records);
   const layers = config.layers.flatMap((_, index) => layerOf(index) ?? []);
   return {
     name,
     records,
-    chains: new Map(
-      [...records.values()].flatMap((record) => (record.layers === undefined ? [] : [[record.chainID, record]])),
-    ),
+    chains: new Map(found.flatMap((record) => (record?.layers === undefined ? [] : [[record.chainID, record]]))),
     layers: new Map(layers.map((layer) => [layer.diffID, layer])),
     mounts: config.berth?.mounts ?? [],
     reader,
+    findStep: async (step) => [...((await matcher?.match(step)) ?? [])].map((index) => found[index]),
   };
 }
 

@@ -2,9 +2,7 @@ import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type ChainID, chainIDs, type DiffID } from "../oci/digest.ts";
 import { jsonIn } from "../oci/image-index.ts";
-import type { CacheRecord } from "./config.ts";
-import type { ExportedRecord } from "./exported-records.ts";
-import { factsOf } from "./exported-records.ts";
+import { writtenRecords } from "./exported-records.ts";
 
 /** The field of an image's config that has its cache: base64 of JSON. @see BuildKit cache/remotecache/import.go */
 export const inlineField = "moby.buildkit.cache.v0";
@@ -20,12 +18,8 @@ export function inlineRecordsIn(config: Uint8Array): Uint8Array | undefined {
 }
 
 /** The records of an image as its config has them: those of its own layers with these, others by the names of what they made. */
-export function inlineRecords(records: readonly ExportedRecord[], diffIDs: readonly DiffID[]): string {
+export function inlineRecords(written: Parameters<typeof writtenRecords>[0], diffIDs: readonly DiffID[]): string {
   const index = new Map<ChainID, number>(chainIDs(diffIDs).map((chain, place) => [chain, place]));
-  const written = records.map((record): CacheRecord => {
-    const layer = index.get(record.chainID);
-    const layers = layer === undefined ? {} : { layers: [{ layer, createdAt: record.created }] };
-    return { digest: record.key, ...layers, berth: factsOf(record) };
-  });
-  return Buffer.from(JSON.stringify(written)).toString("base64");
+  const records = writtenRecords(written, (chainID) => index.get(chainID));
+  return Buffer.from(JSON.stringify(records)).toString("base64");
 }
