@@ -2,7 +2,8 @@ import { afterAll, expect, test } from "vitest";
 import { openRegistry } from "../support/registry.ts";
 import { openTwins } from "../support/twins.ts";
 
-// The formats of build caches are BuildKit's: what either writes, the other reads without complaint. The keys are others: no hits.
+// The formats of build caches are BuildKit's: what either writes, the other reads without complaint. What it
+// finds there is tested beside newer builders, in build-cache-steps.test.ts.
 
 const twins = await openTwins();
 const registry = twins === undefined ? undefined : await openRegistry();
