@@ -5,6 +5,7 @@ import { Copier } from "../archive/copy-tree.ts";
 import { BerthError } from "../base/errors.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
 import { createBindSource } from "../volume/bind-source.ts";
+import { cleanPath } from "../volume/mount-spec.ts";
 import type { ContainerMount } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import type { VolumeRequest } from "./request.ts";
@@ -15,10 +16,12 @@ export async function prepareMounts(
   requests: readonly VolumeRequest[],
   image: { readonly volumes: readonly string[]; readonly tree: MergedTree },
 ): Promise<readonly ContainerMount[]> {
-  const taken = new Set(requests.map(({ target }) => target));
-  const declared = image.volumes.filter((target) => !taken.has(target)).map((target) => ({ ...anonymous, target }));
+  const requested = requests.map((request) => ({ ...request, target: cleanPath(request.target) }));
+  const taken = new Set(requested.map(({ target }) => target));
+  // What an image says is anybody's word: none of its volumes is to lie outside.
+  const declared = new Set(image.volumes.map(cleanPath)).difference(taken);
   const mounts: ContainerMount[] = [];
-  for (const request of [...requests, ...declared]) {
+  for (const request of [...requested, ...Array.from(declared, (target) => ({ ...anonymous, target }))]) {
     mounts.push(request.kind === "bind" ? prepareBind(request) : await prepareVolume(deps, request, image.tree));
   }
   return mounts;

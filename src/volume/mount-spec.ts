@@ -74,9 +74,9 @@ function specOf(text: string, { source, target, mode }: Fields): MountSpec {
   if (!bind && propagation !== undefined) throw wrong("field BindOptions must not be specified");
   if (bind && options.includes("nocopy")) throw wrong("field VolumeOptions must not be specified");
   if (!isAbsolute(target)) throw wrong(`invalid mount path: '${target}' mount path must be absolute`);
-  const common = { target: clean(target), readonly: options.includes("ro"), mode };
+  const common = { target: cleanPath(target), readonly: options.includes("ro"), mode };
   if (common.target === "/") throw wrong("invalid specification: destination can't be '/'");
-  if (bind) return { type: "bind", source: clean(source), propagation: propagation ?? "rprivate", ...common };
+  if (bind) return { type: "bind", source: cleanPath(source), propagation: propagation ?? "rprivate", ...common };
   return { type: "volume", source, copyUp: !options.includes("nocopy"), ...common };
 }
 
@@ -96,8 +96,8 @@ function invalidSpec(text: string, reason?: string): BerthError {
   return new BerthError("invalid-argument", reason === undefined ? message : `${message}: ${reason}`);
 }
 
-/** `/a//b/../c/` as `/a/c`. */
-function clean(path: string): string {
+/** An absolute path without what leads nowhere: `/a//b/../c/` as `/a/c`. `..` stops at the top. */
+export function cleanPath(path: string): string {
   const normal = normalize(join("/", path));
   return normal.length > 1 && normal.endsWith("/") ? normal.slice(0, -1) : normal;
 }

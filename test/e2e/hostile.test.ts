@@ -33,3 +33,13 @@ test("ADD refuses an archive that leaves its destination, and a build leaves not
   expect(await berth.out(["image", "ls", "-q"])).toBe("");
   expect((await berth.run(["system", "check"])).code).toBe(0);
 });
+
+test("create makes nothing outside of the store for a volume that an image has elsewhere", async () => {
+  await using berth = openBerth();
+  const outside = join(berth.directory, "outside");
+  const change = ["-c", `VOLUME ${"/..".repeat(20)}${outside}/data`];
+  await berth.run(["import", ...change, "-", "odd"], { input: archive(entry("a", "file", "x")) });
+  await berth.out(["create", "--name", "odd", "odd", "/a"]);
+  expect(existsSync(outside)).toBe(false);
+  expect(await berth.out(["inspect", "-f", "{{(index .Mounts 0).Destination}}", "odd"])).toBe(`${outside}/data`);
+});
