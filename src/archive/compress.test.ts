@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzipSync, zstdCompress, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compress, writerOf } from "./compress.ts";
@@ -46,6 +47,24 @@ describe.each(["gzip", "zstd"] as const)("%s", (format) => {
     const small = await packed(bytes, format);
     expect(unpack[format](small).equals(bytes)).toBe(true);
     expect(execFileSync(format, ["-dc"], { input: small, maxBuffer: 8 * block }).equals(bytes)).toBe(true);
+  });
+
+  test("whoever stops early is done with the source, also while it waits for a reader", async () => {
+    let closed = false;
+    async function* endless(): AsyncGenerator<Buffer> {
+      try {
+        // Nothing that could be made smaller: what comes out is more than fits.
+        for (;;) yield randomBytes(block);
+      } finally {
+        closed = true;
+      }
+    }
+    for await (const piece of compress(endless(), format)) {
+      // As long as the library needs for all that it can do before somebody reads on.
+      await promisify(zstdCompress)(randomBytes(16 * block));
+      if (piece.length > 100) break;
+    }
+    expect(closed).toBe(true);
   });
 
   test("the bytes don't depend on the pieces that the source comes in, nor on whether it uses their memory again", async () => {

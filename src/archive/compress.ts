@@ -117,9 +117,12 @@ async function* zstd(source: AsyncIterable<Uint8Array>, level: number): AsyncGen
 /** The end comes by itself, after the last block: with it, the library may do otherwise. */
 async function feed(stream: ZstdCompress, source: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const block of blocksOf(source)) {
-    await new Promise<void>((resolve, reject) => {
-      stream.write(block, (error) => (error ? reject(error) : resolve()));
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // A write that is under way when nobody reads any more is never called back.
+    stream.once("close", resolve);
+    stream.write(block, (error) => (error ? reject(error) : resolve()));
+    await promise.finally(() => stream.off("close", resolve));
+    if (stream.destroyed) return;
   }
   stream.end();
 }
