@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { linux } from "../host/syscalls.ts";
 import { digestOf } from "../oci/digest.ts";
 import { applyLayer } from "./extract.ts";
@@ -17,6 +18,15 @@ beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), "berth-recipe-"));
 });
 afterEach(() => rmSync(base, { recursive: true }));
+
+/** Where a link leads, unless it is gone. */
+function readlinkOrNone(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Unpack an archive, and record it. */
 async function recorded(archive: Buffer, chunk = 700) {
@@ -141,5 +151,15 @@ describe("a recipe", () => {
   test("is cut off with the archive, and leaves the error to whoever unpacks", async () => {
     const archive = archiveOf(["f", "file", "x".repeat(5000)]);
     await expect(recorded(archive.subarray(0, 2000))).rejects.toThrow('unexpected EOF in "f"');
+  });
+
+  test("lets go of the recipe when no more of the archive is wanted", async () => {
+    // More than is read ahead: what follows the end of an archive is kept as it is.
+    const archive = Buffer.concat([archiveOf(["a", "file", "x"]), randomBytes(8 << 20)]);
+    const { root, recipe } = await recorded(archive, 1 << 20);
+    const isOpen = (): boolean =>
+      readdirSync("/proc/self/fd").some((fd) => readlinkOrNone(join("/proc/self/fd", fd)) === recipe);
+    for await (const _ of restoreArchive(recipe, root)) break;
+    await vi.waitFor(() => expect(isOpen()).toBe(false));
   });
 });

@@ -155,10 +155,16 @@ export async function* restoreArchive(
   directory: string,
   options: BatchOptions = {},
 ): AsyncGenerator<Buffer> {
-  const reader = new StepReader(decompress(createReadStream(path, { highWaterMark: 1 << 18 })));
-  const start = await reader.take(magic.length);
-  if (!start.equals(magic)) throw damaged(path);
-  yield* partBatches(steps(reader, bytesOf(directory)), options);
+  const source = decompress(createReadStream(path, { highWaterMark: 1 << 18 }));
+  try {
+    const reader = new StepReader(source);
+    const start = await reader.take(magic.length);
+    if (!start.equals(magic)) throw damaged(path);
+    yield* partBatches(steps(reader, bytesOf(directory)), options);
+  } finally {
+    // Whoever stops early is done with the file, too.
+    await source.return(undefined);
+  }
 }
 
 async function* steps(reader: StepReader, directory: ByteString): AsyncGenerator<Part> {

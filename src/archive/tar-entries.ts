@@ -20,11 +20,16 @@ const zeros = Buffer.alloc(1 << 16);
  */
 export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const events = eventsOf(source);
-  for (;;) {
-    const { value: event, done } = await events.next();
-    if (done === true) return;
-    if (event === "end" || !("header" in event)) continue;
-    yield { header: event.header, body: bodyOf(events, event.header.size) };
+  try {
+    for (;;) {
+      const { value: event, done } = await events.next();
+      if (done === true) return;
+      if (event === "end" || !("header" in event)) continue;
+      yield { header: event.header, body: bodyOf(events, event.header.size) };
+    }
+  } finally {
+    // Whoever stops early is done with the source, too.
+    await events.return(undefined);
   }
 }
 

@@ -144,6 +144,19 @@ describe("an archive", () => {
   });
 });
 
+test("whoever stops early is done with the source", async () => {
+  let closed = false;
+  async function* source(): AsyncGenerator<Buffer> {
+    try {
+      yield archive({ header: base, content: Buffer.alloc(0) });
+    } finally {
+      closed = true;
+    }
+  }
+  for await (const { header } of readTar(source())) if (header.name === "file") break;
+  expect(closed).toBe(true);
+});
+
 describe("a foreign header", () => {
   const field = (offset: number, value: string): Buffer => block((bytes) => void bytes.write(value, offset, "latin1"));
 
