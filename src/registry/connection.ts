@@ -100,10 +100,12 @@ function answerTo(
     outgoing.destroy();
   };
   let timer: NodeJS.Timeout | undefined;
-  /** Fail when `ms` pass before the next call; wait for ever when absent. */
+  let isOver = false;
+  /** Fail when `ms` pass before the next call; wait for ever when absent. Nothing is waited for once there is an answer. */
   const wait = (what: string, ms?: number): void => {
     clearTimeout(timer);
-    timer = ms === undefined ? undefined : setTimeout(() => fail(connectionFailure(what, { again: true })), ms);
+    if (ms === undefined || isOver) return;
+    timer = setTimeout(() => fail(connectionFailure(what, { again: true })), ms);
   };
   const aborted = (): void => fail(request.signal?.reason);
   request.signal?.addEventListener("abort", aborted, { once: true });
@@ -121,6 +123,7 @@ function answerTo(
     socket.once(protocol === "https:" ? "secureConnect" : "connect", () => void send().catch(fail));
   });
   return promise.finally(() => {
+    isOver = true;
     wait("");
     request.signal?.removeEventListener("abort", aborted);
   });
