@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, readFileSync, watch } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
@@ -38,7 +38,7 @@ export async function waitExit(place: ExitPlace, { signal }: Operation = {}): Pr
   let wake = (): void => undefined;
   const notify = (): void => wake();
   using stack = new DisposableStack();
-  stack.adopt(watch(place.exitDirectory, notify), (it) => it.close());
+  stack.adopt(watchIfPossible(place.exitDirectory, notify), (it) => it?.close());
   stack.adopt(setInterval(notify, lookInterval), clearInterval);
   signal?.addEventListener("abort", notify);
   stack.defer(() => signal?.removeEventListener("abort", notify));
@@ -52,6 +52,16 @@ export async function waitExit(place: ExitPlace, { signal }: Operation = {}): Pr
     const status = readExit(place) ?? (monitorIsAlive(place) ? undefined : (readExit(place) ?? lost));
     if (status !== undefined) return status;
     await noticed;
+  }
+}
+
+/** Undefined where the kernel watches nothing more for this user, which it does 128 times: then the looks tell. */
+function watchIfPossible(directory: string, notify: () => void): FSWatcher | undefined {
+  try {
+    return watch(directory, notify);
+  } catch (error) {
+    if (codeOf(error) === "EMFILE" || codeOf(error) === "ENOSPC") return undefined;
+    throw error;
   }
 }
 

@@ -188,6 +188,17 @@ test("waiting for one container takes no notice of another's end, and stops when
   await expect(waiting).rejects.toThrow("enough");
 });
 
+test("the end of a container is seen also where the kernel watches no more directories", async () => {
+  const id = randomID();
+  writeFileSync(join(place, id), "3");
+  const wait = `import { waitExit } from ${JSON.stringify(import.meta.resolve("./exit.ts"))};
+    console.log((await waitExit(${JSON.stringify({ id, exitDirectory: place, bundle: place })})).code);`;
+  const without = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$@"';
+  const program = [process.execPath, "--input-type=module", "--eval", wait];
+  const { stdout } = await exec(["unshare", "--user", "--map-root-user", "sh", "-c", without, "sh", ...program]);
+  expect(stdout).toBe("3\n");
+});
+
 test("nobody waits for a monitor that was killed", async () => {
   await using container = await start(["sleep", "60"]);
   process.kill(Number(readFileSync(join(container.bundle.path, "conmon.pid"), "utf8")), "SIGKILL");
