@@ -102,17 +102,19 @@ export class LayerStore implements AsyncDisposable {
 
   /** Keep something from every collector until it is released as often. */
   async hold(name: string): Promise<void> {
-    const count = this.#holds.get(name) ?? 0;
-    this.#holds.set(name, count + 1);
-    if (count > 0) return;
     this.#lease ??= openLease(this.#host.syscalls, this.paths.leases);
-    (await this.#lease).hold(name);
+    const lease = await this.#lease;
+    // Nothing is awaited between the count and the file that stands for it.
+    const count = this.#holds.get(name) ?? 0;
+    if (count === 0) lease.hold(name);
+    this.#holds.set(name, count + 1);
   }
 
   async release(name: string): Promise<void> {
+    const lease = await this.#lease;
     const count = this.#holds.get(name) ?? 0;
     if (count > 1) this.#holds.set(name, count - 1);
-    else if (this.#holds.delete(name)) (await this.#lease)?.release(name);
+    else if (this.#holds.delete(name)) lease?.release(name);
   }
 
   /** Hold a chain. @throws {BerthError} not-found, when it isn't committed */

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -11,7 +12,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { layerTar, layerWriters } from "../archive/layer-tar.ts";
-import type { ChainID } from "../oci/digest.ts";
+import { type ChainID, digestOf } from "../oci/digest.ts";
 import { manifestPath } from "./layer-records.ts";
 import type { ActiveSnapshot, Layer } from "./snapshotter.ts";
 import { inMount, type TestStore, testStore } from "./testing.ts";
@@ -242,6 +243,18 @@ describe("a commit", () => {
     expect(lstatSync(active.upper).isDirectory()).toBe(true);
     expect(directories(store, "layers")).toEqual([]);
   });
+});
+
+test("a hold that failed is none: the next one is written down", async () => {
+  await using store = await testStore();
+  await using _opened = await store.snapshotter.holdBlob(digestOf("first"));
+  const [lease = ""] = directories(store, "leases").map((name) => join(store.host.root, "leases", name));
+  const digest = digestOf("second");
+  renameSync(lease, `${lease}-away`);
+  await expect(store.snapshotter.holdBlob(digest)).rejects.toMatchObject({ code: "ENOENT" });
+  renameSync(`${lease}-away`, lease);
+  await using _held = await store.snapshotter.holdBlob(digest);
+  expect(readdirSync(lease)).toContain(`blob-${digest}`);
 });
 
 describe("a collection", () => {
