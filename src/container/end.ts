@@ -22,6 +22,8 @@ import {
 const sigkill = 9;
 /** Milliseconds between SIGKILL and the end of a process that the kernel still holds on to. */
 const killPatience = 10_000;
+/** Milliseconds that a timer takes at most, 24 days: with more it goes off at once. */
+const longestTimer = 2 ** 31 - 1;
 /** Containers that are deleted at once: each lock is an open file. */
 const groupSize = 100;
 
@@ -87,7 +89,7 @@ export async function stopContainer(
   if (runOf(deps, id) === undefined) return;
   await signalContainer(deps, id, options.signal);
   if (options.timeout >= 0) {
-    const limit = AbortSignal.timeout(options.timeout * 1000);
+    const limit = AbortSignal.timeout(Math.min(options.timeout * 1000, longestTimer));
     try {
       await exitOf(deps, id, { signal: limit });
     } catch (error) {

@@ -119,6 +119,14 @@ test("stop sends a real-time signal, as images with systemd want it", async () =
   await berth.out(["rm", "real"]);
 });
 
+test("stop waits for as long as it is told, be that for months", async () => {
+  await detached("slow", "trap 'sleep 0.3; exit 3' TERM; echo ready; while :; do sleep 0.05; done");
+  await eventually(async () => ((await berth.out(["logs", "slow"])) === "ready" ? true : undefined));
+  await berth.out(["stop", "-t", "9999999", "slow"]);
+  expect(await berth.out(["inspect", "--format", "{{.State.ExitCode}}", "slow"])).toBe("3");
+  await berth.out(["rm", "slow"]);
+});
+
 test("kill sends the signal that it is told", async () => {
   await detached("trapper", "trap 'exit 4' USR1; echo ready; while :; do sleep 0.05; done");
   await eventually(async () => ((await berth.out(["logs", "trapper"])) === "ready" ? true : undefined));
