@@ -57,8 +57,6 @@ export interface Syscalls {
   futimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void;
   /** Non-blocking flock(2), exclusive or shared; false when another process holds it. Freed when `fd` is closed. */
   tryFlock(fd: number, kind: "exclusive" | "shared"): boolean;
-  /** syncfs(2) on the file system that holds `fd`. */
-  syncfs(fd: number): void;
   /** socket(2) and connect(2) of a SOCK_SEQPACKET unix socket; the descriptor, close-on-exec. */
   connectSeqpacket(path: string): number;
   /** shutdown(2) of a socket in both directions: whoever reads from it gets its end, another thread too. */
@@ -103,7 +101,6 @@ const signatures = {
   utimensat: { return: "i32", arguments: ["i32", "buffer", "buffer", "i32"] },
   futimens: { return: "i32", arguments: ["i32", "buffer"] },
   flock: { return: "i32", arguments: ["i32", "i32"] },
-  syncfs: { return: "i32", arguments: ["i32"] },
   socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
   connect: { return: "i32", arguments: ["i32", "buffer", "u32"] },
   shutdown: { return: "i32", arguments: ["i32", "i32"] },
@@ -188,9 +185,6 @@ export const linux: Syscalls = {
     const errno = currentErrno();
     if (errno === EWOULDBLOCK) return false;
     throw new SyscallError("flock", errno);
-  },
-  syncfs: (fd) => {
-    check("syncfs", libc().syncfs(fd));
   },
   connectSeqpacket,
   shutdown: (fd) => {
