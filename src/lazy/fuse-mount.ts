@@ -39,7 +39,7 @@ export async function mountFuse(directory: string): Promise<FuseMount> {
     throw error;
   }
   return {
-    serve: (handler) => serve(fd, handler),
+    serve: (handler) => serveRequests(fd, handler),
     detach: () => program(["umount", "-i", "-l", directory]),
   };
 }
@@ -53,8 +53,10 @@ async function program(argv: readonly [string, ...string[]], fd?: number): Promi
 
 const readAsync = promisify(read);
 
-async function serve(fd: number, handler: FuseHandler): Promise<void> {
+/** Answer the requests that come from `fd`, which is closed at the end: what is answered later than that goes nowhere. */
+export async function serveRequests(fd: number, handler: FuseHandler): Promise<void> {
   const buffer = Buffer.allocUnsafeSlow(requestSize);
+  let isOpen = true;
   try {
     for (;;) {
       const size = await nextRequest(fd, buffer);
@@ -64,10 +66,12 @@ async function serve(fd: number, handler: FuseHandler): Promise<void> {
       // These have no answer. What is taken back is answered all the same, which does no harm.
       if (opcode === opcodes.forget || opcode === opcodes.batchForget || opcode === opcodes.interrupt) continue;
       const answer = handler(request);
-      if (answer instanceof Promise) void answer.then((late) => send(fd, unique, late));
+      // The descriptor's number may be another file's by then.
+      if (answer instanceof Promise) void answer.then((late) => isOpen && send(fd, unique, late));
       else send(fd, unique, answer);
     }
   } finally {
+    isOpen = false;
     closeSync(fd);
   }
 }
