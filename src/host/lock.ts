@@ -58,6 +58,7 @@ export async function lock(
   { signal, ...options }: Operation & LockOptions = {},
 ): Promise<Lock> {
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
+    signal?.throwIfAborted();
     const taken = tryLock(syscalls, path, options);
     if (taken !== undefined) return taken;
     await sleep(pause, undefined, signal === undefined ? {} : { signal });

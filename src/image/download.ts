@@ -189,7 +189,10 @@ class Arrival implements ArrivingBlob, AsyncDisposable {
     const hash = createHash("sha256");
     let bytes = file.length;
     progress(this.#blob, "downloading", bytes);
-    for await (const piece of file.read(bytes)) hash.update(piece);
+    for await (const piece of file.read(bytes)) {
+      signal.throwIfAborted();
+      hash.update(piece);
+    }
     if (bytes < this.#blob.size) {
       for await (const piece of repository.blob(this.#blob, { offset: bytes, fleeting: true, signal })) {
         const written = file.append(piece);
