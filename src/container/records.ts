@@ -2,7 +2,6 @@ import { ambiguousPrefix } from "../base/ambiguous.ts";
 import { BerthError } from "../base/errors.ts";
 import { isAlive } from "../host/process.ts";
 import type { Database, Sql } from "../metadata/database.ts";
-import { recordEvent } from "../metadata/events.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import type {
   ComingImage,
@@ -78,7 +77,6 @@ export async function insertContainer(records: Records, container: NewContainer)
       container.created,
       JSON.stringify({ request, config, ...(isHere ? {} : { coming }) }),
     );
-    recordEvent(sql, { type: "container", action: "create", id: container.id, attributes: { name: container.name } });
   });
 }
 
@@ -157,27 +155,18 @@ export async function recordStart(records: Records, id: string, run: RunRow): Pr
       run.started_at,
     ),
   );
-  await recordExit(records, id, unseen, "start");
+  await recordExit(records, id, unseen);
 }
 
 /** Record how a container ended, then forget its process. */
 export async function recordEnd(records: Records, id: string, exit: ContainerExit): Promise<void> {
-  await recordExit(records, id, exit, "die");
+  await recordExit(records, id, exit);
   await forgetRun(records, id);
 }
 
 /** Record how a container ended (or could not start). */
-export async function recordExit(
-  records: Records,
-  id: string,
-  exit: ContainerExit,
-  action: "start" | "die",
-): Promise<void> {
-  await records.db.write((sql) => {
-    sql.run("UPDATE container SET exit = ? WHERE id = ?", JSON.stringify(exit), id);
-    const attributes = action === "die" ? { exitCode: String(exit.code) } : {};
-    recordEvent(sql, { type: "container", action, id, attributes });
-  });
+export async function recordExit(records: Records, id: string, exit: ContainerExit): Promise<void> {
+  await records.db.write((sql) => sql.run("UPDATE container SET exit = ? WHERE id = ?", JSON.stringify(exit), id));
 }
 
 /** Forget a container's process. */
@@ -193,10 +182,7 @@ export async function recordPaused(records: Records, id: string, paused: boolean
 /** Forget containers, all at once. */
 export async function deleteContainers(records: Records, ids: readonly string[]): Promise<void> {
   await records.db.write((sql) => {
-    for (const id of ids) {
-      sql.run("DELETE FROM container WHERE id = ?", id);
-      recordEvent(sql, { type: "container", action: "destroy", id });
-    }
+    for (const id of ids) sql.run("DELETE FROM container WHERE id = ?", id);
   });
 }
 

@@ -47,7 +47,7 @@ export async function startContainer(
     const code =
       error instanceof Error && "exitCode" in error && typeof error.exitCode === "number" ? error.exitCode : 125;
     const message = error instanceof Error ? error.message : String(error);
-    await recordExit(deps, id, { code, oomKilled: false, startedAt, finishedAt: startedAt, error: message }, "die");
+    await recordExit(deps, id, { code, oomKilled: false, startedAt, finishedAt: startedAt, error: message });
     throw error;
   }
 }

@@ -3,7 +3,6 @@ import { limits } from "../base/limits.ts";
 import type { ContentStore } from "../content/content.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
-import { recordEvent } from "../metadata/events.ts";
 import { type ChainID, chainIDs, type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import {
@@ -269,7 +268,6 @@ export function pointReference(sql: Sql, reference: Reference, { id, index }: Ta
      SET image_id = excluded.image_id, index_digest = excluded.index_digest, tagged_at = excluded.tagged_at`,
     ...[name, id, index ?? null, new Date().toISOString()],
   );
-  recordEvent(sql, { type: "image", action: "tag", id: index ?? id, attributes: { name } });
 }
 
 function toImage(deps: ImageDeps, row: ImageRow): Image {

@@ -1,5 +1,4 @@
 import type { Sql } from "../metadata/database.ts";
-import { recordEvent } from "../metadata/events.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import { familiar, type Reference } from "../oci/reference.ts";
@@ -85,9 +84,6 @@ export async function recordPulled(deps: ImageDeps, arrived: Arrived): Promise<v
     const target = recordTarget(sql, arrived);
     if (repository !== undefined) recordRepoDigest(sql, { ...repository, digest }, target);
     if (tag !== undefined) pointReference(sql, tag, target);
-    if (repository === undefined) return;
-    const name = familiar(tag ?? { ...repository, digest });
-    recordEvent(sql, { type: "image", action: "pull", id: target.index ?? target.id, attributes: { name } });
   });
 }
 

@@ -1,6 +1,5 @@
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import { recordEvent } from "../metadata/events.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { familiar, familiarRepository, type Reference, withDefaultTag } from "../oci/reference.ts";
@@ -142,12 +141,6 @@ export async function recordPushed(
 ): Promise<void> {
   await db.write((sql) => {
     const { id, index } = target;
-    recordEvent(sql, {
-      type: "image",
-      action: "push",
-      id: familiar(reference),
-      attributes: { name: familiarRepository(reference) },
-    });
     const isIndex = index !== undefined;
     if (!isStored(sql, id) || (isIndex && indexIn(sql, index) === undefined)) return;
     recordRepoDigest(sql, { ...reference, digest }, target);

@@ -1,7 +1,6 @@
 import { BerthError } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
 import type { Sql } from "../metadata/database.ts";
-import { recordEvent } from "../metadata/events.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import { familiarRepository, parseReference } from "../oci/reference.ts";
 import { collectBlobs } from "./collect-blobs.ts";
@@ -76,14 +75,13 @@ export function conflictOf(
 /** Delete an image with its names, and then its parents as long as nothing needs them. */
 export function drop(removal: Removal, id: Digest): void {
   const { sql, options, steps } = removal;
-  for (const name of namesOf(sql, id)) untag(removal, id, name);
+  for (const name of namesOf(sql, id)) untag(removal, name);
   for (const { index, digest } of entriesFor(sql, id)) deleteEntry(sql, index, digest);
   const parent = sql.get<{ parent: Digest | null }>("SELECT parent FROM image WHERE id = ?", id)?.parent ?? undefined;
   const layers = chainsOf(sql, id);
   const below = new Set(parent === undefined ? [] : chainsOf(sql, parent));
   sql.run("DELETE FROM image_layer WHERE image_id = ?", id);
   sql.run("DELETE FROM image WHERE id = ?", id);
-  recordEvent(sql, { type: "image", action: "delete", id });
   steps.push({ deleted: id, layers: layers.filter((chain) => !below.has(chain)) });
   if (parent === undefined || options.prune === false) return;
   if (!isStored(sql, parent) || entriesFor(sql, parent).length > 0) return;
@@ -96,10 +94,9 @@ export function isStored(sql: Sql, id: Digest): boolean {
 }
 
 /** Take a name away. */
-export function untag({ sql, steps }: Removal, id: Digest, name: string): void {
+export function untag({ sql, steps }: Removal, name: string): void {
   sql.run("DELETE FROM image_reference WHERE reference = ?", name);
   sql.run("DELETE FROM repo_digest WHERE reference = ?", name);
-  recordEvent(sql, { type: "image", action: "untag", id, attributes: { name } });
   steps.push({ untagged: name });
 }
 

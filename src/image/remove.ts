@@ -1,7 +1,6 @@
 import { BerthError } from "../base/errors.ts";
 import { shortID } from "../base/ids.ts";
 import type { Sql } from "../metadata/database.ts";
-import { recordEvent } from "../metadata/events.ts";
 import type { Digest } from "../oci/digest.ts";
 import { familiarRepository, parseReference } from "../oci/reference.ts";
 import { type ImageDeps, noSuchImage } from "./images.ts";
@@ -57,7 +56,7 @@ function removeByName(removal: Removal, { id, index }: Target, given: string): v
   const users = images.flatMap((image) => usersOf(sql, image).map((user) => ({ user, image })));
   const [used] = users.toSorted((a, b) => Number(options.isRunning(b.user)) - Number(options.isRunning(a.user)));
   if (!options.force && used !== undefined && isSingle(names)) throw referenceInUse(given, used.user, used.image);
-  untag(removal, index ?? id, name);
+  untag(removal, name);
   if (reference.digest === undefined) untagOrphans(removal, { id, index }, familiarRepository(reference));
   // The name goes in any case; the image stays for whoever needs it, without a word, as in Docker.
   if (index === undefined) dropUnneeded(removal, id);
@@ -76,7 +75,7 @@ function untagOrphans(removal: Removal, { id, index }: Target, repository: strin
   const names = index === undefined ? namesOf(removal.sql, id) : indexNames(removal.sql, index);
   const own = names.filter((name) => repositoryOf(name) === repository);
   if (own.some((name) => !name.includes("@"))) return;
-  for (const name of own) untag(removal, index ?? id, name);
+  for (const name of own) untag(removal, name);
 }
 
 /** An image that stands for indexes takes them with it. */
@@ -118,9 +117,8 @@ function removeIndex(removal: Removal, index: Digest): void {
 function dropIndex(removal: Removal, index: Digest): void {
   const { sql, steps } = removal;
   const images = soleImages(sql, index);
-  for (const name of indexNames(sql, index)) untag(removal, index, name);
+  for (const name of indexNames(sql, index)) untag(removal, name);
   sql.run("DELETE FROM image_index WHERE digest = ?", index);
-  recordEvent(sql, { type: "image", action: "delete", id: index });
   steps.push({ deleted: index, layers: [] });
   for (const id of images) dropUnneeded(removal, id);
 }

@@ -269,6 +269,10 @@ export const storeMigrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX kept_step_layer_chain ON kept_step_layer(chain_id);
   `,
+  // Nothing ever read them, and they grew with each container.
+  `
+  DROP TABLE event;
+  `,
 ];
 
 /** The tables of the run-state database (`<run root>/state.db`), which ends with a reboot. */

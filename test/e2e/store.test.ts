@@ -62,7 +62,7 @@ test("every byte has an owner, and pruning everything leaves a new store", async
   using records = new DatabaseSync(join(root, "metadata.db"));
   const tables = records.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
   const counts = tables.map(({ name }) => [name, records.prepare(`SELECT count(*) AS n FROM "${name}"`).get()?.["n"]]);
-  const kept = new Set(["event", "sqlite_sequence", "network"]);
+  const kept = new Set(["sqlite_sequence", "network"]);
   expect(counts.filter(([name, count]) => count !== 0 && !kept.has(String(name)))).toEqual([]);
 });
 
