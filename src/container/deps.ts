@@ -39,7 +39,7 @@ export function lockContainer(deps: { readonly host: Host }, id: string): Promis
   return lock(deps.host.syscalls, lockPath(deps.host, id));
 }
 
-/** Held by whoever waits for a container in the foreground and will clean up after it: the exit command need not start then. */
+/** Held by those who wait for a container and will clean up after it: the exit command need not start then. */
 export function attendancePath(deps: { readonly host: Host }, id: string): string {
   return join(deps.host.runRoot, "attended", id);
 }

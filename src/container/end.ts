@@ -6,7 +6,7 @@ import type { Operation } from "../base/operation.ts";
 import { lockPath } from "../host/lock.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
-import { isAttended } from "./attendance.ts";
+import { attend, isAttended } from "./attendance.ts";
 import { type Container, isActive } from "./container.ts";
 import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
 import {
@@ -65,11 +65,12 @@ export async function settleAll(deps: ContainerDeps): Promise<void> {
  * Wait until a container isn't running.
  *
  * @returns its exit code; 0 for one that has never run, as Docker
- * @throws {BerthError} not-found, but for the ID of one that this process attends to, though another process has removed it
+ * @throws {BerthError} not-found, but for the ID of one that this process attends, though another process has removed it
  */
 export async function waitForEnd(deps: ContainerDeps, nameOrID: string, operation: Operation = {}): Promise<number> {
   const found = recordedContainer(deps, nameOrID);
   if (found !== undefined && runOf(deps, found.id) !== undefined) {
+    using _attendance = attend(deps, found.id);
     const status = await exitOf(deps, found.id, operation);
     await settleEnd(deps, found.id);
     return status.code;

@@ -204,7 +204,7 @@ function cacheRegistries(registries: LazyRegistries): Pick<BuildDeps, "openRegis
   };
 }
 
-/** Start a berth that settles a container's end, unless somebody in the foreground attends to it: flock(1) is quicker to start. */
+/** Start a berth that settles a container's end, unless somebody waits for it and will: flock(1) is quicker to start. */
 function exitCommand(host: Host, id: string): readonly [string, ...string[]] {
   const attended = attendancePath({ host }, id);
   return ["flock", "--nonblock", attended, ...ownWords(host), "internal-exited", id];

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
@@ -14,6 +14,9 @@ const detached = (name: string, script: string, ...flags: readonly string[]) =>
   berth.out(["run", "-d", "--network", "none", "--name", name, ...flags, "busybox", "sh", "-c", script]);
 /** What a container's script waits by, until `go` is called. */
 const untilGo = "until test -e /go; do sleep 0.05; done";
+/** What a process has open. */
+const openFiles = (pid: number | undefined) =>
+  readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
 const go = (name: string) => berth.out(["exec", name, "touch", "/go"]);
 
 test("ps shows Docker's columns, running containers only, and -a all of them", async () => {
@@ -162,6 +165,24 @@ test("start runs a container again on the same files", async () => {
   expect(await berth.out(["start", "-a", "again"])).toBe("2");
   expect(await berth.out(["logs", "again"])).toBe("1\n2");
   await berth.out(["rm", "again"]);
+});
+
+test("wait tells how a container ended that others have removed before it looks", async () => {
+  const id = await berth.out(["run", "-d", "--rm", "--network", "none", "busybox", "sh", "-c", `${untilGo}; exit 7`]);
+  const waiting = berth.start(["wait", id]);
+  let told = "";
+  waiting.stdout?.on("data", (data: Buffer) => {
+    told += data.toString();
+  });
+  const closed = once(waiting, "close");
+  await eventually(async () => openFiles(waiting.pid).includes("anon_inode:inotify") || undefined);
+  waiting.kill("SIGSTOP");
+  await go(id);
+  await eventually(async () => !(await berth.out(["ps", "-aq", "--no-trunc"])).includes(id) || undefined);
+  waiting.kill("SIGCONT");
+  await closed;
+  expect(told).toBe("7\n");
+  expect((await berth.run(["system", "check"])).code).toBe(0);
 });
 
 test("rm refuses a running container until it is forced", async () => {
