@@ -6,6 +6,7 @@ import type { Operation } from "../base/operation.ts";
 import { lockPath } from "../host/lock.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
+import { cleanPath } from "../volume/mount-spec.ts";
 import { attend, isAttended } from "./attendance.ts";
 import { type Container, isActive } from "./container.ts";
 import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
@@ -13,6 +14,7 @@ import {
   deleteContainers,
   endedRuns,
   findContainer,
+  isMounted,
   type RunRow,
   recordEnd,
   recordedContainer,
@@ -187,15 +189,23 @@ async function collectLayers(deps: ContainerDeps, removed: readonly Container[])
 }
 
 async function eraseFiles(deps: ContainerDeps, container: Container, volumes: boolean): Promise<void> {
-  const { id, config } = container;
+  const { id } = container;
   await deps.snapshotter.remove(id);
   rmSync(container.directory, { recursive: true, force: true });
   if (!isAttended(deps, id)) rmSync(join(exitDirectory(deps), id), { force: true });
   rmSync(lockPath(deps.host, id), { force: true });
   if (!volumes) return;
-  for (const { kind, name } of config.mounts) {
-    if (kind === "volume" && name !== undefined && deps.volumes.get(name).anonymous) await deps.volumes.remove(name);
+  for (const name of unnamedVolumes(container)) {
+    if (!isMounted(deps, name)) await deps.volumes.remove(name, { force: true });
   }
+}
+
+/** The volumes that were made for a container: none that it was given by name, though it be the one of another. */
+function unnamedVolumes({ request, config }: Container): readonly string[] {
+  const named = new Set(request.volumes.filter((it) => it.source !== undefined).map((it) => cleanPath(it.target)));
+  return config.mounts.flatMap(({ kind, name, target }) =>
+    kind === "volume" && name !== undefined && !named.has(target) ? [name] : [],
+  );
 }
 
 /** The exit status, also when another process settles the container and takes the bundle away while this one waits. */

@@ -123,6 +123,14 @@ export function allContainers(records: Records): readonly Container[] {
   return rows.map((row) => toContainer(records, row, { run: runs.get(row.id), endpointOf }));
 }
 
+/** Whether a container has a volume, running or not. */
+export function isMounted({ db }: Pick<Records, "db">, volume: string): boolean {
+  const mounts = "json_each(container.request, '$.config.mounts') AS mount";
+  return db.read(
+    (sql) => sql.get(`SELECT 1 FROM container, ${mounts} WHERE mount.value ->> 'name' = ?`, volume) !== undefined,
+  );
+}
+
 /** The process of a container, as recorded; it may have ended meanwhile. */
 export function runOf(records: Records, id: string): RunRow | undefined {
   return records.state.read((sql) =>

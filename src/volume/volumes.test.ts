@@ -58,6 +58,7 @@ test("an unknown volume is named in the error", async () => {
   const volumes = openVolumes(host, database);
   expect(() => volumes.get("nope")).toThrow("get nope: no such volume");
   await expect(volumes.remove("nope")).rejects.toThrow("get nope: no such volume");
+  await volumes.remove("nope", { force: true });
 });
 
 test.each([

@@ -42,8 +42,8 @@ export interface Volumes {
   get(name: string): Volume;
   /** In the order of their names. */
   list(): readonly Volume[];
-  /** Delete a volume and all that is in it. @throws {BerthError} not-found, with Docker's text */
-  remove(name: string): Promise<void>;
+  /** Delete a volume and all that is in it. @throws {BerthError} not-found, with Docker's text, unless `force` is given, as in Docker */
+  remove(name: string, options?: { readonly force?: boolean }): Promise<void>;
   /** Check that every volume has its directory. */
   check(options: CheckOptions): Iterable<Problem>;
   /** Directories that no volume has: what a removal that was cut short has left. */
@@ -71,9 +71,9 @@ export function openVolumes(host: Pick<Host, "root">, database: Database): Volum
       database
         .read((sql) => sql.all<VolumeRow>("SELECT * FROM volume ORDER BY name"))
         .map((row) => toVolume(directory, row)),
-    remove: async (name) => {
+    remove: async (name, { force = false } = {}) => {
       const { changes } = await database.write((sql) => sql.run("DELETE FROM volume WHERE name = ?", name));
-      if (changes === 0) noSuchVolume(name);
+      if (changes === 0 && !force) noSuchVolume(name);
       await removeFiles(host.root, database, name);
     },
     check: ({ looked }) => {

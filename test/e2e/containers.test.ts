@@ -185,6 +185,19 @@ test("wait tells how a container ended that others have removed before it looks"
   expect((await berth.run(["system", "check"])).code).toBe(0);
 });
 
+test("an anonymous volume goes with its own container only, and not while another has it", async () => {
+  const own = await berth.out(["create", "--network", "none", "-v", "/data", "busybox", "cat", "/data/kept"]);
+  const volume = await berth.out(["inspect", "--format", "{{(index .Mounts 0).Name}}", own]);
+  const sharing = ["--network", "none", "-v", `${volume}:/shared`, "busybox"];
+  await berth.out(["run", "--rm", ...sharing, "sh", "-c", "echo still here >/shared/kept"]);
+  expect(await berth.out(["start", "-a", own])).toBe("still here");
+  const other = await berth.out(["create", ...sharing, "cat", "/shared/kept"]);
+  await berth.out(["rm", "-v", own]);
+  expect(await berth.out(["start", "-a", other])).toBe("still here");
+  await berth.out(["rm", "-v", other]);
+  expect(await berth.out(["system", "prune", "--volumes", "-f"])).toContain(volume);
+});
+
 test("rm refuses a running container until it is forced", async () => {
   await detached("busy", "sleep 1000");
   const refused = await berth.run(["rm", "busy"]);

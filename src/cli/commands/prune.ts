@@ -96,7 +96,7 @@ export async function pruneVolumes({
   if (unused.length === 0) return { names: [], bytes: 0 };
   const names = unused.map(({ name }) => name);
   const sizes = (await owners()).filter(({ kind, owner }) => kind === "volume" && names.includes(owner));
-  for (const name of names) await volumes.remove(name);
+  for (const name of names) await volumes.remove(name, { force: true });
   return { names, bytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
