@@ -61,7 +61,7 @@ export async function createContainer(
   await using stack = new AsyncDisposableStack();
   const tree = deps.snapshotter.view(chainID);
   const volumes = Object.keys(run.Volumes ?? {});
-  const mounts = await prepareMounts(deps, request.volumes, { volumes, tree });
+  const mounts = await prepareMounts(deps, request.volumes, { volumes, tree, undo: stack });
   const snapshot = stack.use(
     await deps.snapshotter.prepare(id, chainID, { init: (init) => makeMountPoints(init, mounts) }),
   );

@@ -10,11 +10,20 @@ import type { ContainerMount } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
 import type { VolumeRequest } from "./request.ts";
 
+/** What a container is made of that has its mounts. */
+interface MountedImage {
+  /** Its `VOLUME`s. */
+  readonly volumes: readonly string[];
+  readonly tree: MergedTree;
+  /** Takes the volumes that are made for the container alone away again, should it not come to be. */
+  readonly undo: AsyncDisposableStack;
+}
+
 /** Make or find what a container mounts: what was asked for, and an anonymous volume for every other VOLUME of its image. */
 export async function prepareMounts(
   deps: ContainerDeps,
   requests: readonly VolumeRequest[],
-  image: { readonly volumes: readonly string[]; readonly tree: MergedTree },
+  image: MountedImage,
 ): Promise<readonly ContainerMount[]> {
   const requested = requests.map((request) => ({ ...request, target: cleanPath(request.target) }));
   const taken = new Set(requested.map(({ target }) => target));
@@ -22,7 +31,7 @@ export async function prepareMounts(
   const declared = new Set(image.volumes.map(cleanPath)).difference(taken);
   const mounts: ContainerMount[] = [];
   for (const request of [...requested, ...Array.from(declared, (target) => ({ ...anonymous, target }))]) {
-    mounts.push(request.kind === "bind" ? prepareBind(request) : await prepareVolume(deps, request, image.tree));
+    mounts.push(request.kind === "bind" ? prepareBind(request) : await prepareVolume(deps, request, image));
   }
   return mounts;
 }
@@ -42,9 +51,14 @@ function prepareBind(request: VolumeRequest): ContainerMount {
   return { kind: "bind", source, target, readonly, propagation, mode };
 }
 
-async function prepareVolume(deps: ContainerDeps, request: VolumeRequest, tree: MergedTree): Promise<ContainerMount> {
+async function prepareVolume(
+  deps: ContainerDeps,
+  request: VolumeRequest,
+  { tree, undo }: MountedImage,
+): Promise<ContainerMount> {
   const { source, target, readonly, noCopy } = request;
   const volume = await deps.volumes.create(source === undefined ? {} : { name: source });
+  if (source === undefined) undo.defer(() => deps.volumes.remove(volume.name, { force: true }));
   if (!noCopy && readdirSync(volume.mountpoint).length === 0) fillVolume(deps, volume.mountpoint, { tree, target });
   return {
     kind: "volume",

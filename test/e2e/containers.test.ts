@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
@@ -196,6 +197,21 @@ test("an anonymous volume goes with its own container only, and not while anothe
   expect(await berth.out(["start", "-a", other])).toBe("still here");
   await berth.out(["rm", "-v", other]);
   expect(await berth.out(["system", "prune", "--volumes", "-f"])).toContain(volume);
+});
+
+test("a container that can't be made leaves no anonymous volume", async () => {
+  const volumes = () => readdirSync(join(berth.env["BERTH_ROOT"] as string, "volumes"));
+  await berth.out(["create", "--name", "first", "-v", "/data", "busybox"]);
+  const before = volumes();
+  for (const wrong of [
+    ["--name", "first"],
+    ["--mount", "type=bind,source=/nowhere,target=/later"],
+  ]) {
+    expect((await berth.run(["create", ...wrong, "-v", "/data", "busybox"])).code).toBe(1);
+    expect(volumes()).toEqual(before);
+  }
+  await berth.out(["rm", "-v", "first"]);
+  expect(volumes()).toHaveLength(before.length - 1);
 });
 
 test("rm refuses a running container until it is forced", async () => {
