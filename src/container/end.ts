@@ -110,11 +110,20 @@ export async function signalContainer(deps: ContainerDeps, id: string, signal: n
   await deps.runtime.kill(id, signal);
 }
 
-/** Kill a container and wait for its end. */
+/** Kill a container and wait for its end. @throws {BerthError} internal, in Docker's words, when the kernel holds on to it */
 export async function killToEnd(deps: ContainerDeps, id: string): Promise<void> {
   if (runOf(deps, id) === undefined) return;
   await signalContainer(deps, id, sigkill);
-  await exitOf(deps, id, { signal: AbortSignal.timeout(killPatience) });
+  const limit = AbortSignal.timeout(killPatience);
+  try {
+    await exitOf(deps, id, { signal: limit });
+  } catch (error) {
+    if (!limit.aborted) throw error;
+    throw new BerthError("internal", "tried to kill container, but did not receive an exit event", {
+      cause: error,
+      hint: "A process that waits for a device or a network file system ends once that answers.",
+    });
+  }
   await settleEnd(deps, id);
 }
 

@@ -159,6 +159,15 @@ test("a signal ends it with 128 and the signal's number", async () => {
   expect(isAlive(container.pid, container.startTime)).toBe(false);
 });
 
+test("what is paused is ended by SIGKILL all the same, and is no more to be resumed", { timeout: 20_000 }, async () => {
+  await using container = await start(["sleep", "60"]);
+  await runtime.pause(container.id);
+  await runtime.kill(container.id, 9);
+  expect((await container.ended).code).toBe(137);
+  await runtime.delete(container.id, { force: true });
+  await runtime.resume(container.id);
+});
+
 test("who detaches is free at once, and the container goes on", async () => {
   await using container = await start(["sleep", "60"]);
   const attachment = attach(host.syscalls, container.bundle.path, { onOutput: () => undefined });

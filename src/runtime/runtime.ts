@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
@@ -16,11 +17,12 @@ export interface Runtime {
   start(id: string): Promise<void>;
   /** Run one more process in a container; without `io` it has no streams, and nothing is returned. @throws {StartError} */
   exec(subject: ExecSubject, io?: AttachIO): Promise<ExecProcess | undefined>;
-  /** Send a signal to the container's first process, or to all. A container that has ended is no error. */
-  kill(id: string, signal: number, options?: { readonly all?: boolean }): Promise<void>;
+  /** Send a signal to the container's first process. A container that has ended is no error; SIGKILL ends a paused one too. */
+  kill(id: string, signal: number): Promise<void>;
   /** Forget a container and its cgroup; `force` kills it first. A container that isn't there is no error. */
   delete(id: string, options?: { readonly force?: boolean }): Promise<void>;
   pause(id: string): Promise<void>;
+  /** A container that isn't paused, or has ended, is no error. */
   resume(id: string): Promise<void>;
   /** Run a bundle to its end without a monitor: a build step. @returns the exit code @throws {StartError} */
   run(id: string, bundle: Bundle, io: RunIO): Promise<number>;
@@ -38,16 +40,20 @@ export function openRuntime(host: Host): Runtime {
     host.rootless ? "disabled" : "cgroupfs",
   ] as const;
   const call = (...args: readonly string[]): Promise<unknown> => exec([...base, ...args]);
+  const resume = async (id: string): Promise<void> => void (await call("resume", id).catch(unlessGone));
   return {
     monitor: (id, directory, options) => startMonitor({ host, runtime: base }, { id, directory }, options),
     start: (id) => call("start", id).then(() => undefined, asStartError),
     exec: (subject, io) => execProcess({ host, runtime: base }, subject, io),
-    kill: (id, signal, { all = false } = {}) =>
-      call("kill", ...(all ? ["--all"] : []), id, String(signal)).then(() => undefined, unlessGone),
+    kill: async (id, signal) => {
+      await call("kill", id, String(signal)).catch(unlessGone);
+      // With cgroups of the first version, the signal waits until then; a commit that was killed has left it so.
+      if (signal === constants.signals.SIGKILL) await resume(id);
+    },
     delete: (id, { force = false } = {}) =>
       call("delete", ...(force ? ["--force"] : []), id).then(() => undefined, unlessGone),
     pause: async (id) => void (await call("pause", id)),
-    resume: async (id) => void (await call("resume", id)),
+    resume,
     run: (id, bundle, io) => runBundle({ runtime: base, syscalls: host.syscalls }, { id, bundle }, io),
     runAttached: (id, bundle, operation) => runBundleAttached({ runtime: base }, { id, bundle }, operation),
   };
