@@ -2,12 +2,17 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { codeOf } from "../base/errors.ts";
 
 /** What a process may do, by the number of the capability. @see capabilities(7) */
-const numbers = { chown: 0n, dacOverride: 1n, sysAdmin: 21n } as const;
+const numbers = { chown: 0n, dacOverride: 1n, sysAdmin: 21n, sysResource: 24n } as const;
 
 /** Whether this process has a capability in its user namespace, which need not be the machine's. */
 export function isCapable(capability: keyof typeof numbers): boolean {
+  return ((effectiveCapabilities() >> numbers[capability]) & 1n) === 1n;
+}
+
+/** All of these, the bit of each by its number. @see proc_pid_status(5) */
+export function effectiveCapabilities(): bigint {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
-  return ((BigInt(`0x${effective}`) >> numbers[capability]) & 1n) === 1n;
+  return BigInt(`0x${effective}`);
 }
 
 /** How IDs inside of this process's user namespace are mapped: lines of `inside outside count`. @see user_namespaces(7) */

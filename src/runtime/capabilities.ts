@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
+import { effectiveCapabilities } from "../host/capabilities.ts";
 import type { Capabilities } from "../oci/runtime-spec.ts";
 
 /** What Docker leaves to a container. */
@@ -112,9 +112,7 @@ function normalize(names: readonly string[], option: string, held: readonly stri
   });
 }
 
-/** The effective capabilities of this process. @see proc_pid_status(5) */
 function heldCapabilities(): readonly string[] {
-  const [, hex = "0"] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  const mask = BigInt(`0x${hex}`);
+  const mask = effectiveCapabilities();
   return knownCapabilities.filter((_, number) => (mask >> BigInt(number)) & 1n);
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isCapable } from "../host/capabilities.ts";
 import type { Rlimit } from "../oci/runtime-spec.ts";
 
 /** One `--ulimit`: `name` as `nofile`; -1 is no limit. */
@@ -47,8 +48,6 @@ function lower(a: number, b: number): number {
   return b === -1 ? a : Math.min(a, b);
 }
 
-const capSysResource = 24n;
-
 /** What /proc calls the limits. @see proc_pid_limits(5) */
 const procNames: Readonly<Record<string, string>> = {
   "Max cpu time": "cpu",
@@ -70,8 +69,7 @@ const procNames: Readonly<Record<string, string>> = {
 };
 
 function ownCeiling(): LimitCeiling {
-  const [, capabilities = "0"] = /^CapEff:\s*(\w+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-  const unbounded = ((BigInt(`0x${capabilities}`) >> capSysResource) & 1n) === 1n;
+  const unbounded = isCapable("sysResource");
   return { unbounded, hard: unbounded ? {} : parseLimits(readFileSync("/proc/self/limits", "utf8")) };
 }
 

@@ -1,5 +1,6 @@
 import { type BigIntStats, type Dirent, readdirSync, type Stats } from "node:fs";
 import { type ByteString, pathOf } from "../archive/byte-string.ts";
+import { splitName } from "../archive/safe-path.ts";
 import { isOpaque, isWhiteout } from "../archive/whiteout.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 
@@ -92,7 +93,7 @@ export class LayerStack {
 
   #inLayers<S extends Stats | BigIntStats>(path: ByteString, look: Look<S>): StackFile<S> | undefined {
     if (path === "") return firstFile(this.#paths.layers, look);
-    const [parent, name] = split(path);
+    const [parent, name] = splitName(path);
     const sources = this.#directoriesOf(parent).map((directory) => `${directory}/${name}`);
     const file = firstFile(sources, look);
     return file === undefined || isWhiteout(file.stats) ? undefined : file;
@@ -101,7 +102,7 @@ export class LayerStack {
   #directoriesOf(path: ByteString): readonly ByteString[] {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
-    const [parent, name] = split(path);
+    const [parent, name] = splitName(path);
     const directories: ByteString[] = [];
     const above = this.#directoriesOf(parent);
     for (const [index, directory] of above.entries()) {
@@ -134,11 +135,6 @@ export function isWhiteoutIn(syscalls: Syscalls, directory: ByteString, entry: D
   if (!entry.isCharacterDevice() && !(syscalls.keeps && entry.isFile())) return false;
   const stats = syscalls.lstat(pathOf(`${directory}/${entry.name}`));
   return stats !== undefined && isWhiteout(stats);
-}
-
-function split(path: ByteString): readonly [ByteString, ByteString] {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
 }
 
 /** Sort order of byte strings. */
