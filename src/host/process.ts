@@ -24,3 +24,22 @@ export function startTime(pid: number): string | undefined {
 export function isAlive(pid: number, started: string): boolean {
   return startTime(pid) === started;
 }
+
+/** The processes that the first thread of a process has started and not yet waited for; undefined where the kernel doesn't tell. */
+export function childrenOf(pid: number): readonly number[] | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ESRCH") return undefined;
+    throw error;
+  }
+}
+
+/** End a process at once, if it is there. */
+export function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (codeOf(error) !== "ESRCH") throw error;
+  }
+}

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
+import { childrenOf, killIfThere } from "../host/process.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import type { Bundle } from "./bundle.ts";
 import { inNamespace } from "./enter-script.ts";
@@ -17,7 +18,7 @@ export interface RunIO extends Pick<Operation, "signal"> {
   readonly onOutput: (stream: "stdout" | "stderr", data: Uint8Array) => void;
 }
 
-/** Milliseconds between two tries to delete a container. */
+/** Milliseconds between two tries to end a container. */
 const retryPause = 20;
 
 /**
@@ -55,7 +56,7 @@ export async function runBundle(
     await Promise.all([stdout.ended, stderr.ended]);
     return code;
   });
-  const code = await stoppable({ runtime, id, signal }, () => ended);
+  const code = await stoppable({ runtime, id, child, signal }, () => ended);
   if (code !== 0) await throwStartError(log, bundle);
   return code;
 }
@@ -81,7 +82,7 @@ export async function runBundleAttached(
     child.once("error", reject);
     child.once("exit", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
   });
-  const code = await stoppable({ runtime, id, signal }, () => exited);
+  const code = await stoppable({ runtime, id, child, signal }, () => exited);
   if (code !== 0) await throwStartError(log, bundle);
   return code;
 }
@@ -89,30 +90,48 @@ export async function runBundleAttached(
 interface Stoppable {
   readonly runtime: readonly string[];
   readonly id: string;
+  /** What makes the container and waits for its end. */
+  readonly child: ChildProcess;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Wait for a container's end; delete it when the signal aborts, and throw the signal's reason then. */
-async function stoppable({ runtime, id, signal }: Stoppable, ended: () => Promise<number>): Promise<number> {
+async function stoppable(container: Stoppable, ended: () => Promise<number>): Promise<number> {
+  const { signal } = container;
   let running = true;
-  const remove = async (): Promise<void> => {
-    const [crun = "", ...options] = runtime;
-    // A container that is just being made can't be deleted yet: again, until its runtime has ended.
+  const stop = async (): Promise<void> => {
     while (running) {
-      await exec([crun, ...options, "delete", "--force", id]).catch(passOverExecError);
+      await kill(container);
       await sleep(retryPause);
     }
   };
-  const stop = (): void => void remove();
   signal?.addEventListener("abort", stop, { once: true });
   try {
     const code = await ended();
+    if (signal?.aborted === true) await remove(container);
     signal?.throwIfAborted();
     return code;
   } finally {
     running = false;
     signal?.removeEventListener("abort", stop);
   }
+}
+
+/**
+ * Kill what a container's runtime has started so far; the container may just be being made. To delete it while the runtime is there could
+ * take its record away and leave its process, which nobody would end any more.
+ */
+async function kill(container: Stoppable): Promise<void> {
+  const { pid, exitCode, signalCode } = container.child;
+  const isThere = pid !== undefined && exitCode === null && signalCode === null;
+  const started = isThere ? childrenOf(pid) : undefined;
+  if (started === undefined) await remove(container);
+  else for (const each of started) killIfThere(each);
+}
+
+/** Forget a container, and what is left of it. */
+async function remove({ runtime: [crun = "", ...options], id }: Stoppable): Promise<void> {
+  await exec([crun, ...options, "delete", "--force", id]).catch(passOverExecError);
 }
 
 function passOverExecError(error: unknown): void {

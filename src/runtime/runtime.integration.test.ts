@@ -21,6 +21,7 @@ import { type AttachIO, attach } from "./attach.ts";
 import { type Bundle, createBundle } from "./bundle.ts";
 import { waitExit } from "./exit.ts";
 import { readLogs } from "./logs.ts";
+import { runBundle } from "./run-bundle.ts";
 import { openRuntime } from "./runtime.ts";
 import { resize } from "./window-size.ts";
 
@@ -283,4 +284,17 @@ test("a build step that is cancelled isn't asked to end, but is gone", async () 
   await expect(runtime.run(id, bundle, { onOutput, signal: controller.signal })).rejects.toThrow("enough");
   expect(output).toBe("started\n");
   expect(existsSync(join(place, "run", "crun", id))).toBe(false);
+});
+
+test("a build step is gone also where its runtime knows it no more while it runs", { timeout: 20_000 }, async () => {
+  const id = randomID();
+  await using bundle = await bundleOf(id, ["sh"]);
+  const forgetful = join(place, "forgetful");
+  const script = `case "$*" in *bundle*) sleep 600 & echo started; wait; exit 137;; *) echo "does not exist" >&2; exit 1;; esac`;
+  writeFileSync(forgetful, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const controller = new AbortController();
+  const onOutput: AttachIO["onOutput"] = () => controller.abort(new Error("enough"));
+  const io = { onOutput, signal: controller.signal };
+  const running = runBundle({ runtime: [forgetful], syscalls: host.syscalls }, { id, bundle }, io);
+  await expect(running).rejects.toThrow("enough");
 });
