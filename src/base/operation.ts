@@ -4,9 +4,16 @@ export interface Operation {
   readonly report?: (event: ProgressEvent) => void;
 }
 
+type Undefinable<T> = { readonly [Key in keyof T]: T[Key] | undefined };
+
 /** What of an operation's options is the operation's. */
-export function operationOf({ signal, report }: Operation): Operation {
-  return { ...(signal === undefined ? {} : { signal }), ...(report === undefined ? {} : { report }) };
+export function operationOf({ signal, report }: Undefinable<Operation>): Operation {
+  return { ...stoppedBy(signal), ...(report === undefined ? {} : { report }) };
+}
+
+/** The options of what a signal stops, where there is one. */
+export function stoppedBy(signal: AbortSignal | undefined): Pick<Operation, "signal"> {
+  return signal === undefined ? {} : { signal };
 }
 
 /** How far a step is. `cached` ends a step that did not have to run, `canceled` one that was stopped by another's failure. */

@@ -1,5 +1,5 @@
 import { BerthError, isKind, messageOf } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { findTarget, getImage, type Image, type ImageDeps } from "../image/images.ts";
 import { getPlatformImage } from "../image/indexes.ts";
 import { repoDigestOf } from "../image/manifest-records.ts";
@@ -98,7 +98,7 @@ async function prepare(
   { reference, platform }: NamedBase,
   { signal }: Operation,
 ): Promise<PreparedPull> {
-  const wanted = { ...(signal === undefined ? {} : { signal }), ...(platform === undefined ? {} : { platform }) };
+  const wanted = { ...stoppedBy(signal), ...(platform === undefined ? {} : { platform }) };
   const { preparePull } = await import("../image/pull.ts");
   return await preparePull(await deps.openPull(), reference, wanted);
 }

@@ -6,7 +6,7 @@ import { Copier } from "../archive/copy-tree.ts";
 import { layerWriters, treeTar } from "../archive/layer-tar.ts";
 import { childOf, type WalkedFile } from "../archive/walk.ts";
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { heldDir } from "../host/held-dir.ts";
 import { creationTime } from "../image/creation-time.ts";
 import type { ChainID } from "../oci/digest.ts";
@@ -42,7 +42,7 @@ export async function exportTargets(
   options: Pick<BuildOptions, "attestations" | "files" | "signal">,
 ): Promise<void> {
   const { targets, solved, attest } = built;
-  const operation: Operation = options.signal === undefined ? {} : { signal: options.signal };
+  const operation: Operation = stoppedBy(options.signal);
   await using directory = attest && (await heldDir(deps.host.syscalls, deps.host.runRoot, "step-"));
   for (const output of options.files ?? []) {
     const trees: PlatformTree[] = [];
@@ -82,7 +82,7 @@ async function attested(
     time: Date.parse(created) / 1000,
     directory,
   };
-  return await attestationFiles(files, signal === undefined ? {} : { signal });
+  return await attestationFiles(files, stoppedBy(signal));
 }
 
 /** Files copied between two turns of the event loop. */
@@ -99,7 +99,7 @@ async function exportFiles(
   { signal }: Operation,
 ): Promise<void> {
   const { syscalls } = deps.host;
-  const stop = signal === undefined ? {} : { signal };
+  const stop = stoppedBy(signal);
   const split = output.split ?? trees.length > 1;
   const walked = walkAll(deps, trees, split);
   if (output.kind === "tar") {

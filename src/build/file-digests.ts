@@ -2,6 +2,7 @@ import { createHash, hash } from "node:crypto";
 import { closeSync, constants, createReadStream, openSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { bytesOf, pathOf } from "../archive/byte-string.ts";
+import { stoppedBy } from "../base/operation.ts";
 import type { Database } from "../metadata/database.ts";
 import type { TreeEntry } from "../snapshot/merged-tree.ts";
 
@@ -82,7 +83,7 @@ function digestSmall(source: string): string | undefined {
 
 async function digestLarge(source: string, signal?: AbortSignal): Promise<string> {
   const sum = createHash("sha256");
-  const options = { highWaterMark: wholeLimit, ...(signal === undefined ? {} : { signal }) };
+  const options = { highWaterMark: wholeLimit, ...stoppedBy(signal) };
   for await (const chunk of createReadStream(pathOf(bytesOf(source)), options)) sum.update(chunk);
   return sum.digest("hex");
 }

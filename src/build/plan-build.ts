@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.ts";
+import { stoppedBy } from "../base/operation.ts";
 import { latestTime } from "../image/creation-time.ts";
 import type { PreparedPull } from "../image/pull.ts";
 import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
@@ -180,7 +181,7 @@ async function fetchedImages(
   const images = new Map(pulls.filter(({ id }) => used.has(id)).map((pull) => [pull.name, pull]));
   const fetched: PlannedImage[] = [];
   for (const { name, plan } of images.values()) {
-    const { layers, bytes } = await plan(signal === undefined ? {} : { signal });
+    const { layers, bytes } = await plan(stoppedBy(signal));
     if (bytes > 0) fetched.push({ name, bytes, layers: layers.filter(({ isHere }) => !isHere).length });
   }
   return fetched;

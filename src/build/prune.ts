@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sizeOfFiles } from "../archive/walk.ts";
 import { randomID } from "../base/ids.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Garbage } from "../base/problem.ts";
 import { abandonedDirs, namesIn, removeAbandoned } from "../host/held-dir.ts";
 import { tryLock } from "../host/lock.ts";
@@ -29,7 +29,7 @@ export interface PruneBuilds extends Operation, Space {
  */
 export async function pruneBuilds(deps: PruneDeps, options: PruneBuilds = {}): Promise<number> {
   const { fits, maxUsed, reserved, minFree, signal } = options;
-  const operation = signal === undefined ? {} : { signal };
+  const operation = stoppedBy(signal);
   if (fits !== undefined || maxUsed !== undefined || reserved !== undefined || minFree !== undefined)
     return await pruneSome(deps, options);
   await deps.db.write((sql) => {
@@ -42,7 +42,7 @@ export async function pruneBuilds(deps: PruneDeps, options: PruneBuilds = {}): P
 }
 
 async function pruneSome(deps: PruneDeps, { fits = () => true, signal, ...space }: PruneBuilds): Promise<number> {
-  const operation = signal === undefined ? {} : { signal };
+  const operation = stoppedBy(signal);
   const usages = await buildUsages(deps);
   const size = usages.reduce((sum, usage) => sum + (usage.shared ? 0 : usage.size), 0);
   const kept = bytesKept(size, space, freeSpace(deps.host.root));

@@ -3,7 +3,7 @@ import { applyLayer } from "../archive/extract.ts";
 import { blockSize, parseHeader } from "../archive/tar-header.ts";
 import { BerthError, isKind } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
 
@@ -38,7 +38,7 @@ export async function receiveContext(
   const options = {
     syscalls: host.syscalls,
     whiteouts: "literal",
-    ...(signal === undefined ? {} : { signal }),
+    ...stoppedBy(signal),
   } as const;
   const isArchive = startsArchive(head);
   if (isArchive) await applyLayer(joined(head, plain), path, options);

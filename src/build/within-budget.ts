@@ -1,4 +1,4 @@
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type Lock, lock, lockPath, tryLock } from "../host/lock.ts";
 import { type BuildCacheSettings, readSettings } from "../host/settings.ts";
 import { type Disk, freeSpace, type Space } from "./cache-budget.ts";
@@ -15,7 +15,7 @@ export async function withinBudget<T>(deps: PruneDeps, { signal }: Operation, bo
   const { gc = {} } = readSettings().builder;
   const { syscalls } = deps.host;
   const path = lockPath(deps.host, "builds");
-  const stop = signal === undefined ? {} : { signal };
+  const stop = stoppedBy(signal);
   const result = await running(() => lock(syscalls, path, { kind: "shared", ...stop }), body);
   using alone = gc.enabled === false ? undefined : tryLock(syscalls, path);
   if (alone !== undefined) await keepWithin(deps, spaceOf(gc, freeSpace(deps.host.root)), stop);

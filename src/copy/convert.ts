@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type CompressionFormat, compress } from "../archive/compress.ts";
 import { decompress } from "../archive/decompress.ts";
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { familyOf, type ManifestFamily, typesOf } from "../image/media-types.ts";
 import { checkedBytes } from "../oci/checked-bytes.ts";
 import { type Digest, digestOf, parseDigest } from "../oci/digest.ts";
@@ -146,7 +146,7 @@ export function packedAnew(
     id,
     digest,
     body: ({ signal, report }) => {
-      const told = counted(reader.blob(layer, signal === undefined ? {} : { signal }), (current) =>
+      const told = counted(reader.blob(layer, stoppedBy(signal)), (current) =>
         report?.({ kind: "bytes", id, name: "Pushing", current, total: layer.size }),
       );
       const plain = decompress(checkedBytes(told, layer.digest, wrongLayer));

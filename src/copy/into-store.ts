@@ -1,5 +1,5 @@
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type ArrivalDeps, bringIn, planArrival } from "../image/arrival.ts";
 import type { ArrivalNames } from "../image/pull-records.ts";
 import { imageIn, imagesIn, type RemoteImage } from "../image/remote-image.ts";
@@ -45,7 +45,7 @@ async function coming(
   { reader, root }: OpenedSource,
   { all, platform, signal }: IntoStore,
 ): Promise<{ readonly images: readonly [RemoteImage, ...RemoteImage[]]; readonly beside?: Beside }> {
-  const entries = { db: deps.db, repository: reader, operation: signal === undefined ? {} : { signal } };
+  const entries = { db: deps.db, repository: reader, operation: stoppedBy(signal) };
   if (!all || kindOf(root.descriptor) !== "index") return { images: [await imageIn(entries, root, platform)] };
   const { images, beside } = await imagesIn(entries, root);
   const [first, ...others] = images;

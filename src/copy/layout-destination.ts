@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type Lock, tryLock } from "../host/lock.ts";
 import { linux } from "../host/syscalls.ts";
 import { moveDurably } from "../host/write-file.ts";
@@ -76,7 +76,7 @@ async function lockedDirectory(
     const made = await mkdir(path, { recursive: true });
     const held = tryLock(linux, path, { create: false });
     if (held !== undefined) return { made, held };
-    await sleep(pause, undefined, signal === undefined ? {} : { signal });
+    await sleep(pause, undefined, stoppedBy(signal));
   }
 }
 
@@ -107,7 +107,7 @@ class Layout {
   async put(blob: Upload, { signal }: Operation): Promise<"exists" | "pushed"> {
     if (blob.digest !== undefined && (await this.#isWhole(blob.digest, signal))) return "exists";
     const temporary = join(this.#parts.path, "blobs", "sha256", `${randomID()}${unfinished}`);
-    const { digest } = await writeNewFile(temporary, blob, signal === undefined ? {} : { signal });
+    const { digest } = await writeNewFile(temporary, blob, stoppedBy(signal));
     const path = this.#pathOf(digest);
     if (!this.has(digest)) this.#own.add(path);
     await moveDurably(temporary, path);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { garbageProblem, type Problem } from "../base/problem.ts";
 import { checkBuilds } from "../build/history/check.ts";
 import { checkContainers } from "../container/check-containers.ts";
@@ -59,7 +59,7 @@ const patience = 250;
 export async function* checkStore(deps: StoreCheckDeps, options: StoreCheckOptions = {}): AsyncGenerator<StoreProblem> {
   const { repair = false, quick = false, signal, looked = () => undefined } = options;
   using _lock = repair ? await lock(deps.host.syscalls, join(deps.host.runRoot, "repair.lock"), options) : undefined;
-  const operation = signal === undefined ? {} : { signal };
+  const operation = stoppedBy(signal);
   const healer = repair ? await openHealer(deps, operation) : {};
   for await (const problem of problems(deps, { quick, looked, ...operation, ...healer })) {
     // Asked before it is mended: garbage has no users, and what was mended may have none then.

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { BuildDeps, BuildOptions, BuildResult, FilesResult } from "../build/build.ts";
 import type { BuildUsage } from "../build/cache-usage.ts";
 import { type Dockerfiles, openDockerfiles } from "../build/dockerfiles.ts";
@@ -187,7 +187,7 @@ function openBuildCache(deps: ContainerDeps): Pick<Engine, "pruneBuilds" | "buil
       const { pruneBuilds } = await import("../build/prune.ts");
       const { collectGarbage } = await import("./garbage.ts");
       const bytes = await pruneBuilds(deps, options);
-      await collectGarbage(deps, options.signal === undefined ? {} : { signal: options.signal });
+      await collectGarbage(deps, stoppedBy(options.signal));
       return bytes;
     },
     buildUsage: async () => await (await import("../build/cache-usage.ts")).buildUsages(deps),

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from "
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Host } from "./host.ts";
 import type { Syscalls } from "./syscalls.ts";
 
@@ -61,6 +61,6 @@ export async function lock(
     signal?.throwIfAborted();
     const taken = tryLock(syscalls, path, options);
     if (taken !== undefined) return taken;
-    await sleep(pause, undefined, signal === undefined ? {} : { signal });
+    await sleep(pause, undefined, stoppedBy(signal));
   }
 }

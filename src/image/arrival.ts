@@ -2,7 +2,7 @@ import { rmSync, statSync } from "node:fs";
 import { requireFree } from "../archive/free-space.ts";
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type Lock, lock } from "../host/lock.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
@@ -71,7 +71,7 @@ export async function bringIn(deps: ArrivalDeps, arrival: Arrival, operation: Op
 async function lockArrival({ host }: ArrivalDeps, images: Arrival["images"], { signal }: Operation): Promise<Lock> {
   const [{ root, manifest }, another] = images;
   const { digest } = (another === undefined ? manifest : root).descriptor;
-  return await lock(host.syscalls, downloadPath(host, digest), signal === undefined ? {} : { signal });
+  return await lock(host.syscalls, downloadPath(host, digest), stoppedBy(signal));
 }
 
 async function bring(deps: ArrivalDeps, arrival: Arrival, operation: Operation): Promise<void> {

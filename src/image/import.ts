@@ -2,7 +2,7 @@ import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
 import { layerWriters } from "../archive/layer-tar.ts";
 import { randomID } from "../base/ids.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { RunConfig } from "../oci/image-config.ts";
 import { hostPlatform, type Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
@@ -36,7 +36,7 @@ export async function importImage(
   await applyLayer(decompress(archive), snapshot.upper, {
     syscalls: deps.host.syscalls,
     whiteouts: "plain",
-    ...(signal === undefined ? {} : { signal }),
+    ...stoppedBy(signal),
   });
   const layer = await snapshot.commit({ ...options, writer: layerWriters.taken });
   const created = creationTime();

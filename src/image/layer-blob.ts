@@ -24,7 +24,7 @@ export interface LayerBlob {
 
 /** A layer as it is sent: with the bytes that it came with, or else compressed on its way. */
 export async function layerBlob(deps: ImageDeps, layer: Layer, wanted: WantedForm): Promise<LayerBlob> {
-  const packed = (await knownAs(deps, layer, wanted)) ?? undefined;
+  const packed = await knownAs(deps, layer, wanted);
   if (packed !== undefined) return { blob: packedBlob(deps, packed), packed: () => packed };
   const { compression, level } = wanted;
   const form = {

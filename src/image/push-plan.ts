@@ -1,4 +1,4 @@
-import type { Operation } from "../base/operation.ts";
+import { operationOf } from "../base/operation.ts";
 import { bytesSent, manifestsOf, type PlannedBlob, planBlobs } from "../registry/send.ts";
 import { type PushDeps, type PushedImage, type PushedName, type PushOptions, sendingOf, shipmentFor } from "./push.ts";
 
@@ -19,7 +19,7 @@ export interface PushPlan extends PushedImage {
 export async function planPush(deps: PushDeps, name: PushedName, options: PushOptions): Promise<PushPlan> {
   const { reference } = name;
   const { signal, report } = options;
-  const operation: Operation = { ...(signal && { signal }), ...(report && { report }) };
+  const operation = operationOf({ signal, report });
   const repository = deps.registries.repository(reference);
   const before = await shipmentFor(deps, name, { ...options, repository });
   await manifestsOf(before, operation);

@@ -1,5 +1,5 @@
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, operationOf, stoppedBy } from "../base/operation.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { familiar, familiarRepository, type Reference, withDefaultTag } from "../oci/reference.ts";
@@ -95,7 +95,7 @@ export function namePushed(deps: Pick<ImageDeps, "db">, given: Reference, image:
 export async function pushImage(deps: PushDeps, name: PushedName, options: PushOptions): Promise<PushedImage> {
   const { reference } = name;
   const { signal, report } = options;
-  const operation: Operation = { ...(signal && { signal }), ...(report && { report }) };
+  const operation = operationOf({ signal, report });
   const repository = deps.registries.repository(reference, { isWritten: true });
   const shipment = await shipmentFor(deps, name, { ...options, repository });
   const sending = { ...operation, ...sendingOf(deps, reference) };
@@ -130,7 +130,7 @@ export async function shipmentFor(
     ...(platform && { platform }),
     ...(form && { form }),
     repository: reference,
-    isThere: (digest) => repository.hasManifest(digest, signal === undefined ? {} : { signal }),
+    isThere: (digest) => repository.hasManifest(digest, stoppedBy(signal)),
   });
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { type CompressionFormat, writerOf } from "../archive/compress.ts";
 import { shortID } from "../base/ids.ts";
+import { stoppedBy } from "../base/operation.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { jsonIn, layerCompression, partsOf } from "../oci/image-index.ts";
 import type { ShippedBlob, ShippedImage, ShippedManifest } from "../registry/shipment.ts";
@@ -83,7 +84,7 @@ export function packedBlob(deps: ImageDeps, packed: Pick<PackedLayer, "digest" |
     digest,
     size,
     body: ({ signal, report }) => {
-      const bytes = packedBytes(deps, packed, signal === undefined ? {} : { signal });
+      const bytes = packedBytes(deps, packed, stoppedBy(signal));
       return {
         bytes: counted(bytes, (current) => report?.({ kind: "bytes", id, name: "Pushing", current, total: size })),
         digest: () => digest,
@@ -124,7 +125,7 @@ function plainBlob({ snapshotter }: ImageDeps, layer: Layer): ShippedBlob {
     digest,
     ...(layer.bytes === undefined ? {} : { size: layer.bytes }),
     body: ({ signal, report }) => ({
-      bytes: counted(snapshotter.archive(layer, signal === undefined ? {} : { signal }), (current) =>
+      bytes: counted(snapshotter.archive(layer, stoppedBy(signal)), (current) =>
         report?.({
           kind: "bytes",
           id,

@@ -3,7 +3,7 @@ import type { TarHeader } from "../archive/tar-header.ts";
 import { parseTar } from "../archive/tar-reader.ts";
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/image-index.ts";
 import { one } from "../registry/bytes.ts";
@@ -148,7 +148,7 @@ async function part(
   layer: Descriptor,
   [offset, end]: readonly [number, number],
 ): Promise<Buffer> {
-  const options = { offset, end, partOnly: true, ...(signal === undefined ? {} : { signal }) };
+  const options = { offset, end, partOnly: true, ...stoppedBy(signal) };
   return Buffer.concat(await Array.fromAsync(repository.blob(layer, options), (piece) => Buffer.from(piece)));
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type Lock, lock, tryLock } from "../host/lock.ts";
 import { startTime } from "../host/process.ts";
 import { type PreparedPull, type PullDeps, preparePull } from "../image/pull.ts";
@@ -168,7 +168,7 @@ class Server {
     while (Math.min(reader.quietFor, passed()) < quiet.after && passed() < quiet.most) await sleep(50);
     for (const pause of [...pauses, undefined]) {
       try {
-        await prepared.pull(signal === undefined ? {} : { signal });
+        await prepared.pull(stoppedBy(signal));
         await options.onWhole(chainID);
         return log("here as a whole");
       } catch (error) {

@@ -3,7 +3,7 @@ import type { ByteString } from "../archive/byte-string.ts";
 import { bytesOf } from "../archive/byte-string.ts";
 import { readXattrs } from "../archive/xattrs.ts";
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { downloadPath } from "../image/download.ts";
 import type { ImageDeps } from "../image/images.ts";
 import { type ChainID, hexOf } from "../oci/digest.ts";
@@ -42,7 +42,7 @@ export async function layersToServe(
   { missing, below, repository }: MissingLayers,
   { signal }: Operation,
 ): Promise<readonly ServableLayer[]> {
-  const source = { repository, ...(signal && { signal }) };
+  const source = { repository, ...stoppedBy(signal) };
   const tables = await tablesOf(source, missing);
   const directories = below === undefined ? [] : deps.snapshotter.directories(below);
   const stack = new LayerStack(deps.host.syscalls, { layers: directories.map(bytesOf) });

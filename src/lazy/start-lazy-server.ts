@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { codeOf } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { ChainID, Digest } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
@@ -55,7 +55,7 @@ export async function startLazyServer(
   const child = spawn("unshare", words, {
     detached: true,
     stdio: ["ignore", log, log, "pipe"],
-    ...(signal && { signal }),
+    ...stoppedBy(signal),
   });
   closeSync(log);
   const failed = once(child, "error").then(([error]) => Promise.reject(error));

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import { defaultPools, firstFreeSubnet } from "./address-pool.ts";
@@ -122,7 +122,7 @@ function linkPrefix(bridge: string): string {
 async function lockNamespace(host: Pick<Host, "syscalls">, signal: AbortSignal | undefined): Promise<Disposable> {
   const fd = openSync("/proc/self/ns/net", "r");
   try {
-    while (!host.syscalls.tryFlock(fd, "exclusive")) await sleep(5, undefined, signal === undefined ? {} : { signal });
+    while (!host.syscalls.tryFlock(fd, "exclusive")) await sleep(5, undefined, stoppedBy(signal));
   } catch (error) {
     closeSync(fd);
     throw error;

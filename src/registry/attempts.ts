@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { stoppedBy } from "../base/operation.ts";
 
 /** How often something is tried, and how long it is waited for in between. */
 export interface Attempts {
@@ -32,7 +33,7 @@ export function startAttempts(most: number): Attempts {
       const pause = Math.min(firstPause * 2 ** (failed - 1), longestPause);
       const wait = after ?? pause * (0.5 + Math.random() / 2);
       try {
-        await sleep(wait, undefined, signal === undefined ? {} : { signal });
+        await sleep(wait, undefined, stoppedBy(signal));
       } catch (error) {
         signal?.throwIfAborted();
         throw error;

@@ -1,4 +1,4 @@
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/image-index.ts";
 import type { Repository } from "./repository.ts";
@@ -31,7 +31,7 @@ export async function copyTree(
   { digest }: Pick<Descriptor, "digest">,
   { signal, concurrent: most }: CopyOptions,
 ): Promise<void> {
-  const operation: Operation = signal === undefined ? {} : { signal };
+  const operation: Operation = stoppedBy(signal);
   const { to, mountFrom } = ends;
   const shipment = await shipmentBetween(ends, digest, operation);
   if (shipment === undefined) return;
@@ -45,7 +45,7 @@ export async function planTree(
   { digest }: Pick<Descriptor, "digest">,
   { signal, concurrent: most }: CopyOptions,
 ): Promise<readonly PlannedBlob[]> {
-  const operation: Operation = signal === undefined ? {} : { signal };
+  const operation: Operation = stoppedBy(signal);
   const { to, mountFrom } = ends;
   const shipment = await shipmentBetween(ends, digest, operation);
   return shipment === undefined ? [] : planBlobs(to, shipment, { ...operation, most, mountFrom: () => mountFrom });

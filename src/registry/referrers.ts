@@ -1,6 +1,6 @@
 import { BerthError, isKind } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
 import { entriesOf, indexType, jsonIn } from "../oci/image-index.ts";
 import { fetchManifest, storeManifest } from "./manifests.ts";
@@ -21,7 +21,7 @@ export async function listReferrers(
   digest: Digest,
   { artifactType, signal }: Operation & { readonly artifactType?: string } = {},
 ): Promise<readonly TypedDescriptor[]> {
-  const operation = signal === undefined ? {} : { signal };
+  const operation = stoppedBy(signal);
   const all =
     (await fromApi(source, { digest, artifactType, signal })) ?? (await fromTag(source, digest, operation)) ?? [];
   return artifactType === undefined ? all : all.filter((each) => each.artifactType === artifactType);

@@ -1,5 +1,5 @@
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, operationOf, stoppedBy } from "../base/operation.ts";
 import { sideBySide } from "../base/side-by-side.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Repository } from "./repository.ts";
@@ -28,10 +28,10 @@ export async function sendShipment(
   shipment: Shipment,
   { signal, report, ...how }: SendOptions,
 ): Promise<ShippedManifest> {
-  const operation: Operation = { ...(signal && { signal }), ...(report && { report }) };
+  const operation = operationOf({ signal, report });
   await sendBlobs(to, blobsOf(shipment), { ...how, ...operation });
   const { manifests, indexes, top } = await manifestsOf(shipment, operation);
-  await sideBySide(manifests.filter(isOther(top)), { most: how.most, ...(signal && { signal }) }, (each, own) =>
+  await sideBySide(manifests.filter(isOther(top)), { most: how.most, ...stoppedBy(signal) }, (each, own) =>
     to.putManifest(each.digest, each, { signal: own }),
   );
   // An index may name the one before it.
@@ -76,7 +76,7 @@ async function sendBlobs(
   };
   for (const blob of blobs) tell(blob, "Preparing");
   for (const blob of blobs.slice(most)) tell(blob, "Waiting");
-  await sideBySide(blobs, { most, ...(signal && { signal }) }, async (blob, own) => {
+  await sideBySide(blobs, { most, ...stoppedBy(signal) }, async (blob, own) => {
     const from = blob.digest === undefined ? undefined : mountFrom?.(blob.digest);
     const outcome = await sendTold({ to, from }, blob, { signal: own, ...(report && { report }) });
     tell(blob, outcome.text, outcome.sent ? "done" : "cached");
@@ -136,7 +136,7 @@ export async function planBlobs(
 ): Promise<readonly PlannedBlob[]> {
   const blobs = blobsOf(shipment);
   const plans: PlannedBlob[] = [];
-  await sideBySide([...blobs.entries()], { most, ...(signal && { signal }) }, async ([place, blob], own) => {
+  await sideBySide([...blobs.entries()], { most, ...stoppedBy(signal) }, async ([place, blob], own) => {
     const { id, digest, size = 0 } = blob;
     const known = { id, digest, size };
     const from = digest === undefined ? undefined : mountFrom?.(digest);

@@ -1,6 +1,6 @@
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, entriesOf, jsonIn, kindOf, partsOf } from "../oci/image-index.ts";
 import type { RemoteManifest, Repository } from "./repository.ts";
@@ -68,7 +68,7 @@ class TreeReader implements ImageTree {
     if (this.#seen.size === limits.manifests) throw invalid(`an index has more than ${limits.manifests} manifests`);
     this.#seen.add(digest);
     if (await this.#options.isThere?.(digest)) return;
-    const { bytes, descriptor } = await this.#reader.manifest(digest, operationOf(this.#options));
+    const { bytes, descriptor } = await this.#reader.manifest(digest, stoppedBy(this.#options.signal));
     if (bytes.length !== size) throw invalid(`manifest ${digest} has ${bytes.length} bytes, expected ${size}`);
     this.#left -= size;
     if (this.#left < 0) throw invalid(`the manifests of an index have more than ${limits.json} bytes`);
@@ -76,10 +76,6 @@ class TreeReader implements ImageTree {
     if (kindOf(manifest.descriptor) === "index") await this.index(manifest, depth - 1);
     else this.manifests.push(manifest);
   }
-}
-
-function operationOf({ signal }: Operation): Operation {
-  return signal === undefined ? {} : { signal };
 }
 
 function invalid(message: string): BerthError {
@@ -121,7 +117,7 @@ export function blobAsIs(reader: ImageReader, blob: Descriptor): ShippedBlob {
     digest: id,
     size: total,
     body: ({ signal, report }) => {
-      const bytes = reader.blob(blob, signal === undefined ? {} : { signal });
+      const bytes = reader.blob(blob, stoppedBy(signal));
       return {
         bytes: counted(bytes, (current) => report?.({ kind: "bytes", id, name: "Pushing", current, total })),
         digest: () => id,

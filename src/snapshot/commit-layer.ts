@@ -3,7 +3,7 @@ import { copyTree } from "../archive/copy-tree.ts";
 import { hashLayer, layerWriters } from "../archive/layer-tar.ts";
 import { ManifestRecorder } from "../archive/manifest.ts";
 import { walk } from "../archive/walk.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ChainID, childChain } from "../oci/digest.ts";
@@ -46,7 +46,7 @@ export async function commitUpper(
       syscalls: host.syscalls,
       writer,
       manifest: recorder,
-      ...(signal === undefined ? {} : { signal }),
+      ...stoppedBy(signal),
     };
     const hashed = await hashLayer(directory, options);
     await recorder.write(manifest);
@@ -70,5 +70,5 @@ export async function copyUpper(
   { from, to }: { readonly from: string; readonly to: string },
   { signal }: Operation,
 ): Promise<void> {
-  await copyTree(from, to, { syscalls: host.syscalls, layer: true, ...(signal === undefined ? {} : { signal }) });
+  await copyTree(from, to, { syscalls: host.syscalls, layer: true, ...stoppedBy(signal) });
 }

@@ -6,7 +6,7 @@ import type { Difference, ManifestEntry } from "../archive/manifest.ts";
 import { childOf } from "../archive/walk.ts";
 import { BerthError, isKind, messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
 import type { DiffID } from "../oci/digest.ts";
 import { leaseNames } from "./collect.ts";
@@ -74,7 +74,7 @@ export async function remakeLayer(
   for await (const { from, ...archive } of archives?.(layer.diffID) ?? []) {
     signal?.throwIfAborted();
     try {
-      const options = signal === undefined ? {} : { signal };
+      const options = stoppedBy(signal);
       if (await remakeOf(deps, layer, { ...archive, ...options, diffID: layer.diffID, name: "layer" })) return true;
       why ??= `${from}: its files can't be written`;
     } catch (error) {

@@ -6,7 +6,7 @@ import { applyLayer, type FileBelow } from "../archive/extract.ts";
 import { ContentSums, ManifestRecorder, type ObserveOptions, observe } from "../archive/manifest.ts";
 import { RecipeRecorder, type RecordedArchive } from "../archive/recipe.ts";
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, operationOf } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import type { DiffID } from "../oci/digest.ts";
 import { adoptImplied } from "./implied.ts";
@@ -85,8 +85,7 @@ export async function unpackLayer(
       recorder.content(path, chunk, offset);
       sums.add(path, chunk, offset);
     },
-    ...(signal === undefined ? {} : { signal }),
-    ...(report === undefined ? {} : { report }),
+    ...operationOf({ signal, report }),
   });
   const recorded = verified(archive, await recorder.finish());
   // What was replaced isn't there to be read again: the recipe holds all of the archive then.

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { codeOf } from "../../base/errors.ts";
-import type { Operation } from "../../base/operation.ts";
+import { type Operation, stoppedBy } from "../../base/operation.ts";
 import { fullName, type Reference } from "../../oci/reference.ts";
 import { type CopyEnds, copyTree, planTree } from "../../registry/copy-tree.ts";
 import type { Registries } from "../../registry/registries.ts";
@@ -130,7 +130,7 @@ async function* planCombined(
     const blobs: PlannedBlob[] = [];
     for (const { digest, reference } of partsFor(name, parts)) {
       const ends = { ...sourceOf(registries, reference, first), to };
-      blobs.push(...(await planTree(ends, { digest }, { concurrent, ...(signal && { signal }) })));
+      blobs.push(...(await planTree(ends, { digest }, { concurrent, ...stoppedBy(signal) })));
     }
     yield `${tags.map(fullName).join("\n")}\n${copyPlanText({ digest: top.descriptor.digest, ...eachOnce(blobs) })}`;
   }
@@ -174,7 +174,7 @@ async function pushTo(
   const say = (line: string): void =>
     report?.({ kind: "output", id: name, stream: "stdout", data: Buffer.from(`${line}\n`) });
   const to = registries.repository(first, { isWritten: true });
-  const stop = signal === undefined ? {} : { signal };
+  const stop = stoppedBy(signal);
   for (const { digest, reference } of partsFor(name, parts)) {
     say(`copying ${digest} from ${fullName(reference)} to ${name}`);
     await copyTree({ ...sourceOf(registries, reference, first), to }, { digest }, { concurrent, ...stop });
