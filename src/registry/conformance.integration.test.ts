@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { openRegistry, type Registry } from "../../test/support/registry.ts";
-import { openStrictRegistry, type StrictOptions, type StrictRegistry } from "../../test/support/strict-registry.ts";
+import type { StrictOptions } from "../../test/support/strict-call.ts";
+import { openStrictRegistry, type StrictRegistry } from "../../test/support/strict-registry.ts";
 import { defaultSettings } from "../host/settings.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { indexType } from "../oci/image-index.ts";

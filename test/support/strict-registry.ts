@@ -1,24 +1,20 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { digestOf } from "../../src/oci/digest.ts";
 import { blobsIn, entriesOf, indexType, jsonIn } from "../../src/oci/image-index.ts";
 import { type Listening, listen } from "./listen.ts";
-
-/** What a strict registry can do beside what it must. */
-export interface StrictOptions {
-  /** It has the referrers API. */
-  readonly hasReferrers?: boolean;
-  /** Bytes of an upload that it takes in one request; any number when absent. */
-  readonly mostAtOnce?: number;
-  /** Bytes that a chunk has to have at least, but for the last. */
-  readonly leastChunk?: number;
-  /** Manifests may be deleted. */
-  readonly deletes?: boolean;
-  /** Blobs are mounted from other repositories. */
-  readonly mounts?: boolean;
-  /** Tags of a page. */
-  readonly pageSize?: number;
-}
+import {
+  type Call,
+  type CalledRegistry,
+  checkDigest,
+  type Exchange,
+  type Manifest,
+  notAllowed,
+  Refused,
+  type Repository,
+  type StrictOptions,
+  sendBytes,
+} from "./strict-call.ts";
+import { uploads } from "./strict-uploads.ts";
 
 /**
  * A registry in memory that gives what the specification demands of it, and no header more, and writes down what a client sends that
@@ -35,53 +31,6 @@ export interface StrictRegistry extends Listening {
   readonly meddle: (method: string, path: RegExp, act: (exchange: Exchange) => void) => void;
 }
 
-/** A request, and what becomes of it. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  body: Buffer;
-}
-
-interface Manifest {
-  readonly mediaType: string;
-  readonly bytes: Buffer;
-}
-
-interface Repository {
-  readonly blobs: Map<string, Buffer>;
-  readonly manifests: Map<string, Manifest>;
-  readonly tags: Map<string, string>;
-  readonly uploads: Map<string, Upload>;
-}
-
-interface Upload {
-  bytes: Buffer;
-  /** What the place of the upload says: another one after each answer. */
-  state: string;
-}
-
-/** A request to an endpoint of a repository. */
-interface Call extends Exchange {
-  readonly registry: Registry;
-  readonly path: string;
-  readonly repository: Repository;
-  readonly method: string;
-  readonly query: URLSearchParams;
-  /** What the path names last. */
-  readonly name: string;
-}
-
-class Refused extends Error {
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string) {
-    super(code);
-    this.status = status;
-    this.code = code;
-  }
-}
-
 /** Start one. */
 export async function openStrictRegistry(options: StrictOptions = {}): Promise<StrictRegistry> {
   const registry = new Registry(options);
@@ -95,11 +44,10 @@ export async function openStrictRegistry(options: StrictOptions = {}): Promise<S
   });
 }
 
-const digestForm = /^sha256:[a-f0-9]{64}$/;
 const tagForm = /^\w[\w.-]{0,127}$/;
 const nameForm = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$/;
 
-class Registry {
+class Registry implements CalledRegistry {
   readonly violations: string[] = [];
   readonly requests: string[] = [];
   readonly meddling: { readonly method: string; readonly path: RegExp; readonly act: (exchange: Exchange) => void }[] =
@@ -192,12 +140,6 @@ function checkQuery({ registry, query, method, path, name }: Call, kind: string)
   }
 }
 
-function checkDigest({ registry, name, method, path }: Call): void {
-  if (digestForm.test(name)) return;
-  registry.wrong(`${method} of ${path} by the digest ${name}`);
-  throw new Refused(400, "DIGEST_INVALID");
-}
-
 const endpoints: Readonly<Record<string, (call: Call) => void>> = {
   "blobs/": blobs,
   "blobs/uploads/": uploads,
@@ -205,10 +147,6 @@ const endpoints: Readonly<Record<string, (call: Call) => void>> = {
   "tags/": tags,
   "referrers/": referrers,
 };
-
-function notAllowed(): never {
-  throw new Refused(405, "UNSUPPORTED");
-}
 
 function blobs(call: Call): void {
   checkDigest(call);
@@ -226,101 +164,6 @@ function sendPart({ request, response }: Call, bytes: Buffer): void {
   const range = `bytes ${first}-${Number(first) + part.length - 1}/${bytes.length}`;
   response.writeHead(206, { "Content-Length": part.length, "Content-Range": range });
   response.end(part);
-}
-
-function sendBytes({ method, response }: Call, bytes: Buffer, headers: Readonly<Record<string, string>>): void {
-  response.writeHead(200, { ...headers, "Content-Length": bytes.length });
-  response.end(method === "HEAD" ? undefined : bytes);
-}
-
-function uploads(call: Call): void {
-  const { registry, repository, method, query, name, path } = call;
-  const upload = repository.uploads.get(name);
-  if (method === "POST") begin(call);
-  else if (upload === undefined) throw new Refused(404, "BLOB_UPLOAD_UNKNOWN");
-  else {
-    if (query.get("state") !== upload.state)
-      registry.wrong(`${method} to a place of ${path} that the registry has left`);
-    (uploadMethods[method] ?? notAllowed)(call);
-  }
-}
-
-const uploadMethods: Readonly<Record<string, (call: Call) => void>> = {
-  GET: (call) => placed(call, call.name, 204),
-  PATCH: patch,
-  PUT: end,
-  DELETE: ({ repository, response, name }) => {
-    repository.uploads.delete(name);
-    response.writeHead(204).end();
-  },
-};
-
-function end(call: Call): void {
-  const { registry, repository, query, name, path, response, body } = call;
-  if (body.length > 0) append(call);
-  const { bytes } = uploadOf(call);
-  const digest = query.get("digest") ?? "";
-  if (!digestForm.test(digest)) registry.wrong(`an upload to ${path} ends without a digest`);
-  if (digestOf(bytes) !== digest) throw new Refused(400, "DIGEST_INVALID");
-  repository.blobs.set(digest, bytes);
-  repository.uploads.delete(name);
-  response.writeHead(201, { Location: `/v2/${path}/blobs/${digest}` }).end();
-}
-
-function uploadOf({ repository, name }: Pick<Call, "repository" | "name">): Upload {
-  const upload = repository.uploads.get(name);
-  if (upload === undefined) throw new Error(`no upload ${name}`);
-  return upload;
-}
-
-function begin(call: Call): void {
-  const { registry, repository, query, path, name, request } = call;
-  if (name !== "") notAllowed();
-  if (request.headers["content-length"] !== "0") registry.wrong("POST of an upload has no Content-Length: 0");
-  const [mount, from] = [query.get("mount"), query.get("from")];
-  const bytes = registry.repositories.get(from ?? "")?.blobs.get(mount ?? "");
-  if (mount !== null && bytes !== undefined && registry.options.mounts === true) {
-    repository.blobs.set(mount, bytes);
-    return void call.response.writeHead(201, { Location: `/v2/${path}/blobs/${mount}` }).end();
-  }
-  const id = randomUUID();
-  repository.uploads.set(id, { bytes: Buffer.of(), state: "" });
-  const { leastChunk } = registry.options;
-  if (leastChunk !== undefined) call.response.setHeader("OCI-Chunk-Min-Length", leastChunk);
-  placed(call, id, 202);
-}
-
-/** Say where an upload goes on: elsewhere each time. */
-function placed({ repository, response, path }: Call, id: string, status: number): void {
-  const upload = uploadOf({ repository, name: id });
-  upload.state = randomUUID();
-  const has = upload.bytes.length;
-  response.writeHead(status, {
-    Location: `/v2/${path}/blobs/uploads/${id}?state=${upload.state}`,
-    ...(has > 0 || status === 204 ? { Range: `0-${Math.max(has - 1, 0)}` } : {}),
-  });
-  response.end();
-}
-
-function patch(call: Call): void {
-  const { mostAtOnce = Number.POSITIVE_INFINITY } = call.registry.options;
-  if (call.body.length > mostAtOnce) throw new Refused(413, "SIZE_INVALID");
-  append(call);
-  placed(call, call.name, 202);
-}
-
-/** Take the bytes of a request. */
-function append({ registry, repository, request, body, name, method }: Call): void {
-  const upload = uploadOf({ repository, name });
-  const { "content-type": type, "content-range": range, "content-length": length } = request.headers;
-  if (type !== "application/octet-stream") registry.wrong(`${method} of an upload is of the type ${type}`);
-  if (range !== undefined) {
-    const [, first, last] = /^(\d+)-(\d+)$/.exec(range) ?? [];
-    const isWhole = Number(last) - Number(first) + 1 === body.length && Number(length) === body.length;
-    if (!isWhole) registry.wrong(`${method} of ${body.length} bytes says that it is of the range ${range}`);
-    if (Number(first) !== upload.bytes.length) throw new Refused(416, "BLOB_UPLOAD_INVALID");
-  }
-  upload.bytes = Buffer.concat([upload.bytes, body]);
 }
 
 function manifests(call: Call): void {
