@@ -33,6 +33,8 @@ export interface ContextListing {
   readonly ignoreFile: string | undefined;
   /** What a build can copy: each directory before its contents, names in order. */
   entries(): Iterable<ContextEntry>;
+  /** What of that lies in one directory. @param path below the context; empty for the context itself */
+  entriesIn(path: string): Iterable<ContextEntry>;
   /** @param path relative to the context, or absolute. @throws {BerthError} invalid-argument, outside of the context */
   why(path: string): ContextVerdict;
 }
@@ -52,15 +54,20 @@ export function listContext(directory: string, dockerfile?: string): ContextList
   const lines = ignoreFile === undefined ? [] : ignoreLines(readLimited(ignoreFile));
   const matcher = openMatcher(lines.map(({ pattern }) => pattern));
   const tree = directoryTree(root, matcher);
-  function* below(path: string): Generator<ContextEntry> {
-    for (const { path: child, kind, stats } of tree.entries(path)) {
-      yield { path: child.slice(1), kind, size: kind === "file" ? Number(stats.size) : 0 };
-      if (kind === "dir") yield* below(child);
+  function* entriesIn(directory: string): Generator<ContextEntry> {
+    for (const { path, kind, stats } of tree.entries(`/${directory}`))
+      yield { path: path.slice(1), kind, size: kind === "file" ? Number(stats.size) : 0 };
+  }
+  function* below(directory: string): Generator<ContextEntry> {
+    for (const entry of entriesIn(directory)) {
+      yield entry;
+      if (entry.kind === "dir") yield* below(entry.path);
     }
   }
   return {
     ignoreFile,
-    entries: () => below("/"),
+    entries: () => below(""),
+    entriesIn,
     why: (given) => {
       const path = relative(root, resolve(root, given)) || ".";
       if (path === ".." || path.startsWith("../"))

@@ -1,5 +1,6 @@
-import { type FSWatcher, statSync } from "node:fs";
+import { type FSWatcher, lstatSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { BerthError, codeOf } from "../base/errors.ts";
 import { type ContextListing, listContext } from "./context-listing.ts";
 import { watchDirectory } from "./watch-files.ts";
 
@@ -17,8 +18,10 @@ export interface WatchedContext {
 export interface ContextChange {
   /** Below the context, or absolute for a Dockerfile that is elsewhere. */
   readonly path: string;
-  /** It is the Dockerfile or the ignore file: whatever was built of it may be built otherwise. */
+  /** It is the Dockerfile or the ignore file: whatever was built of it may be built otherwise. Or it can't be said what it means. */
   readonly isDefinition: boolean;
+  /** Why changes will be missed from now on. */
+  readonly unwatched?: BerthError;
 }
 
 /**
@@ -69,9 +72,20 @@ class ContextWatch implements Disposable {
     return names.map((name) => join(this.#root, name));
   }
 
-  #watchTree(): void {
-    this.#watch(this.#root);
-    for (const { path, kind } of this.#listing.entries()) if (kind === "dir") this.#watch(join(this.#root, path));
+  /** @param below path of a directory of the context */
+  #watchTree(below = ""): void {
+    this.#watch(join(this.#root, below));
+    for (const path of this.#directoriesIn(below)) this.#watchTree(path);
+  }
+
+  /** None where it went away again: its parent tells of that. */
+  #directoriesIn(directory: string): readonly string[] {
+    try {
+      return [...this.#listing.entriesIn(directory)].flatMap(({ path, kind }) => (kind === "dir" ? [path] : []));
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+      throw error;
+    }
   }
 
   #watch(directory: string): void {
@@ -89,6 +103,19 @@ class ContextWatch implements Disposable {
   }
 
   #changed(path: string): void {
+    try {
+      this.#look(path);
+    } catch (error) {
+      const change = { path: this.#shown(path), isDefinition: true };
+      if (error instanceof BerthError && error.kind === "failed-precondition")
+        this.#onChange({ ...change, unwatched: error });
+      // A build says what is wrong: with the ignore file, or with what can't be read.
+      else if (error instanceof BerthError || codeOf(error) !== undefined) this.#onChange(change);
+      else throw error;
+    }
+  }
+
+  #look(path: string): void {
     if (this.#definitions.has(path)) {
       if (basename(path).endsWith(".dockerignore")) this.#reopen();
       this.#onChange({ path: this.#shown(path), isDefinition: true });
@@ -98,7 +125,7 @@ class ContextWatch implements Disposable {
     if (shown === "" || shown.startsWith("/") || this.#isOwn(path)) return;
     const { excluded, inPart } = this.#listing.why(shown);
     if (excluded && !inPart) return;
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) this.#watchTree();
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) this.#watchTree(shown);
     else this.#forget(path);
     this.#onChange({ path: shown, isDefinition: false });
   }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
@@ -135,6 +135,30 @@ export const app = from("busybox").copy("a", "/a").run(command());\n`,
     "build.ts": 'import { from } from "berth-engine";\nexport const app = from("busybox").run("echo fourth");\n',
   });
   await watch.says(built("build.ts changed, building again.* fourth\n"));
+  expect((await watch.interrupt()).code).toBe(130);
+});
+
+test("a wrong ignore file, a link to itself and directories that come and go don't end it", async () => {
+  const context = await berth.files("odd", { Dockerfile: "FROM busybox\nCOPY . /a\nRUN cat /a/b\n", b: "b1\n" });
+  const watch = watching(context);
+  await watch.says(built("b1"));
+  writeFileSync(join(context, ".dockerignore"), "[\n");
+  expect(await watch.says(idle)).toContain("syntax error in pattern");
+  rmSync(join(context, ".dockerignore"));
+  await watch.says(idle);
+  symlinkSync("itself", join(context, "itself"));
+  await watch.says(built("itself changed"));
+  rmSync(join(context, "itself"));
+  await watch.says(idle);
+  for (let i = 0; i < 200; i++) {
+    mkdirSync(join(context, `passing/${i}/deep`), { recursive: true });
+    rmSync(join(context, "passing"), { recursive: true });
+  }
+  mkdirSync(join(context, "lasting/deep"), { recursive: true });
+  writeFileSync(join(context, "b"), "b2\n");
+  await watch.says(built("b2"));
+  writeFileSync(join(context, "lasting/deep/c"), "");
+  await watch.says(built("lasting/deep/c changed"));
   expect((await watch.interrupt()).code).toBe(130);
 });
 

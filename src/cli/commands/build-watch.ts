@@ -33,7 +33,8 @@ const settleTime = 100;
  * Build, and build again whenever a file changes that the build has read; a build under way is given up then. A build that fails
  * is told, and waits for any change.
  *
- * @throws the signal's reason, when that aborts: the only end
+ * @throws the signal's reason, when that aborts
+ * @throws {BerthError} failed-precondition, when the kernel watches no more directories
  */
 export async function watchBuild({ io, contexts, signal, program, build }: Watching): Promise<never> {
   const [own, ...named] = contexts;
@@ -77,6 +78,8 @@ class Attempt implements Disposable {
   constructor(end: AbortSignal) {
     this.#end = end;
     this.signal = AbortSignal.any([end, this.#stop.signal]);
+    // Whoever waits for a change is told.
+    this.#change.promise.catch(() => undefined);
   }
 
   [Symbol.dispose](): void {
@@ -98,14 +101,15 @@ class Attempt implements Disposable {
     this.#knowsAll = true;
   }
 
-  changed({ path, isDefinition }: ContextChange): void {
+  changed({ path, isDefinition, unwatched }: ContextChange): void {
+    if (unwatched !== undefined) this.#change.reject(unwatched);
     const concerns = isDefinition || this.reads.concerns(path) || (this.#isOver && !this.#knowsAll);
     if (!concerns) return;
     this.#stop.abort(new Error(`${path} changed`));
     this.#change.resolve(path);
   }
 
-  /** @returns the path of what changed */
+  /** @returns the path of what changed @throws {BerthError} as {@link watchBuild} */
   async change(): Promise<string> {
     this.#isOver = true;
     const ended = Promise.withResolvers<never>();
