@@ -67,13 +67,15 @@ export async function serveBlob(deps: ServingDeps, blob: BlobName, options: Blob
   const { name, digest } = blob;
   const known = knownSize(deps, blob);
   const size = known ?? (await askedSize(deps, blob, options));
-  const here = await deps.content.open(digest);
+  await using stack = new AsyncDisposableStack();
+  const here = stack.use(await deps.content.open(digest));
   if (here !== undefined) {
     deps.uses.note(digest);
     // The repository needn't be asked again.
     if (known === undefined)
       await deps.db.write((sql) => cacheBlob(sql, name, { digest, size: here.size }, Date.now()));
-    return { ...here, outcome: "hit" };
+    const owned = stack.move();
+    return { ...here, outcome: "hit", [Symbol.asyncDispose]: () => owned.disposeAsync() };
   }
   const arriving = options.arrivals.get(name, { digest, size });
   return {
