@@ -33,31 +33,19 @@ export async function runBundle(
   { onOutput, signal }: RunIO,
 ): Promise<number> {
   signal?.throwIfAborted();
-  const log = join(bundle.path, "runtime.log");
-  const [program = "", ...args] = [
-    ...inNamespace(bundle.enter),
-    ...runtime,
-    `--log=file:${log}`,
-    "run",
-    `--bundle=${bundle.path}`,
-    id,
-  ];
+  const [program, ...args] = commandLine(runtime, { id, bundle });
   const stdout = openPipe(syscalls, join(bundle.path, "stdout"));
   const stderr = openPipe(syscalls, join(bundle.path, "stderr"));
   const child = spawn(program, args, { stdio: ["ignore", stdout.writeEnd, stderr.writeEnd] });
   for (const { writeEnd } of [stdout, stderr]) closeSync(writeEnd);
   stdout.reader.on("data", (data: Buffer) => onOutput("stdout", data));
   stderr.reader.on("data", (data: Buffer) => onOutput("stderr", data));
-  const exited = new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
-  });
-  const ended = exited.then(async (code) => {
+  const ended = exitOf(child).then(async (code) => {
     await Promise.all([stdout.ended, stderr.ended]);
     return code;
   });
-  const code = await stoppable({ runtime, id, child, signal }, () => ended);
-  if (code !== 0) await throwStartError(log, bundle);
+  const code = await stoppable({ runtime, id, child, signal }, ended);
+  if (code !== 0) await throwStartError(bundle);
   return code;
 }
 
@@ -72,19 +60,31 @@ export async function runBundleAttached(
   { signal }: Operation = {},
 ): Promise<number> {
   signal?.throwIfAborted();
-  const log = join(bundle.path, "runtime.log");
-  const [program = "", ...args] = [
-    ...inNamespace(bundle.enter),
-    ...[...runtime, `--log=file:${log}`, "run", `--bundle=${bundle.path}`, id],
-  ];
+  const [program, ...args] = commandLine(runtime, { id, bundle });
   const child = spawn(program, args, { stdio: "inherit" });
-  const exited = new Promise<number>((resolve, reject) => {
+  const ended = exitOf(child);
+  const code = await stoppable({ runtime, id, child, signal }, ended);
+  if (code !== 0) await throwStartError(bundle);
+  return code;
+}
+
+function commandLine(
+  runtime: readonly string[],
+  { id, bundle }: { readonly id: string; readonly bundle: Bundle },
+): readonly [string, ...string[]] {
+  const [enter = "", ...words] = inNamespace(bundle.enter);
+  return [enter, ...words, ...runtime, `--log=file:${logPath(bundle)}`, "run", `--bundle=${bundle.path}`, id];
+}
+
+function logPath({ path }: Bundle): string {
+  return join(path, "runtime.log");
+}
+
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
   });
-  const code = await stoppable({ runtime, id, child, signal }, () => exited);
-  if (code !== 0) await throwStartError(log, bundle);
-  return code;
 }
 
 interface Stoppable {
@@ -96,7 +96,7 @@ interface Stoppable {
 }
 
 /** Wait for a container's end; delete it when the signal aborts, and throw the signal's reason then. */
-async function stoppable(container: Stoppable, ended: () => Promise<number>): Promise<number> {
+async function stoppable(container: Stoppable, ended: Promise<number>): Promise<number> {
   const { signal } = container;
   let running = true;
   const stop = async (): Promise<void> => {
@@ -107,7 +107,7 @@ async function stoppable(container: Stoppable, ended: () => Promise<number>): Pr
   };
   signal?.addEventListener("abort", stop, { once: true });
   try {
-    const code = await ended();
+    const code = await ended;
     if (signal?.aborted === true) await remove(container);
     signal?.throwIfAborted();
     return code;
@@ -139,8 +139,8 @@ function passOverExecError(error: unknown): void {
 }
 
 /** crun ends with 1 when it couldn't start the command; its log tells that from a command that ended with 1. */
-async function throwStartError(log: string, bundle: Bundle): Promise<void> {
-  const text = await readFile(log, "utf8").catch((error: unknown) => {
+async function throwStartError(bundle: Bundle): Promise<void> {
+  const text = await readFile(logPath(bundle), "utf8").catch((error: unknown) => {
     if (codeOf(error) === "ENOENT") return "";
     throw error;
   });
