@@ -242,6 +242,15 @@ test("a step has every privilege only where the build allows it, and is another 
   expect(opOf(await lowered(text.replace("insecure", "sandbox"), allowed))).not.toHaveProperty("security");
 });
 
+test("a secret and an agent lie where their targets say, seen from the working directory", async () => {
+  const at = (type: string, target: string): string => `--mount=type=${type},target=${target}`;
+  const flags = ["/a/b", "c"].flatMap((target) => [at("secret", target), at("ssh", target)]);
+  const text = `FROM busybox\nWORKDIR /w\nRUN ${flags.join(" ")} true\n`;
+  expect([...(await lowered(text)).graph.values()].at(-1)?.op).toMatchObject({
+    mounts: ["/a/b", "/a/b", "/w/c", "/w/c"].map((target) => ({ target })),
+  });
+});
+
 test("ssh agents of a step have sockets of their own, and no source", async () => {
   const text =
     "FROM busybox\nWORKDIR /w\nRUN --mount=type=ssh --mount=type=ssh,id=b,target=s,mode=666,uid=5,required true\n";

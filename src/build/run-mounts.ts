@@ -49,7 +49,7 @@ function lowerMount(mount: MountStep, place: MountPlace): StepMount {
       return mount.size === undefined ? { type: "tmpfs", target } : { type: "tmpfs", target, size: mount.size };
     }
     case "secret":
-      return lowerSecret(mount);
+      return lowerSecret(mount, place.cwd);
     case "ssh":
       return lowerAgent(mount, place);
     default:
@@ -81,7 +81,7 @@ function lowerAgent({ id, source, target, required, mode, uid, gid }: MountStep,
   return {
     type: "ssh",
     id: id || "default",
-    target: target ? join(place.cwd, target) : `/run/buildkit/ssh_agent.${count}`,
+    target: target ? pathIn(place.cwd, target) : `/run/buildkit/ssh_agent.${count}`,
     required,
     mode: mode ?? 0o600,
     uid: uid ?? 0,
@@ -89,9 +89,10 @@ function lowerAgent({ id, source, target, required, mode, uid, gid }: MountStep,
   };
 }
 
-function lowerSecret(mount: MountStep): StepMount {
+function lowerSecret(mount: MountStep, cwd: string): StepMount {
   const id = mount.source || mount.id || basename(mount.target ?? "");
-  const target = mount.target || (mount.env === undefined ? `/run/secrets/${basename(id)}` : undefined);
+  const usual = mount.env === undefined ? `/run/secrets/${basename(id)}` : undefined;
+  const target = mount.target ? pathIn(cwd, mount.target) : usual;
   return {
     type: "secret",
     id,
@@ -106,7 +107,11 @@ function lowerSecret(mount: MountStep): StepMount {
 
 function targetOf(mount: MountStep, cwd: string): string {
   const { target = "" } = mount;
-  const path = target.startsWith("/") ? normalize(target) : join("/", cwd, target);
+  const path = pathIn(cwd, target);
   if (path !== "/") return path;
   throw new BerthError("invalid-argument", `invalid mount target ${JSON.stringify(path)}`);
+}
+
+function pathIn(cwd: string, path: string): string {
+  return path.startsWith("/") ? normalize(path) : join("/", cwd, path);
 }

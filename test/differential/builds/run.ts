@@ -117,6 +117,11 @@ export const runCases: readonly BuildCase[] = [
       args: ["--secret", "id=s,src=../secret"],
     },
   ),
+  one(
+    "--mount=type=secret, a target in the working directory",
+    "WORKDIR /w\nRUN --mount=type=secret,id=s,target=s cat /w/s > /a",
+    { files: { "../secret": "hidden\n" }, args: ["--secret", "id=s,src=../secret"] },
+  ),
   one("--mount=type=secret, as a variable", "RUN --mount=type=secret,id=s,env=T echo ${#T} > /a", {
     beside: "forky",
     env: { SECRET: "hidden" },
@@ -127,6 +132,7 @@ export const runCases: readonly BuildCase[] = [
     fails: /secret gone.* not found/,
   }),
   one("--mount=type=ssh that isn't given", "RUN --mount=type=ssh echo ${SSH_AUTH_SOCK:-none} > /a"),
+  one("--mount=type=ssh, its target", "WORKDIR /w\nRUN --mount=type=ssh,target=/s echo $SSH_AUTH_SOCK > /a"),
   one("--mount of a type that isn't one", "RUN --mount=type=nosuch,target=/x true", {
     fails: /unsupported mount type/,
   }),
