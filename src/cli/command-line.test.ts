@@ -4,8 +4,9 @@ import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { BerthError } from "../base/errors.ts";
 import { runCommandLine } from "./command-line.ts";
+import type { Entry } from "./group.ts";
 import { flagTable } from "./help.ts";
-import { type Entry, groups, topLevel } from "./registry.ts";
+import { groups, topLevel } from "./registry.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
 interface Outcome {
@@ -214,4 +215,40 @@ test.each(everyEntry)("%s has a help, with an example that its own flags can be 
   for (const [name, { description, hidden }] of Object.entries(command.flags)) {
     expect({ name, described: hidden === true || description !== "" }).toEqual({ name, described: true });
   }
+});
+
+test("buildx is the builder's commands, its history and its image tools", async () => {
+  const { stdout } = await berth("buildx");
+  expect(stdout).toMatch(/^Management Commands:\n {2}history .*\n {2}imagetools /m);
+  expect((await berth("buildx", "imagetools", "create", "--help")).stdout).toContain(
+    "Usage:  berth buildx imagetools create",
+  );
+  expect((await berth("buildx", "history")).stdout).toContain("Usage:  berth buildx history COMMAND");
+  expect((await berth("buildx", "b", "--help")).stdout).toContain("berth buildx build, berth buildx b,");
+  expect(await berth("buildx", "use", "default")).toMatchObject({ code: 0 });
+  expect((await berth("buildx", "inspect", "--bootstrap")).stdout).toMatch(/^Name: +default\nDriver: +berth\n/);
+  expect((await berth("buildx", "ls")).stdout).toMatch(/^NAME\/NODE .*\ndefault\* +berth .*\n \\_ default .* linux\//);
+});
+
+test.each([
+  ["buildx", "build", "--builder", "other", "."],
+  ["buildx", "--builder=other", "ls"],
+  ["build", "--builder", "other", "."],
+  ["bake", "--builder", "other"],
+  ["builder", "prune", "--builder", "other"],
+  ["imagetools", "inspect", "--builder", "other", "a"],
+  ["buildx", "inspect", "other"],
+  ["buildx", "use", "other"],
+])("there is one builder: %s %s %s", async (...argv) => {
+  expect(await berth(...argv)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('ERROR: no builder "other" found\nhint: '),
+  });
+});
+
+test.each(["create", "dial-stdio", "rm", "stop"])("buildx %s is refused with the reason", async (verb) => {
+  expect(await berth("buildx", verb)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("ERROR: berth has one builder, itself"),
+  });
 });

@@ -4,13 +4,15 @@ import { build, version } from "../base/version.ts";
 import type { Engine, EngineUse } from "../engine/engine.ts";
 import { CliError } from "./cli-error.ts";
 import type { Arity, Command } from "./command.ts";
+import { settleBuilder } from "./flags/builder.ts";
 import type { Flags, Values } from "./flags/flag.ts";
 import { bool, text } from "./flags/kinds.ts";
 import { FlagError, type Parsed, parseFlags } from "./flags/parse.ts";
+import type { Entry, Group } from "./group.ts";
 import { defaultColumns, helpText, usageLine } from "./help.ts";
 import { groupOverview, overview } from "./overview.ts";
 import { printError } from "./print-error.ts";
-import { buildVerbs, type Entry, type Group, groups, internalCommands, pathsOf, topLevel } from "./registry.ts";
+import { buildVerbs, groups, internalCommands, pathsOf, topLevel } from "./registry.ts";
 import { nearest } from "./suggest.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
@@ -40,7 +42,7 @@ export async function runCommandLine(argv: readonly string[], io: Terminal, open
     debug ||= globals.values.debug;
     return await dispatch(globals, io, openEngine);
   } catch (error) {
-    return printError(io, error, debug);
+    return printError(io, error, debug || io.env["BERTH_DEBUG"] === "1");
   }
 }
 
@@ -60,7 +62,7 @@ async function dispatch({ values, words }: Globals, io: Terminal, openEngine: Op
     io.stdout.write(`berth version ${version}, build ${build}\n`);
     return 0;
   }
-  const [first, ...rest] = withoutPlugin(words[0] === "help" ? [...words.slice(1), "--help"] : words);
+  const [first, ...rest] = words[0] === "help" ? [...words.slice(1), "--help"] : words;
   const group = first === undefined ? undefined : own(groups, first);
   if (first === undefined || values.help || first === "--help") {
     io.stdout.write(overview(globalFlags, columnsOf(io)));
@@ -94,36 +96,6 @@ function setVariables({ config, debug, "config-file": settings }: Globals["value
   if (settings !== undefined) io.setVariable("BERTH_CONFIG_FILE", settings);
 }
 
-/** `docker buildx bake`, `docker buildx imagetools` and `docker buildx history` are a plugin's. */
-function withoutPlugin(words: readonly string[]): readonly string[] {
-  const [first, second, ...rest] = words;
-  if (first !== "buildx") return words;
-  if (second === "history") return ["builds", ...historyWords(rest)];
-  return second === "imagetools" || second === "bake" ? words.slice(1) : words;
-}
-
-/** What `docker buildx history` has and berth hasn't, by the words: why, and what to do instead. */
-const refusedHistory: Readonly<Record<string, readonly [why: string, hint: string]>> = {
-  open: [
-    "there is no Docker Desktop to open a build record in",
-    "`berth builds timeline -o FILE.html` writes a page of a build; `berth builds export` what Docker Desktop imports.",
-  ],
-  trace: ["no traces of builds are recorded", "`berth builds timeline -o FILE.html` shows where the time went."],
-  "inspect attachment": [
-    "build records have no attachments: what is said of an image lies beside it",
-    "`berth imagetools inspect --format '{{json .Provenance}}' IMAGE` shows it.",
-  ],
-};
-
-/** @throws {CliError} for what is refused */
-function historyWords(words: readonly string[]): readonly string[] {
-  if (words.length === 0) return ["--help"];
-  const name = words.slice(0, words[0] === "inspect" ? 2 : 1).join(" ");
-  const [why, hint] = Object.hasOwn(refusedHistory, name) ? (refusedHistory[name] ?? []) : [];
-  if (why === undefined) return words;
-  throw new CliError(`ERROR: ${why}`, hint === undefined ? {} : { hint });
-}
-
 function placesOf(values: Globals["values"]): { readonly root?: string; readonly runRoot?: string } {
   const { root, "run-root": runRoot } = values;
   return { ...(root === undefined ? {} : { root }), ...(runRoot === undefined ? {} : { runRoot }) };
@@ -140,16 +112,26 @@ async function runInGroup({ name, group, rest }: GroupCall, io: Terminal, engine
   const { alone } = group;
   if (alone !== undefined && (rest[0] === undefined || /^-(?!-?h(?:elp)?$)/.test(rest[0])))
     return await runEntry({ entry: alone, path: `berth ${name}`, argv: rest }, io, engine);
-  const { values, positional } = parsedOrUsage({ help: globalFlags.help }, rest, {
+  const { values, positional } = parsedOrUsage({ ...group.flags, help: globalFlags.help }, rest, {
     interspersed: false,
     usage,
     path: `berth ${name}`,
   });
+  if (group.flags !== undefined) settleBuilder(values, io);
   const [word, ...argv] = positional;
   if (values["help"] === true || word === undefined) {
     io.stdout.write(groupOverview(name, group));
     return 0;
   }
+  const inner = own(group.groups ?? {}, word);
+  const within = inner === undefined ? undefined : own(groups, inner);
+  if (within !== undefined) {
+    const { alone: _, ...innerGroup } = within;
+    return await runInGroup({ name: `${name} ${word}`, group: innerGroup, rest: argv }, io, engine);
+  }
+  const refusals = group.refused ?? {};
+  const refusal = own(refusals, `${word} ${argv[0] ?? ""}`) ?? own(refusals, word);
+  if (refusal !== undefined) throw new CliError(`ERROR: ${refusal.why}`, refusal);
   const entry = own(group.commands, own(group.synonyms, word) ?? word);
   if (entry === undefined) throw unknownInGroup(name, group, word);
   return await runEntry({ entry, path: `berth ${name} ${word}`, argv }, io, engine);
@@ -172,6 +154,7 @@ async function runEntry({ entry, path, argv }: EntryCall, io: Terminal, engine: 
     return 0;
   }
   checkArity(command.arity, positional.length, { path, usage });
+  if (Object.hasOwn(flags, "builder")) settleBuilder(values, io);
   return await command.run({
     values,
     given,
@@ -252,8 +235,8 @@ function unknownCommand(word: string): CliError {
   });
 }
 
-function unknownInGroup(name: string, { commands, synonyms }: Group, word: string): CliError {
-  const near = nearest(word, [...Object.keys(commands), ...Object.keys(synonyms)]);
+function unknownInGroup(name: string, { commands, synonyms, groups: inner }: Group, word: string): CliError {
+  const near = nearest(word, [...Object.keys(commands), ...Object.keys(synonyms), ...Object.keys(inner ?? {})]);
   return new CliError(`berth: unknown command: berth ${name} ${word}`, {
     usage: `Usage:  berth ${name}\n\nRun 'berth ${name} --help' for more information`,
     ...(near === undefined ? {} : { hint: `Did you mean \`berth ${name} ${near}\`?` }),

@@ -1,6 +1,7 @@
 import type { Flags } from "./flags/flag.ts";
-import { flagTable } from "./help.ts";
-import { commonCommands, type Group, groups, topLevel } from "./registry.ts";
+import type { Group } from "./group.ts";
+import { defaultColumns, flagTable } from "./help.ts";
+import { commonCommands, groups, topLevel } from "./registry.ts";
 
 /** The help of `berth` itself, in the layout of Docker's. */
 export function overview(flags: Flags, columns: number): string {
@@ -19,11 +20,17 @@ export function overview(flags: Flags, columns: number): string {
 }
 
 /** The help of `berth image` and its like. */
-export function groupOverview(name: string, group: Group): string {
+export function groupOverview(name: string, { summary, commands, groups: named = {}, flags }: Group): string {
+  const inner = Object.fromEntries(
+    Object.entries(named).flatMap(([each, path]) => entryOf(groups, path).map(([, entry]) => [each, entry])),
+  );
+  const width = widestName([commands, inner]);
   return `${[
-    `Usage:  berth ${name} COMMAND`,
-    group.summary,
-    `Commands:\n${summaries(group.commands, widestName([group.commands]))}`,
+    `Usage:  berth ${name} ${flags === undefined ? "" : "[OPTIONS] "}COMMAND`,
+    summary,
+    ...(flags === undefined ? [] : [`Options:\n${flagTable(flags, defaultColumns - 1)}`]),
+    ...(Object.keys(inner).length === 0 ? [] : [`Management Commands:\n${summaries(inner, width)}`]),
+    `Commands:\n${summaries(commands, width)}`,
     `Run 'berth ${name} COMMAND --help' for more information on a command.`,
   ].join("\n\n")}\n`;
 }

@@ -1,20 +1,5 @@
-import type { Command } from "./command.ts";
-
-/** A command in the tree: what the overview says of it, and how it is loaded. */
-export interface Entry {
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly command: Command }>;
-}
-
-/** `berth image …`: commands about one kind of thing. */
-export interface Group {
-  readonly summary: string;
-  readonly commands: Readonly<Record<string, Entry>>;
-  /** Other names of its commands. */
-  readonly synonyms: Readonly<Record<string, string>>;
-  /** What the group's name does where no command follows it; the help when absent. */
-  readonly alone?: Entry;
-}
+import { builderFlags } from "./flags/builder.ts";
+import type { Entry, Group } from "./group.ts";
 
 const attach: Entry = {
   summary: "Attach local standard input, output, and error streams to a running container",
@@ -120,17 +105,43 @@ export const buildVerbs: Readonly<Record<string, Entry>> = {
   },
 };
 
+const builderDu: Entry = { summary: "Show what the build cache takes", load: () => import("./commands/builder-du.ts") };
+const builderPrune: Entry = { summary: "Remove build cache", load: () => import("./commands/builder-prune.ts") };
+const oneBuilder = "berth has one builder, itself";
+
 /** Commands that need a group's name in front. */
 export const groups: Readonly<Record<string, Group>> = {
   builder: {
     summary: "Manage builds",
     commands: {
       build,
-      du: { summary: "Show what the build cache takes", load: () => import("./commands/builder-du.ts") },
-      prune: { summary: "Remove build cache", load: () => import("./commands/builder-prune.ts") },
+      du: builderDu,
+      prune: builderPrune,
       ...buildVerbs,
     },
     synonyms: {},
+  },
+  buildx: {
+    summary: "The commands of Docker's buildx",
+    commands: {
+      bake,
+      build,
+      du: builderDu,
+      inspect: { summary: "Inspect the builder", load: () => import("./commands/buildx-inspect.ts") },
+      ls: { summary: "List builder instances", load: () => import("./commands/buildx-ls.ts") },
+      prune: builderPrune,
+      use: { summary: "Set the current builder instance", load: () => import("./commands/buildx-use.ts") },
+      version: { summary: "Show version information", load: () => import("./commands/buildx-version.ts") },
+    },
+    synonyms: { b: "build", f: "bake" },
+    groups: { history: "builds", imagetools: "imagetools" },
+    flags: builderFlags,
+    refused: {
+      create: { why: oneBuilder, hint: "Leave `buildx create` out: nothing has to be made before a build." },
+      "dial-stdio": { why: `${oneBuilder}, and no daemon that could be connected to` },
+      rm: { why: `${oneBuilder}, which stays`, hint: "`berth buildx prune` empties its cache." },
+      stop: { why: `${oneBuilder}, which doesn't run between builds` },
+    },
   },
   builds: {
     summary: "Look at earlier builds",
@@ -151,6 +162,20 @@ export const groups: Readonly<Record<string, Group>> = {
     },
     synonyms: { list: "ls", remove: "rm" },
     alone: buildsLs,
+    refused: {
+      open: {
+        why: "there is no Docker Desktop to open a build record in",
+        hint: "`berth builds timeline -o FILE.html` writes a page of a build; `berth builds export` what Docker Desktop imports.",
+      },
+      trace: {
+        why: "no traces of builds are recorded",
+        hint: "`berth builds timeline -o FILE.html` shows where the time went.",
+      },
+      "inspect attachment": {
+        why: "build records have no attachments: what is said of an image lies beside it",
+        hint: "`berth imagetools inspect --format '{{json .Provenance}}' IMAGE` shows it.",
+      },
+    },
   },
   cache: {
     summary: "Serve and manage the pull-through cache for registries",

@@ -62,6 +62,14 @@ export function openEmulators(): Emulators {
   };
 }
 
+/** Of some architectures, in Go's words, those whose programs run here: by the processor, or by a QEMU that is installed. */
+export function runnable(architectures: readonly string[]): readonly string[] {
+  return architectures.filter((each) => {
+    const name = qemuName(each);
+    return isNative(each) || (name !== undefined && findQemu(name) !== undefined);
+  });
+}
+
 /** Whether this machine's processor runs the programs itself. */
 function isNative(architecture: string): boolean {
   const own = { x64: "amd64", arm64: "arm64", ia32: "386" }[arch as string] ?? arch;

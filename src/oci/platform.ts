@@ -14,8 +14,9 @@ const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
 export const hostPlatform: Platform = { os: "linux", architecture: architectures[arch] ?? arch };
 
 const knownSystems: ReadonlySet<string> = new Set(["linux", "windows", "darwin", "freebsd"]);
-const knownArchitectures: ReadonlySet<string> = new Set(
-  "amd64 arm64 arm 386 ppc64le s390x riscv64 mips64le loong64".split(" "),
+/** The architectures that images are made for, in Go's words. */
+export const knownArchitectures: readonly string[] = "amd64 arm64 arm 386 ppc64le s390x riscv64 mips64le loong64".split(
+  " ",
 );
 const synonyms: Readonly<Record<string, Pick<Platform, "architecture" | "variant">>> = {
   x86_64: { architecture: "amd64" },
@@ -43,7 +44,7 @@ export function parsePlatform(text: string): Platform {
   }
   if (knownSystems.has(first)) return { ...hostPlatform, os: first };
   const named = { os: "linux", architecture: first, ...synonyms[first] };
-  if (knownArchitectures.has(named.architecture)) return named;
+  if (knownArchitectures.includes(named.architecture)) return named;
   const message = `${quoted(text)}: unknown operating system or architecture: invalid argument`;
   throw new BerthError("invalid-argument", message);
 }

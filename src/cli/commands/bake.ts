@@ -10,20 +10,21 @@ import { checkPrivileges, parseAllowed } from "../bake/privileges.ts";
 import { type TargetBuild, targetBuild } from "../bake/target-build.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
+import { builderFlags } from "../flags/builder.ts";
 import type { Values } from "../flags/flag.ts";
 import { bool, list, text } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
 import { goJson } from "../format/go-json.ts";
 import { displayOf } from "../progress/choose.ts";
 import { parseBuildCall } from "../request/build-call.ts";
-import { buildFlags, buildProgress } from "../request/build-flags.ts";
+import { buildFlags, buildProgress, missingBuildFlags } from "../request/build-flags.ts";
 import { resultMetadata, writeMetadata } from "../request/build-metadata.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import { tellResult } from "./build.ts";
 import type { Exported } from "./build-exports.ts";
 
 const flags = {
-  ...notYet({ withValue: ["builder", "policy"] }),
+  ...builderFlags,
+  policy: missingBuildFlags.policy,
   allow: list("Allow build to access specified resources", { valueName: "stringArray" }),
   call: buildFlags.call,
   check: buildFlags.check,

@@ -9,6 +9,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { fullName, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
+import { builderFlags } from "../flags/builder.ts";
 import { warningsText } from "../format/build-call.ts";
 import { displayOf, type ProgressKind } from "../progress/choose.ts";
 import { type BuildCall, parseBuildCall } from "../request/build-call.ts";
@@ -34,7 +35,7 @@ import type { WatchedProgram } from "./build-watch.ts";
 export const command: Command = defineCommand({
   synopsis: "[OPTIONS] PATH | URL | -",
   arity: { min: 1, max: 1 },
-  flags: { ...missingBuildFlags, ...buildFlags },
+  flags: { ...builderFlags, ...missingBuildFlags, ...buildFlags },
   examples: [
     "build -t my-app .",
     "build -f Dockerfile.dev --build-arg VERSION=2 --target test .",

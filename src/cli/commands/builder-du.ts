@@ -1,4 +1,5 @@
 import { type Call, type Command, defineCommand } from "../command.ts";
+import { builderFlags } from "../flags/builder.ts";
 import { type Filter, filters } from "../flags/filter.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { formatHelp } from "../format/format-help.ts";
@@ -17,6 +18,7 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
+    ...builderFlags,
     filter: filters('Provide filter values (e.g. "type=exec.cachemount", "until=24h")'),
     format: text(formatHelp),
     verbose: bool('Shorthand for "--format=pretty"'),

@@ -1,4 +1,5 @@
 import { type Call, type Command, defineCommand } from "../command.ts";
+import { builderFlags } from "../flags/builder.ts";
 import { type Filter, filters } from "../flags/filter.ts";
 import { parseBytes } from "../flags/go-values.ts";
 import { bool, value } from "../flags/kinds.ts";
@@ -23,6 +24,7 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS]",
   arity: { min: 0, max: 0 },
   flags: {
+    ...builderFlags,
     all: bool("Remove all unused build cache, not just dangling ones", { short: "a" }),
     filter: filters('Provide filter values (e.g. "until=24h", "type=exec.cachemount")'),
     force: bool("Do not prompt for confirmation", { short: "f" }),

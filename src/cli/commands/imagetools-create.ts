@@ -7,6 +7,7 @@ import type { Registries } from "../../registry/registries.ts";
 import type { PlannedBlob } from "../../registry/send.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
+import { builderFlags } from "../flags/builder.ts";
 import { bool, list, text, value } from "../flags/kinds.ts";
 import { goJson } from "../format/go-json.ts";
 import { parseAnnotations } from "../imagetools/annotations.ts";
@@ -37,6 +38,7 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS] [SOURCE...]",
   arity: { min: 0 },
   flags: {
+    ...builderFlags,
     annotation: list("Add annotation to the image", { valueName: "stringArray" }),
     append: bool("Append to existing manifest"),
     "dry-run": bool("Show final image instead of pushing"),

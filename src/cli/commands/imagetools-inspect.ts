@@ -1,6 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
 import { CliError } from "../cli-error.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { builderFlags } from "../flags/builder.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { goJson } from "../format/go-json.ts";
 import { imageDetails } from "../imagetools/details.ts";
@@ -19,6 +20,7 @@ export const command: Command = defineCommand({
   synopsis: "[OPTIONS] NAME",
   arity: { min: 1, max: 1 },
   flags: {
+    ...builderFlags,
     format: text("Format the output using the given Go template", { shownDefault: '"{{.Manifest}}"' }),
     raw: bool("Show original, unformatted JSON manifest"),
   },

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { parseSecret as readSecretFields } from "../../bake/definition/entries.ts";
 import { codeOf } from "../../base/errors.ts";
 import type { BuildOptions } from "../../build/build.ts";
 import { parseEntitlements } from "../../build/entitlements.ts";
@@ -7,7 +8,6 @@ import { CliError } from "../cli-error.ts";
 import { contentTrust } from "../flags/content-trust.ts";
 import type { Flag } from "../flags/flag.ts";
 import { bool, csvList, list, text, value } from "../flags/kinds.ts";
-import { notYet } from "../flags/not-yet.ts";
 import { chosenProgress, type ProgressKind, parseProgressKind } from "../progress/choose.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { attestOptions } from "./attestations.ts";
@@ -82,7 +82,7 @@ export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValue
     read: checkEntitlement,
   }),
   attest: list('Attestation parameters (format: "type=provenance,mode=max")', { valueName: "stringArray" }),
-  "build-arg": list("Set build-time variables"),
+  "build-arg": list("Set build-time variables", { read: parseBuildArg }),
   "build-context": list("Additional build contexts (e.g., name=path)", {
     valueName: "stringArray",
     read: parseBuildContext,
@@ -136,10 +136,25 @@ export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValue
 };
 
 /** Flags that Docker's `build` has and berth's has not. */
-export const missingBuildFlags: Readonly<Record<string, Flag<undefined>>> = notYet({
-  withValue: "builder isolation".split(" "),
-  alone: ["squash"],
-});
+export const missingBuildFlags: Readonly<Record<"isolation" | "policy" | "squash", Flag<undefined>>> = {
+  isolation: refused("Linux has one isolation, the default", { unless: ["", "default"] }),
+  policy: refused("berth doesn't check policies of what a build is made of yet"),
+  squash: refused("berth has a layer for each step; COPY --from=STAGE / / in a stage of its own makes one of many", {
+    unless: ["false"],
+    alone: "true",
+  }),
+};
+
+/** A flag of Docker's that is refused. @param unless values that ask for what is so anyway */
+function refused(
+  why: string,
+  { unless = [], ...more }: { readonly unless?: readonly string[]; readonly alone?: string } = {},
+): Flag<undefined> {
+  const read = (given: string): undefined => {
+    if (!unless.includes(given)) throw new Error(why);
+  };
+  return { description: "", hidden: true, initial: undefined, read, ...more };
+}
 
 function checkEntitlement(given: string): string {
   parseEntitlements([given]);
@@ -180,18 +195,15 @@ export function buildProgress(
 }
 
 function parseSecret(given: string): SecretFlag {
-  const fields = new Map(
-    given.split(",").map((field) => {
-      const equals = field.indexOf("=");
-      if (equals < 0) throw new Error(`invalid field '${field}' must be a key=value pair`);
-      return [field.slice(0, equals).toLowerCase(), field.slice(equals + 1)] as const;
-    }),
-  );
-  const id = fields.get("id");
-  const file = fields.get("src") ?? fields.get("source");
-  const env = fields.get("env");
-  if (id === undefined || id === "") throw new Error("secret without an id");
-  return { id, ...(file === undefined ? {} : { file }), ...(env === undefined ? {} : { env }) };
+  const { id = "", src = "", env = "" } = readSecretFields(given);
+  if (id === "") throw new Error("secret missing ID");
+  return { id, ...(src === "" ? {} : { file: src }), ...(env === "" ? {} : { env }) };
+}
+
+function parseBuildArg(given: string): string {
+  if (given === "" || given.startsWith("="))
+    throw new Error(`invalid key-value pair ${JSON.stringify(given)}: empty key`);
+  return given;
 }
 
 /** The build that a command line means, without its context. @throws {CliError} when a secret isn't there */
@@ -235,22 +247,26 @@ function buildArgs(given: readonly string[], user: Terminal["env"]): Readonly<Re
   return Object.fromEntries(entries);
 }
 
-/** The secrets that `--secret`s mean, by id. @throws {CliError} when one isn't there */
+/** The secrets that `--secret`s mean, by id; without a variable that isn't set, as with buildx. @throws {CliError} where a file isn't there */
 export function readSecrets(secrets: readonly SecretFlag[], user: Terminal["env"]): ReadonlyMap<string, Uint8Array> {
-  return new Map(secrets.map((secret) => [secret.id, readSecret(secret, user)]));
+  return new Map(
+    secrets.flatMap((secret) => {
+      const content = readSecret(secret, user);
+      return content === undefined ? [] : [[secret.id, content] as const];
+    }),
+  );
 }
 
-/** A secret comes from a file, or from the variable of its name where no file is given. */
-function readSecret({ id, file, env }: SecretFlag, user: Terminal["env"]): Uint8Array {
-  if (file === undefined) {
-    const value = user[env ?? id];
-    if (value === undefined) throw new CliError(`ERROR: secret ${id}: there is no variable ${env ?? id}`);
-    return Buffer.from(value);
-  }
+/** Where neither a file nor a variable is named, it is the variable that is named as the secret, or else the file. */
+function readSecret({ id, file, env }: SecretFlag, user: Terminal["env"]): Uint8Array | undefined {
+  const value = user[env ?? id];
+  if (file === undefined && (env !== undefined || value !== undefined))
+    return value === undefined ? undefined : Buffer.from(value);
+  const path = file ?? id;
   try {
-    return readFileSync(file);
+    return readFileSync(path);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
-    throw new CliError(`ERROR: failed to stat ${file}: stat ${file}: no such file or directory`, { cause: error });
+    throw new CliError(`ERROR: failed to stat ${path}: stat ${path}: no such file or directory`, { cause: error });
   }
 }
