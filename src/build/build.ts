@@ -11,6 +11,7 @@ import type { CacheExport, CacheImport } from "../remote-cache/options.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Resources } from "../runtime/spec.ts";
 import type { BuildAnnotation } from "./annotations.ts";
+import type { PlatformProvenance } from "./attest/attest.ts";
 import type { AttestOptions } from "./attest/options.ts";
 import type { BaseDeps } from "./base-image.ts";
 import type { DockerfileSource } from "./build-error.ts";
@@ -83,6 +84,8 @@ export interface BuildOptions extends Operation {
   readonly annotations?: readonly BuildAnnotation[];
   /** What is to be said of the image, beside it in an index. Nothing when absent. */
   readonly attestations?: AttestOptions;
+  /** Whether the result tells how it was made. */
+  readonly tellsProvenance?: boolean;
   /** Where the target's file system goes, too. */
   readonly files?: readonly FilesOutput[];
   /** Caches that other builds wrote, looked into behind the store's own. What can't be read is a warning. */
@@ -133,6 +136,8 @@ export interface FilesResult {
   readonly bases: readonly PlatformBase[];
   readonly diagnostics: readonly Diagnostic[];
   readonly warnings: readonly string[];
+  /** How it was made, for each platform; where that was asked for. */
+  readonly provenance?: readonly PlatformProvenance[];
 }
 
 /**

@@ -102,7 +102,8 @@ async function solveAsked<Output>(
     await deps.snapshotter.referred([...solved.solved.values()].flatMap(({ chainID }) => chainID ?? []));
     const warnings = [...(targets[0]?.lowered.warnings ?? []), ...unsaved, ...(imports?.warnings ?? [])];
     const bases = basesOf(deps, built, options);
-    return { output, bases, warnings, diagnostics: linter.diagnostics };
+    const told = await provenanceOf(options, { dockerfile, startedAt }, targets);
+    return { output, bases, warnings, diagnostics: linter.diagnostics, ...told };
   });
 }
 
@@ -215,6 +216,16 @@ async function attesterOf(
     return vertex === undefined ? undefined : solved.get(vertex)?.chainID;
   };
   return { attest: openAttester(deps, options, { ...about, scanned }) };
+}
+
+async function provenanceOf(
+  options: BuildOptions,
+  about: { readonly dockerfile: DockerfileSource; readonly startedAt: number },
+  targets: readonly PlatformTarget[],
+): Promise<Pick<FilesResult, "provenance">> {
+  if (options.tellsProvenance !== true) return {};
+  const { provenances } = await import("./attest/attest.ts");
+  return { provenance: await provenances(options, about, targets) };
 }
 
 function loweredAs({ target, settings, noCacheStages, buildArgs }: BuildOptions): Partial<PlatformOptions> {

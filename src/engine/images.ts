@@ -31,6 +31,7 @@ import type { SaveOptions } from "../image/save.ts";
 import { chainIDs, type Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { parseReference } from "../oci/reference.ts";
+import type { TypedDescriptor } from "../registry/repository.ts";
 import type { OverlayPaths } from "../snapshot/overlay-mount.ts";
 import { type Copies, openCopies } from "./copies.ts";
 import { openPushes, type Pushes } from "./pushes.ts";
@@ -105,7 +106,7 @@ export interface Images extends Pushes, Copies {
   /** Make an image from the archive of a root file system. */
   import(archive: AsyncIterable<Uint8Array>, options?: ImportOptions): Promise<Image>;
   /** Write an image into an OCI layout's directory. @returns the digest of what is written */
-  writeLayout(nameOrID: string, request: LayoutRequest): Promise<Digest>;
+  writeLayout(nameOrID: string, request: LayoutRequest): Promise<TypedDescriptor>;
   /** Write images as one archive, Docker's or an OCI layout. */
   save(names: readonly string[], options?: SaveOptions): AsyncIterable<Uint8Array>;
   /**

@@ -28,7 +28,7 @@ export async function planPush(deps: PushDeps, name: PushedName, options: PushOp
   const shipment = (await known.following?.(operation)) ?? known;
   const { top } = await manifestsOf(shipment, operation);
   const blobs = await planBlobs(repository, shipment, { ...operation, ...sendingOf(deps, reference) });
-  const { digest, size } = top;
+  const { mediaType, digest, size } = top;
   const { insteadOf } = known;
-  return { reference, digest, size, blobs, bytes: bytesSent(blobs), ...(insteadOf && { insteadOf }) };
+  return { reference, mediaType, digest, size, blobs, bytes: bytesSent(blobs), ...(insteadOf && { insteadOf }) };
 }

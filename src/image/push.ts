@@ -43,6 +43,7 @@ export interface PushedName {
 export interface PushedImage {
   readonly reference: PushedName["reference"];
   /** Of the manifest or index that has the tag now. */
+  readonly mediaType: string;
   readonly digest: Digest;
   /** Bytes of it. */
   readonly size: number;
@@ -104,8 +105,8 @@ export async function pushImage(deps: PushDeps, name: PushedName, options: PushO
   const top = following === undefined ? first : await sendShipment(repository, following, sending);
   await repository.putManifest(options.byDigest === true ? top.digest : reference.tag, top, operation);
   await recordPushed(deps, { reference, digest: top.digest, target: shipment.target });
-  const { digest, size } = top;
-  return { reference, digest, size, ...(shipment.insteadOf && { insteadOf: shipment.insteadOf }) };
+  const { mediaType, digest, size } = top;
+  return { reference, mediaType, digest, size, ...(shipment.insteadOf && { insteadOf: shipment.insteadOf }) };
 }
 
 /** How blobs go to a repository: what another of its registry is known to have is mounted from there. */

@@ -41,6 +41,8 @@ export interface SaveOptions extends Operation, BatchOptions {
   readonly form?: Omit<ImageForm, "compression">;
   /** Images for other platforms are refused; for any platform when empty or absent. One alone is saved without its index. */
   readonly platforms?: readonly Platform[];
+  /** Told of each image what its manifest or index in the archive is known by, before any byte comes. */
+  readonly onDescribed?: (descriptor: Described["descriptor"]) => void;
 }
 
 /** An image, and the names that it is saved under. */
@@ -64,7 +66,7 @@ export async function* saveImages(
   names: readonly string[],
   options: SaveOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const { format = "docker", compression } = options;
+  const { format = "docker", compression, onDescribed = () => undefined } = options;
   const named = namesSaved(deps, names);
   checkCompression(named, options, (each) => isBuilt(deps, each));
   const asCame = format === "oci" && compression === undefined;
@@ -73,7 +75,7 @@ export async function* saveImages(
     : await formed(deps, named, options);
   const whole = new Set(wholes.map(({ named }) => named));
   const images: SavedImage[] = [];
-  for (const each of named) if (!whole.has(each)) images.push(await describe(deps, each, options));
+  for (const each of named.filter((one) => !whole.has(one))) images.push(await describe(deps, each, options));
   const files = new Map<string, ArchiveFile>();
   const add = (file: ArchiveFile): void => void (files.has(file.name) || files.set(file.name, file));
   for (const { image, config, manifest } of images) {
@@ -85,7 +87,9 @@ export async function* saveImages(
     add(blobFile(manifest.bytes));
   }
   for (const { files: own } of wholes) for (const file of own) add(file);
-  for (const file of layoutLists([...images.map(described), ...wholes])) add(file);
+  const inLayout = [...images.map(described), ...wholes];
+  for (const { descriptor } of inLayout) onDescribed(descriptor);
+  for (const file of layoutLists(inLayout)) add(file);
   const inList = [...images.map(listed), ...wholes.flatMap((whole) => whole.listed ?? [])];
   if (format === "docker") for (const file of dockerLists(inList)) add(file);
   yield* archiveOf([...files.values()]);

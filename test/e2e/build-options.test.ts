@@ -90,14 +90,66 @@ COPY --from=two /two /
   expect(code).toBe(0);
 });
 
-test("--metadata-file tells the image's ID and its names", async () => {
-  const file = join(berth.directory, "metadata.json");
-  await build({ Dockerfile: "FROM busybox\n" }, "--metadata-file", file, "-t", "told", "-t", "127.0.0.1:5000/told:2");
-  const id = await berth.out(["inspect", "--format", "{{.Id}}", "told"]);
-  expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
-    "containerimage.config.digest": id,
-    "containerimage.digest": id,
-    "image.name": "docker.io/library/told:latest,127.0.0.1:5000/told:2",
+describe("--metadata-file tells", () => {
+  const told = async (
+    env: Readonly<Record<string, string>>,
+    args: readonly string[],
+    Dockerfile = "FROM busybox\n",
+  ) => {
+    const context = await contextOf({ Dockerfile });
+    const file = join(berth.directory, "metadata.json");
+    expect(await berth.run(["build", "-q", "--metadata-file", file, ...args, context], { env })).toMatchObject({
+      code: 0,
+    });
+    return JSON.parse(readFileSync(file, "utf8"));
+  };
+
+  test("the image's ID and names, the build, and how it was made", async () => {
+    const found = await told({}, ["-t", "told", "-t", "127.0.0.1:5000/told:2", "--build-arg", "A=b"]);
+    const id = await berth.out(["inspect", "--format", "{{.Id}}", "told"]);
+    const [build] = (await berth.out(["builds", "ls", "-q", "--no-trunc"])).split("\n");
+    expect(found).toEqual({
+      "buildx.build.provenance": {
+        builder: { id: "" },
+        buildType: "https://mobyproject.org/buildkit@v1",
+        materials: [{ uri: expect.stringContaining("pkg:docker/busybox@latest?"), digest: expect.anything() }],
+        invocation: {
+          configSource: { entryPoint: "Dockerfile" },
+          parameters: expect.objectContaining({ frontend: "dockerfile.v0", args: { "build-arg:A": "b" } }),
+          environment: { platform: expect.stringContaining("linux/") },
+        },
+      },
+      "buildx.build.ref": `default/default/${build}`,
+      "containerimage.config.digest": id,
+      "containerimage.digest": id,
+      "image.name": "docker.io/library/told:latest,127.0.0.1:5000/told:2",
+    });
+  });
+
+  test("what a layout has", async () => {
+    const layout = join(berth.directory, randomUUID());
+    const { "containerimage.descriptor": descriptor, "containerimage.digest": digest } = await told({}, [
+      "-o",
+      `type=oci,tar=false,dest=${layout}`,
+    ]);
+    const { manifests } = JSON.parse(readFileSync(join(layout, "index.json"), "utf8"));
+    expect(manifests).toEqual([descriptor]);
+    expect(digest).toBe(descriptor.digest);
+    const archive = `${layout}.tar`;
+    expect(await told({}, ["-o", `type=oci,dest=${archive}`])).toMatchObject({
+      "containerimage.descriptor": descriptor,
+    });
+  });
+
+  test("steps and warnings only where the environment asks for them", async () => {
+    const max = await told({ BUILDX_METADATA_PROVENANCE: "max" }, []);
+    expect(max["buildx.build.provenance"]).toHaveProperty("buildConfig");
+    const env = { BUILDX_METADATA_PROVENANCE: "disabled", BUILDX_METADATA_WARNINGS: "1" };
+    const found = await told(env, [], "FROM busybox as x\n");
+    expect(found).not.toHaveProperty(["buildx.build.provenance"]);
+    expect(found["buildx.build.warnings"]).toMatchObject([
+      { level: 1, sourceInfo: { filename: "Dockerfile" }, range: [{ start: { line: 1 }, end: { line: 1 } }] },
+    ]);
   });
 });
 

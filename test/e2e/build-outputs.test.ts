@@ -131,7 +131,9 @@ test.each([
   [["-o", "type=image,unpack=true"], "ERROR: berth doesn't have the attribute unpack of the output image yet"],
   [["-o", "-", "-o", "type=oci"], "ERROR: only one output can be written to standard output"],
   [["--push"], "ERROR: tag is needed when pushing to registry"],
-  [["--iidfile", "/nowhere/iid", "-o", "type=cacheonly"], "ERROR: --iidfile needs an image"],
+  [["--iidfile", "/nowhere/iid"], "ERROR: writing image ID file: open /nowhere/iid: no such file or directory"],
+  [["--metadata-file", "/nowhere/m"], "ERROR: invalid output path: stat /nowhere: no such file or directory"],
+  [["--iidfile", "iid", "-o", "type=cacheonly"], "ERROR: --iidfile needs an image"],
 ])("an output that can't be made is refused before anything is built: %j", async (args, says) => {
   const { code, stdout, stderr } = await build(...args);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

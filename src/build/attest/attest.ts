@@ -1,12 +1,13 @@
 import type { Operation } from "../../base/operation.ts";
 import type { Statement } from "../../image/attestations.ts";
 import type { ChainID } from "../../oci/digest.ts";
+import type { Platform } from "../../oci/platform.ts";
 import type { BuildOptions } from "../build.ts";
 import type { DockerfileSource } from "../build-error.ts";
 import type { PlatformTarget } from "../lower-platforms.ts";
 import type { OpDeps } from "../op-deps.ts";
 import { internalStep } from "../progress.ts";
-import { type BuildFacts, provenance } from "./provenance.ts";
+import { type BuildFacts, provenance, wholeProvenance } from "./provenance.ts";
 import { sbom } from "./sbom.ts";
 import { readScanResults } from "./scan-results.ts";
 import { directoriesOf, versionControl } from "./vcs.ts";
@@ -27,6 +28,25 @@ interface EndedBuild extends Pick<BuildFacts, "startedAt" | "generator"> {
 
 /** Says what is asked for of targets. */
 export type Attester = (target: AttestedTarget) => Promise<readonly Statement[]>;
+
+/** How the image of one platform was made. */
+export interface PlatformProvenance {
+  readonly platform: Platform;
+  /** SLSA's predicate of version 0.2, with all that there is to say. */
+  readonly predicate: Readonly<Record<string, unknown>>;
+}
+
+/** How the targets of a build that has ended were made. */
+export async function provenances(
+  options: BuildOptions,
+  about: Pick<BuildFacts, "startedAt"> & { readonly dockerfile: DockerfileSource },
+  targets: readonly PlatformTarget[],
+): Promise<readonly PlatformProvenance[]> {
+  const operation: Operation = options.signal === undefined ? {} : { signal: options.signal };
+  const vcs = await versionControl(directoriesOf(options, about.dockerfile), operation);
+  const facts = { options, ...about, finishedAt: Date.now(), vcs };
+  return targets.map((target) => ({ platform: target.platform, predicate: wholeProvenance(facts, target) }));
+}
 
 /** What is said of the targets of a build that has ended, each once. */
 export function openAttester(deps: OpDeps, options: BuildOptions, { scanned, ...known }: EndedBuild): Attester {

@@ -38,6 +38,11 @@ export function provenance(facts: BuildFacts, target: PlatformTarget, options: P
   return { predicateType, predicate: options.version === "v1" ? predicateV1(parts) : predicateV02(parts) };
 }
 
+/** All that there is to say of how the image of a target was made, as a predicate of version 0.2. */
+export function wholeProvenance(facts: BuildFacts, target: PlatformTarget): Readonly<Record<string, unknown>> {
+  return predicateV02(partsOf(facts, target, { mode: "max", version: "v0.2" }));
+}
+
 interface Parts {
   readonly builderID: string;
   readonly configSource: Partial<Material> & { readonly path: string };
@@ -143,7 +148,7 @@ function predicateV1(parts: Parts): object {
   };
 }
 
-function predicateV02(parts: Parts): object {
+function predicateV02(parts: Parts): Readonly<Record<string, unknown>> {
   const { materials, steps, isComplete, metadata } = parts;
   const { path, ...source } = parts.configSource;
   return {

@@ -16,6 +16,7 @@ export interface BuildTargetsOptions {
   readonly engine: Engine;
   readonly signal: AbortSignal;
   readonly report?: BuildOptions["report"];
+  readonly tellsProvenance?: boolean;
   /** Told what Dockerfiles deserve a warning for, as a text for the end. */
   readonly onWarnings?: (text: string) => void;
 }
@@ -54,7 +55,7 @@ interface TargetOptions extends BuildTargetsOptions {
 
 async function buildTarget(
   { name, options, outputs, values }: TargetBuild,
-  { io, engine, report, onWarnings, together, several }: TargetOptions,
+  { io, engine, report, tellsProvenance = false, onWarnings, together, several }: TargetOptions,
 ): Promise<Exported> {
   const shown = report === undefined || !several ? report : prefixed(report, name);
   try {
@@ -63,6 +64,7 @@ async function buildTarget(
       {
         ...options,
         ...together,
+        tellsProvenance,
         ...(shown === undefined ? {} : { report: shown }),
         onDiagnostics: (diagnostics, dockerfile) => {
           onWarnings?.(warningsText(diagnostics, io.env["BERTH_DEBUG"] === "1" ? dockerfile : undefined));

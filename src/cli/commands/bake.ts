@@ -17,7 +17,13 @@ import { goJson } from "../format/go-json.ts";
 import { displayOf } from "../progress/choose.ts";
 import { parseBuildCall } from "../request/build-call.ts";
 import { buildFlags, buildProgress, missingBuildFlags } from "../request/build-flags.ts";
-import { resultMetadata, writeMetadata } from "../request/build-metadata.ts";
+import {
+  checkResultFiles,
+  metadataOptions,
+  resultMetadata,
+  warningsMetadata,
+  writeMetadata,
+} from "../request/build-metadata.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import { tellResult } from "./build.ts";
 import type { Exported } from "./build-exports.ts";
@@ -123,6 +129,7 @@ function withEpoch(plan: Plan, epoch: string | undefined): Plan {
 
 async function run({ values, io, engine }: Call<BakeValues>, plan: Plan): Promise<number> {
   using interrupt = interruptible(io);
+  checkResultFiles(values);
   checkPrivileges(plan.targets.values(), parseAllowed(values.allow), io);
   const builds = new Map<string, TargetBuild>();
   for (const [name, target] of plan.targets) builds.set(name, await targetBuild(name, target, io));
@@ -133,24 +140,29 @@ async function run({ values, io, engine }: Call<BakeValues>, plan: Plan): Promis
     const code = await callTargets(plan, calls, { io, engine: await engine(), signal });
     if (code !== 0 || [...builds.keys()].every((name) => plan.linked.has(name))) return code;
   }
-  const results = await built(plan, builds, { io, engine, signal, progress: values.progress });
+  const results = await built(plan, builds, {
+    ...metadataOptions(values, io.env),
+    ...{ io, engine, signal, progress: values.progress },
+  });
   if (values["metadata-file"] === undefined) return 0;
   const named = [...results].filter(([name]) => !plan.linked.has(name)).sort(([a], [b]) => (a < b ? -1 : 1));
-  const metadata = named.map(([name, result]) => [name, resultMetadata(result)] as const);
-  writeMetadata(values["metadata-file"], Object.fromEntries(metadata));
+  const metadata = named.map(([name, result]) => [name, resultMetadata(result, io.env)] as const);
+  const found = named.map(([name, { diagnostics }]) => ({ diagnostics, file: plan.targets.get(name)?.dockerfile }));
+  writeMetadata(values["metadata-file"], { ...Object.fromEntries(metadata), ...warningsMetadata(found, io.env) });
   return 0;
 }
 
 interface BuiltOptions extends Pick<Call<BakeValues>, "io" | "engine"> {
   readonly signal: AbortSignal;
   readonly progress: BakeValues["progress"];
+  readonly tellsProvenance?: boolean;
 }
 
 /** Build under a display of the progress, and tell what came of it. */
 async function built(
   plan: Plan,
   builds: ReadonlyMap<string, TargetBuild>,
-  { io, engine, signal, progress }: BuiltOptions,
+  { io, engine, signal, progress, ...more }: BuiltOptions,
 ): Promise<ReadonlyMap<string, Exported>> {
   await checkTargets(builds, io);
   const { kind } = buildProgress({ progress, quiet: false }, io);
@@ -163,7 +175,7 @@ async function built(
     const onWarnings = (text: string): void => {
       warnings += text;
     };
-    return await buildTargets(plan, builds, { io, engine: opened, signal, onWarnings, ...report });
+    return await buildTargets(plan, builds, { io, engine: opened, signal, onWarnings, ...report, ...more });
   };
   try {
     const results = await build();

@@ -3,6 +3,7 @@ import type { BuildAnnotation } from "../../build/annotations.ts";
 import type { BuildOptions, BuildResult, FilesResult } from "../../build/build.ts";
 import { internalStep } from "../../build/progress.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { familiar, fullName, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import type { BuildOutput } from "../request/build-outputs.ts";
@@ -20,12 +21,21 @@ export interface Exporting {
   readonly guard: boolean;
 }
 
-/** What a build came to, and its digest at the registry that it was pushed to. */
+/** What a build came to, and what left the store. */
 export type Exported = (BuildResult | (FilesResult & { readonly [Name in "image" | "index" | "id"]?: undefined })) & {
-  readonly pushed?: string;
+  /** The manifest or index that was pushed, or else written into a layout or an archive: the last one. */
+  readonly sent?: SentImage;
   /** Names that the image got. */
   readonly names: readonly string[];
 };
+
+/** What an image is known by outside of the store. */
+export interface SentImage {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes of the manifest or index. */
+  readonly size: number;
+}
 
 /** The outputs that are images: all but those of files alone. */
 function isImageOutput({ type }: BuildOutput): boolean {
@@ -101,9 +111,13 @@ export async function buildAndExport(
     const { guardNew } = await import("./guard.ts");
     await guardNew(engine.images, { id: result.image.id, whole: result.id, names }, { signal: options.signal });
   }
-  let pushed: string | undefined;
-  for (const output of images) pushed = (await exportImage(exporting, { output, result }, options)) ?? pushed;
-  return { ...result, names, ...(pushed === undefined ? {} : { pushed }) };
+  const sent: { pushed?: SentImage; saved?: SentImage } = {};
+  for (const output of images) {
+    const image = await exportImage(exporting, { output, result }, options);
+    if (image !== undefined) sent[output.type === "image" ? "pushed" : "saved"] = image;
+  }
+  const last = sent.pushed ?? sent.saved;
+  return { ...result, names, ...(last === undefined ? {} : { sent: last }) };
 }
 
 function isByDigest(output: BuildOutput): boolean {
@@ -136,20 +150,19 @@ interface Export {
   readonly result: BuildResult;
 }
 
-/** @returns the digest of what was pushed last */
+/** @returns what was pushed last, or what was written */
 async function exportImage(
   exporting: Exporting,
   { output, result }: Export,
   { signal, report }: Pick<BuildOptions, "report"> & { readonly signal: AbortSignal },
-): Promise<string | undefined> {
+): Promise<SentImage | undefined> {
   const operation = { signal, ...(report === undefined ? {} : { report }) };
   const names = namesOf(output, exporting.tags).map((name) => withDefaultTag(parseReference(name)));
   if (output.type === "image" && output.push) return await push(exporting.engine, { output, result, names }, operation);
   if (output.type !== "oci" && output.type !== "docker") return undefined;
-  await internalStep(operation, `exporting to ${output.type} image format`, () =>
+  return await internalStep(operation, `exporting to ${output.type} image format`, () =>
     save(exporting, { output, result, names }, signal),
   );
-  return undefined;
 }
 
 interface NamedExport<Type extends BuildOutput["type"]> extends Export {
@@ -161,33 +174,40 @@ async function save(
   { engine: { images }, io }: Exporting,
   { output, result, names }: NamedExport<"oci" | "docker">,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<SentImage | undefined> {
   const image = result.index ?? result.image.id;
   if (output.type === "oci" && output.isDirectory) {
-    await images.writeLayout(image, { path: output.dest, names, form: output.form, signal });
-    return;
+    return await images.writeLayout(image, { path: output.dest, names, form: output.form, signal });
   }
   const saved = names.length === 0 ? [image] : names.map(familiar);
   const { compression, ...form } = output.form ?? { compression: undefined };
   const shape = { format: output.type, ...(compression === undefined ? {} : { compression, form }) };
-  const reuse = output.dest !== "-";
-  await writeTo(io, images.save(saved, { signal, reuse, ...shape }), { dest: output.dest, signal });
+  let described: SentImage | undefined;
+  const onDescribed = (image: SentImage): void => {
+    described = image;
+  };
+  const options = { signal, reuse: output.dest !== "-", onDescribed, ...shape };
+  await writeTo(io, images.save(saved, options), { dest: output.dest, signal });
+  return described;
 }
 
 async function push(
   { images }: Engine,
   { output: { byDigest, form }, result, names }: NamedExport<"image">,
   operation: Operation & { readonly signal: AbortSignal },
-): Promise<string | undefined> {
-  let digest: string | undefined;
+): Promise<SentImage | undefined> {
+  let sent: SentImage | undefined;
   const how = { ...(form === undefined ? {} : { form }), ...(byDigest === true ? { byDigest } : {}) };
   for (const name of names) {
     await internalStep(operation, `pushing ${fullName(name)}`, async () => {
       const request = { ...how, image: result.index ?? result.image.id, signal: operation.signal };
-      for await (const pushed of images.push(familiar(name), request)) digest = pushed.digest;
+      for await (const pushed of images.push(familiar(name), request)) {
+        const { mediaType, digest, size } = pushed;
+        sent = { mediaType, digest, size };
+      }
     });
   }
-  return digest;
+  return sent;
 }
 
 async function writeTo(

@@ -20,7 +20,7 @@ import {
   buildProgress,
   missingBuildFlags,
 } from "../request/build-flags.ts";
-import { writeResult } from "../request/build-metadata.ts";
+import { checkResultFiles, metadataOptions, writeResult } from "../request/build-metadata.ts";
 import { type BuildOutput, buildOutputs } from "../request/build-outputs.ts";
 import { isProgram, Program } from "../request/import-program.ts";
 import { sshOption } from "../request/ssh-flag.ts";
@@ -76,7 +76,8 @@ async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildV
   const program = values.watch ? await watchedProgram(values.file) : undefined;
   const place = program?.place ?? (await buildContextPlace(path, values.file, io));
   const opened = await engine();
-  const build = { ...options, context: path, ...place, signal: interrupt.signal };
+  const more = metadataOptions(values, io.env);
+  const build = { ...options, context: path, ...place, ...more, signal: interrupt.signal };
   if (values.plan !== undefined) return await planned(opened, io, { form: values.plan, build, tags: values.tag });
   if (asked !== undefined) return await answered(opened, io, { call: asked, build, path, values });
   const once = (now: typeof build): Promise<number> =>
@@ -106,7 +107,7 @@ async function buildOnce(
   const result = await shown(io, { kind, tags: values.tag }, (reporting) =>
     buildAndExport(exporting, { ...options, ...reporting, ...record.reporting(reporting) }),
   ).finally(record.write);
-  writeResult(values, result);
+  writeResult(values, result, io.env);
   if (quiet && result.id !== undefined && !takesStdout(exporting.outputs)) io.stdout.write(`${result.id}\n`);
   return 0;
 }
@@ -189,6 +190,7 @@ export async function checkRequest(
   { options, outputs }: BuildRequest,
   io: Terminal,
 ): Promise<void> {
+  checkResultFiles(values);
   await checkOutputs(
     { io, outputs, tags: values.tag, guard: values.guard },
     {

@@ -1,4 +1,5 @@
 import type { BuildOptions } from "../../build/build.ts";
+import type { Diagnostic } from "../../dockerfile/ast.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { fullName, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -28,12 +29,7 @@ export async function toldAsJSON<T extends Told>(
     report: display.report,
     onDiagnostics: (diagnostics, { name: filename }) => {
       if (diagnostics.length === 0) return;
-      const warnings = diagnostics.map(({ rule, message, description, span, url }) => ({
-        ...{ vertex: definition, level: 1, short: base64(`${rule}: ${message} (line ${span.start})`) },
-        detail: [base64(description)],
-        ...(url === undefined ? {} : { url }),
-        ...{ sourceInfo: { filename }, range: [{ start: { line: span.start }, end: { line: span.end } }] },
-      }));
+      const warnings = warningsJSON(diagnostics, filename);
       write(`${JSON.stringify({ warnings })}\n`);
     },
   });
@@ -45,6 +41,16 @@ export async function toldAsJSON<T extends Told>(
   for (const name of written) display.report({ kind: "status", id: exporting ?? "", name, duration: 0 });
   for (const message of warnings) display.report({ kind: "warning", id: definition ?? "", message });
   return result;
+}
+
+/** A Dockerfile's warnings as BuildKit's clients write them. */
+export function warningsJSON(diagnostics: readonly Diagnostic[], filename: string): readonly object[] {
+  return diagnostics.map(({ rule, message, description, span, url }) => ({
+    ...{ vertex: definition, level: 1, short: base64(`${rule}: ${message} (line ${span.start})`) },
+    detail: [base64(description)],
+    ...(url === undefined ? {} : { url }),
+    ...{ sourceInfo: { filename }, range: [{ start: { line: span.start }, end: { line: span.end } }] },
+  }));
 }
 
 function base64(text: string): string {
