@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { openMatcher, parseIgnore } from "../dockerfile/ignore.ts";
@@ -8,9 +8,9 @@ import type { GitContextOptions } from "./git-context.ts";
 import { parseGitReference } from "./git-reference.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { internalStep } from "./progress.ts";
-import { fetchContext, isRemote } from "./remote-context.ts";
+import { fetchRemote, isRemote } from "./remote-context.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
-import { type ReceiveDeps, receiveContext, type StreamContext } from "./stream-context.ts";
+import { type ReceiveDeps, receiveContext, type StreamContext, textOf } from "./stream-context.ts";
 import { type BuildGraph, fileOfGraph } from "./typed/graph.ts";
 
 /** What a build reads. Disposing deletes what came as a stream. */
@@ -38,8 +38,9 @@ export interface ContextOptions extends GitContextOptions {
  * @throws {BerthError} not-found, when the directory or the Dockerfile isn't there; invalid-argument, when a Dockerfile is named beside
  *   a stream that is one; all with Docker's texts; unavailable, when it can't be fetched
  */
-export async function openContext(deps: ContextDeps, options: ContextOptions): Promise<BuildContext> {
-  const { context, dockerfile, dockerfileText } = options;
+export async function openContext(deps: ContextDeps, given: ContextOptions): Promise<BuildContext> {
+  const { context, dockerfile } = given;
+  const options = await withFetchedDockerfile(given);
   if (typeof context === "string") {
     const root = resolve(context);
     if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === true)
@@ -55,7 +56,7 @@ export async function openContext(deps: ContextDeps, options: ContextOptions): P
       "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles",
       { hint: "What came is a Dockerfile and no archive that could have another one in it." },
     );
-  const text = dockerfileText ?? received.dockerfileText;
+  const text = options.dockerfileText ?? received.dockerfileText;
   const tree = directoryTree(received.path);
   const inside: ReadOptions = {
     ...options,
@@ -65,6 +66,16 @@ export async function openContext(deps: ContextDeps, options: ContextOptions): P
   const found = await read(received.path, inside, { isFile: false });
   const owned = stack.move();
   return { ...found, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A Dockerfile behind an address is read before the context, wherever that is. */
+async function withFetchedDockerfile(options: ContextOptions): Promise<ContextOptions> {
+  const { dockerfile, ...others } = options;
+  if (dockerfile === undefined || options.dockerfileText !== undefined || !isRemote(dockerfile)) return options;
+  const dockerfileText = await internalStep(options, "[internal] load remote build definition", () =>
+    textOf(fetchRemote(dockerfile, { what: "the Dockerfile", ...options })),
+  );
+  return { ...others, dockerfileText };
 }
 
 async function receive(
@@ -79,7 +90,7 @@ async function receive(
     return await openGitContext(deps, { address: context, reference }, options);
   }
   return await internalStep(options, "[internal] load remote build context", () =>
-    receiveContext(deps, fetchContext(context, options), options),
+    receiveContext(deps, fetchRemote(context, { what: "the build context", ...options }), options),
   );
 }
 
@@ -104,7 +115,7 @@ async function read(
   const text = await internalStep(
     options,
     "[internal] load build definition from Dockerfile",
-    async () => options.dockerfileText ?? readDockerfile(path, root),
+    async () => options.dockerfileText ?? readDockerfile(path, { root, inside: locate !== undefined }),
   );
   const ignore = await ignored(options, ignoreFiles(path, inRoot));
   const place = isFile && options.dockerfileText === undefined ? { path } : {};
@@ -163,15 +174,16 @@ export function defaultDockerfile(inRoot: (name: string) => string): string {
   return !existsSync(usual) && existsSync(lower) ? lower : usual;
 }
 
-function readDockerfile(path: string, root: string): string {
+/** @param inside where the context was received: it lies where nobody looks */
+function readDockerfile(path: string, { root, inside }: { readonly root: string; readonly inside: boolean }): string {
   try {
     return readLimited(path);
   } catch (error) {
     if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR") throw error;
-    const shown = dirname(path) === root ? basename(path) : path;
+    const shown = inside || dirname(path) === root ? relative(root, path) : path;
     throw new BerthError("not-found", `failed to read dockerfile: open ${shown}: no such file or directory`, {
       cause: error,
-      hint: `There is no ${basename(path)} in ${dirname(path)}; -f names another.`,
+      hint: `There is no ${basename(path)} in ${inside ? "the context" : dirname(path)}; -f names another.`,
     });
   }
 }

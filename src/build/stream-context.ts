@@ -73,7 +73,8 @@ async function* joined(head: Buffer, rest: AsyncIterable<Uint8Array>): AsyncGene
   yield* rest;
 }
 
-async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
+/** A Dockerfile that streams in. @throws {BerthError} invalid-argument, for one that is too large */
+export async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {

@@ -199,6 +199,29 @@ describe("a context", () => {
     }
   });
 
+  test("may have a Dockerfile from an address", async () => {
+    await using server = await listen((request, response) => {
+      response.writeHead(request.url === "/D" ? 200 : 404).end("FROM busybox\nCOPY sub /s\nRUN echo fetched; ls /s\n");
+    });
+    const context = await contextOf(files);
+    const built = (path: string) =>
+      berth.run(["build", "--network", "none", "--progress", "plain", "-f", `${server.url}${path}`, context]);
+    expect(await built("/D")).toMatchObject({ code: 0, stderr: expect.stringMatching(/ fetched\n.* Other\n/) });
+    const { code, stderr } = await built("/gone");
+    expect(stderr).toContain("ERROR: failed to solve: failed to load cache key: invalid response status 404\n");
+    expect(stderr).toContain(`hint: ${server.url} answered so when it was asked for the Dockerfile.\n`);
+    expect(code).toBe(1);
+  });
+
+  test("that was received isn't named by where it was put", async () => {
+    const input = await archiveOf(await contextOf(files));
+    const { stderr } = await berth.run(["build", "-f", "sub/Gone", "-"], { input });
+    expect(stderr).toContain(
+      "ERROR: failed to solve: failed to read dockerfile: open sub/Gone: no such file or directory\n",
+    );
+    expect(stderr).toContain("hint: There is no Gone in the context; -f names another.\n");
+  });
+
   test("is fetched: an archive or a Dockerfile alone, through redirects; what isn't there is told", async () => {
     const archive = await archiveOf(await contextOf(files), "--gzip");
     const answers: Readonly<Record<string, Uint8Array | string>> = {

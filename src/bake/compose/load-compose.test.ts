@@ -24,9 +24,30 @@ test("services that are built become targets and the group default", async () =>
   expect(await load(text)).toEqual({
     groups: [{ name: "default", targets: ["app", "a_b"] }],
     targets: [
-      { name: "app", context: "./dir" },
+      { name: "app", context: "dir" },
       { name: "a_b", context: "." },
     ],
+  });
+});
+
+test("paths of this machine are cleaned, and ~ is the home directory", async () => {
+  const text = `services:
+  app:
+    build:
+      context: ~/x/
+      additional_contexts: {up: ../, at: /abs/x/../y, git: "https://x.y/z.git#a:b", layout: "oci-layout://./l"}
+      secrets: [a, b]
+      ssh: [k=./d/../key]
+secrets: {a: {file: ./d/../f}, b: {file: ~/b}}
+`;
+  expect(await target(text, { HOME: "/home/me" })).toMatchObject({
+    context: "/home/me/x/",
+    contexts: { up: "..", at: "/abs/x/../y", git: "https://x.y/z.git#a:b", layout: "oci-layout://./l" },
+    secret: [
+      { id: "a", src: "f" },
+      { id: "b", src: "/home/me/b" },
+    ],
+    ssh: [{ id: "k", paths: ["key"] }],
   });
 });
 
@@ -80,7 +101,7 @@ secrets:
     ssh: [{ id: "default" }, { id: "k", paths: ["p"] }],
     secret: [
       { id: "s", env: "S" },
-      { id: "f", src: "./f" },
+      { id: "f", src: "f" },
     ],
     "shm-size": "1.5GiB",
     ulimits: ["nofile=1:2", "nproc=3:3"],

@@ -12,6 +12,7 @@ import {
   sshOf,
   withoutRepeated,
 } from "../definition/entries.ts";
+import { cleanPath, isRemote } from "../definition/paths.ts";
 import { compact, type Target, type TargetFields } from "../definition/target.ts";
 import { flagOf, type Members, membersOf, pairsOf, textOf, textsOf } from "./data.ts";
 import type { Lookup } from "./interpolate.ts";
@@ -50,11 +51,12 @@ export function targetOfService({ name, service, secrets, lookup }: Service): Ta
     throw new Error(`invalid service name ${JSON.stringify(targetName)}: only "[a-zA-Z0-9_-]+" are allowed`);
   const text = (key: string): string | undefined => textOf(build[key], `${place}.${key}`) || undefined;
   const texts = (key: string): readonly string[] | undefined => filled(textsOf(build[key], `${place}.${key}`));
+  const path: PathOf = (given) => localPath(given, lookup);
   const image = textOf(service["image"], `services.${name}.image`);
   const fields = compact<TargetFields>({
     ...withoutFields,
-    context: text("context"),
-    contexts: membersOrNone(contextsOf(pairsOf(build["additional_contexts"], `${place}.additional_contexts`))),
+    context: mapped(text("context"), path),
+    contexts: membersOrNone(contextsOf(pairsOf(build["additional_contexts"], `${place}.additional_contexts`), path)),
     dockerfile: text("dockerfile"),
     "dockerfile-inline": text("dockerfile_inline"),
     tags: texts("tags"),
@@ -66,8 +68,8 @@ export function targetOfService({ name, service, secrets, lookup }: Service): Ta
     "cache-to": filled(textsOf(build["cache_to"], `${place}.cache_to`).flatMap(parseCaches)),
     network: text("network"),
     platforms: texts("platforms"),
-    ssh: filled(sshKeys(build["ssh"], `${place}.ssh`)),
-    secret: filled(buildSecrets(build["secrets"], secrets, `${place}.secrets`)),
+    ssh: filled(sshKeys(build["ssh"], `${place}.ssh`, path)),
+    secret: filled(buildSecrets(build["secrets"], secrets, { place: `${place}.secrets`, path })),
     "shm-size": sizeText(build["shm_size"], `${place}.shm_size`),
     ulimits: filled(ulimitTexts(build["ulimits"], `${place}.ulimits`)),
     "extra-hosts": membersOrNone(hostsOf(build["extra_hosts"], `${place}.extra_hosts`)),
@@ -108,12 +110,33 @@ function argsOf(given: ReadonlyMap<string, string | null>, lookup: Lookup): Read
   return new Map(entries);
 }
 
+/** A path as compose hands it over. */
+type PathOf = (given: string) => string;
+
+/** `~` is the home directory, and what is needless in a relative path goes. An address stays. @see compose-go, paths/resolve.go */
+function localPath(given: string, lookup: Lookup): string {
+  if (isRemote(given) || given.includes("://")) return given;
+  const home = lookup("HOME");
+  const path = home === undefined ? given : given.replace(/^~(?=\/|$)/, home);
+  return path.startsWith("/") ? path : cleanPath(path);
+}
+
+function mapped(text: string | undefined, path: PathOf): string | undefined {
+  return text === undefined ? undefined : path(text);
+}
+
 /** `service:NAME` is the target of that name. */
-function contextsOf(given: ReadonlyMap<string, string | null>): ReadonlyMap<string, string> {
+function contextsOf(
+  given: ReadonlyMap<string, string | null>,
+  path: PathOf = (text) => text,
+): ReadonlyMap<string, string> {
   return new Map(
     [...given].map(([name, value]) => {
       const service = /^(?:service|target):(.*)$/s.exec(value ?? "")?.[1];
-      return [name, service === undefined ? (value ?? "") : `target:${service.replaceAll(".", "_")}`] as const;
+      return [
+        name,
+        service === undefined ? (value ? path(value) : "") : `target:${service.replaceAll(".", "_")}`,
+      ] as const;
     }),
   );
 }
@@ -130,21 +153,25 @@ function hostsOf(value: unknown, place: string): ReadonlyMap<string, string> {
   return hosts;
 }
 
-function sshKeys(value: unknown, place: string): readonly Ssh[] {
-  const keys = [...pairsOf(value, place)].map(([id, path]) =>
-    sshOf({ id, ...(path === null ? {} : { paths: [path] }) }),
+function sshKeys(value: unknown, place: string, path: PathOf): readonly Ssh[] {
+  const keys = [...pairsOf(value, place)].map(([id, key]) =>
+    sshOf({ id, ...(key === null ? {} : { paths: [path(key)] }) }),
   );
   return keys.toSorted((a, b) => ((a.id ?? "") < (b.id ?? "") ? -1 : 1));
 }
 
-function buildSecrets(value: unknown, declared: Members, place: string): readonly Secret[] {
+function buildSecrets(
+  value: unknown,
+  declared: Members,
+  { place, path }: { readonly place: string; readonly path: PathOf },
+): readonly Secret[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw new Error(`${place} must be a list`);
   return value.map((item: unknown) => {
     const id = typeof item === "string" ? item : (textOf(membersOf(item, place)["source"], place) ?? "");
     const secret = membersOf(declared[id], `secrets.${id}`);
     if (secret["external"] === true) throw new Error(`unsupported external secret ${id}`);
-    const src = textOf(secret["file"], `secrets.${id}.file`) ?? "";
+    const src = mapped(textOf(secret["file"], `secrets.${id}.file`) || undefined, path) ?? "";
     return secretOf({ id, src, env: textOf(secret["environment"], `secrets.${id}.environment`) ?? "" });
   });
 }

@@ -13,7 +13,7 @@ export function cleanContext(context: string): string {
 }
 
 /** As Go's path.Clean. */
-function cleanPath(path: string): string {
+export function cleanPath(path: string): string {
   const clean = normalize(path === "" ? "." : path);
   return clean.length > 1 ? clean.replace(/\/+$/, "") : clean;
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { BuildOptions } from "../build.ts";
 import { layoutPrefix, parseLayout } from "../layout-reference.ts";
 import { hasCredentials } from "../redact.ts";
+import { isRemote } from "../remote-context.ts";
 import type { AskedBuild, Withheld } from "./past-build.ts";
 import { keptValue } from "./shown-value.ts";
 
@@ -42,10 +43,12 @@ function given<Name extends keyof AskedBuild>(name: Name, value: AskedBuild[Name
   return (isEmpty ? {} : { [name]: value }) as Pick<AskedBuild, Name>;
 }
 
-function withheldOf({ dockerfileText, graph, secrets, ssh = [], buildArgs = {} }: BuildOptions): readonly Withheld[] {
+function withheldOf(options: BuildOptions): readonly Withheld[] {
+  const { dockerfile = "", dockerfileText, graph, secrets, ssh = [], buildArgs = {} } = options;
+  const isKept = dockerfileText === undefined && graph === undefined && !hasCredentials(dockerfile);
   const args = Object.entries(buildArgs).filter(([name, value]) => keptValue(name, value) !== value);
   return [
-    ...(dockerfileText === undefined && graph === undefined ? [] : [{ flag: "file", name: "" } as const]),
+    ...(isKept ? [] : [{ flag: "file", name: "" } as const]),
     ...[...(secrets?.keys() ?? [])].map((name) => ({ flag: "secret", name }) as const),
     ...ssh.map(({ id }) => ({ flag: "ssh", name: id }) as const),
     ...args.map(([name]) => ({ flag: "build-arg", name }) as const),
@@ -54,9 +57,9 @@ function withheldOf({ dockerfileText, graph, secrets, ssh = [], buildArgs = {} }
 
 /** None of a program: that is run when somebody names it, and by no record. */
 function dockerfileOf({ context, dockerfile, graph }: BuildOptions): string | undefined {
-  if (graph !== undefined) return undefined;
+  if (graph !== undefined || hasCredentials(dockerfile ?? "")) return undefined;
   if (dockerfile === undefined || typeof context !== "string") return dockerfile;
-  return isDirectory(context) ? resolve(dockerfile) : dockerfile;
+  return isDirectory(context) && !isRemote(dockerfile) ? resolve(dockerfile) : dockerfile;
 }
 
 function namedContext(value: string): string | undefined {

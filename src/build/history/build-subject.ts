@@ -22,7 +22,7 @@ export function buildName(options: Subject): BuildName {
   const { dockerfileText, graph, target = "", buildArgs = {} } = options;
   const context = contextOf(options);
   const usualFile = graph === undefined ? "Dockerfile" : (fileOfGraph(graph) ?? "-");
-  const dockerfile = dockerfileText !== undefined ? "-" : (options.dockerfile ?? usualFile);
+  const dockerfile = dockerfileText !== undefined ? "-" : bareAddress(options.dockerfile ?? usualFile);
   const place = basename(context);
   const usual = ["Dockerfile", "-"].includes(dockerfile) || dockerfile === join(context, "Dockerfile");
   const base = usual ? place : join(place, basename(dockerfile));

@@ -76,6 +76,7 @@ async function bake(call: Call<BakeValues>): Promise<number> {
     });
   if (values.print && values.list !== undefined) throw new CliError("ERROR: --print and --list are mutually exclusive");
   refuseRelativePaths(io.env);
+  const allowed = parseAllowed(values.allow);
   const { config, lookup } = await readConfig({ files: values.file, variables: values.var }, io);
   if (values.list !== undefined) {
     io.stdout.write(listText(config, parseList(values.list)));
@@ -83,7 +84,7 @@ async function bake(call: Call<BakeValues>): Promise<number> {
   }
   const plan = planned(() => planTargets(config, { names: args, overrides: overridesOf(call), lookup }));
   const dated = withEpoch(plan, io.env["SOURCE_DATE_EPOCH"]);
-  if (!values.print) return await run(call, dated);
+  if (!values.print) return await run(call, { plan: dated, allowed });
   io.stdout.write(`${goJson(printable(dated), "  ")}\n`);
   return 0;
 }
@@ -109,7 +110,8 @@ function overridesOf({ values, given }: Call<BakeValues>): readonly string[] {
     ...values.set,
     ...(values.push ? ["*.push=true"] : []),
     ...(values.load ? ["*.load=true"] : []),
-    ...(call === undefined ? [] : [`*.call=${call.name}`]),
+    // buildx's own word, which --print shows.
+    ...(call === undefined ? [] : [`*.call=${call.name === "check" ? "lint" : call.name}`]),
     ...(given.has("no-cache") ? [`*.no-cache=${values["no-cache"]}`] : []),
     ...(given.has("pull") ? [`*.pull=${values.pull}`] : []),
     ...(values.sbom === undefined ? [] : [`*.attest=${attestText("sbom", values.sbom)}`]),
@@ -127,10 +129,13 @@ function withEpoch(plan: Plan, epoch: string | undefined): Plan {
   return { ...plan, targets: new Map(targets) };
 }
 
-async function run({ values, io, engine }: Call<BakeValues>, plan: Plan): Promise<number> {
+async function run(
+  { values, io, engine }: Call<BakeValues>,
+  { plan, allowed }: { readonly plan: Plan; readonly allowed: ReturnType<typeof parseAllowed> },
+): Promise<number> {
   using interrupt = interruptible(io);
   checkResultFiles(values);
-  checkPrivileges(plan.targets.values(), parseAllowed(values.allow), io);
+  checkPrivileges(plan.targets.values(), allowed, io);
   const builds = new Map<string, TargetBuild>();
   for (const [name, target] of plan.targets) builds.set(name, await targetBuild(name, target, io));
   const calls = callsOf(plan, builds, values);

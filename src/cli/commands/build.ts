@@ -4,6 +4,7 @@ import { limits } from "../../base/limits.ts";
 import { isAttested } from "../../build/attest/options.ts";
 import type { BuildOptions } from "../../build/build.ts";
 import { askedPlatforms } from "../../build/platforms.ts";
+import { isRemote } from "../../build/remote-context.ts";
 import type { WatchedContext } from "../../build/watch-context.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { fullName, parseReference, withDefaultTag } from "../../oci/reference.ts";
@@ -118,7 +119,8 @@ function watchedContexts(
   path: string,
   outputs: readonly BuildOutput[],
 ): readonly [WatchedContext, ...WatchedContext[]] {
-  if (values.file === "-" || statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
+  const fetched = values.file === "-" || isRemote(values.file ?? "");
+  if (fetched || statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new CliError("ERROR: --watch needs a context and a Dockerfile that are files of this machine");
   const written = outputs.flatMap((output) => ("dest" in output ? output.dest : []));
   const except = [...written, ...[values.iidfile, values["metadata-file"]].flatMap((file) => file ?? [])];
