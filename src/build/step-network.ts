@@ -68,7 +68,11 @@ async function openNamespace({ host, networks }: StepNetworkDeps, signal: AbortS
   const containerID = randomID();
   const held = await lock(host.syscalls, lockPath(host, containerID));
   const script = "ip link set lo up && echo ready && exec cat";
-  const holder = spawn("unshare", ["--net", "--", "sh", "-c", script], { stdio: ["pipe", "pipe", "pipe"] });
+  // In a session of its own: Ctrl-C at the terminal is for this process alone.
+  const holder = spawn("unshare", ["--net", "--", "sh", "-c", script], {
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: true,
+  });
   try {
     await ready(holder);
     const { pid } = holder;
@@ -99,7 +103,8 @@ async function ready(holder: ChildProcess): Promise<void> {
 
 async function closeNamespace({ networks }: StepNetworkDeps, namespace: Namespace): Promise<void> {
   const { holder, containerID } = namespace;
-  const closed = holder.exitCode === null ? once(holder, "close") : Promise.resolve();
+  const lives = holder.exitCode === null && holder.signalCode === null;
+  const closed = lives ? once(holder, "close") : Promise.resolve();
   holder.stdin?.end();
   await closed;
   await networks.release(containerID);

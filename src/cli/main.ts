@@ -14,6 +14,13 @@ for (const output of [process.stdout, process.stderr]) {
   });
 }
 
+// A command that waits for what never comes must not look as if it had succeeded.
+process.once("beforeExit", () => {
+  if (process.exitCode !== undefined) return;
+  process.stderr.write("berth: the command ended before it was done, which is a bug of berth\n");
+  process.exitCode = 1;
+});
+
 void runCommandLine(process.argv.slice(2), processTerminal(), async (places, use) => {
   const { openEngine } = await import("../engine/engine.ts");
   return await openEngine(places, use);

@@ -36,7 +36,8 @@ export async function runBundle(
   const [program, ...args] = commandLine(runtime, { id, bundle });
   const stdout = openPipe(syscalls, join(bundle.path, "stdout"));
   const stderr = openPipe(syscalls, join(bundle.path, "stderr"));
-  const child = spawn(program, args, { stdio: ["ignore", stdout.writeEnd, stderr.writeEnd] });
+  // In a session of its own: Ctrl-C at the terminal is for this process, which stops the container and knows why it ended.
+  const child = spawn(program, args, { stdio: ["ignore", stdout.writeEnd, stderr.writeEnd], detached: true });
   for (const { writeEnd } of [stdout, stderr]) closeSync(writeEnd);
   stdout.reader.on("data", (data: Buffer) => onOutput("stdout", data));
   stderr.reader.on("data", (data: Buffer) => onOutput("stderr", data));

@@ -5,6 +5,7 @@ import { interruptedBuilds } from "../crash/builds.ts";
 import { openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
 import { leftBehind, namesIn } from "../support/left-behind.ts";
+import { berthOnTerminal } from "../support/pseudo-terminal.ts";
 
 const stage = (name: string): string => `FROM busybox AS ${name}
 ARG END=1000
@@ -42,6 +43,19 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     expect(await berth.out(["run", "--rm", "--network", "none", "made"])).toBe("one\ntwo\nthree");
   },
 );
+
+test("Ctrl-C at a keyboard, which the processes of the steps get as well, ends a build as a signal to it does", async () => {
+  await using berth = await openBerthWithBusybox();
+  const context = await berth.files("context", { Dockerfile: "FROM busybox\nRUN trap '' INT; echo begun; sleep 1000\n" });
+  const terminal = berthOnTerminal(["build", context], { env: berth.env });
+  await terminal.shows(/# begun/);
+  terminal.type("\x03");
+  const { code, screen } = await terminal.ended();
+  expect(screen).toMatch(/CANCELED \[2\/2\] RUN/);
+  expect(code).toBe(130);
+  expect(leftBehind(berth)).toEqual([]);
+  expect((await berth.run(["system", "check"])).stdout).not.toContain("left over");
+});
 
 test("builds that are killed, cancelled or run out of disk at any moment leave the store whole, and the next build right", async () => {
   const { ends, problems } = await interruptedBuilds({ seed: "sample", runs: 15 });
