@@ -46,7 +46,9 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
 
 test("Ctrl-C at a keyboard, which the processes of the steps get as well, ends a build as a signal to it does", async () => {
   await using berth = await openBerthWithBusybox();
-  const context = await berth.files("context", { Dockerfile: "FROM busybox\nRUN trap '' INT; echo begun; sleep 1000\n" });
+  const context = await berth.files("context", {
+    Dockerfile: "FROM busybox\nRUN trap '' INT; echo begun; sleep 1000\n",
+  });
   const terminal = berthOnTerminal(["build", context], { env: berth.env });
   await terminal.shows(/# begun/);
   terminal.type("\x03");
