@@ -7,7 +7,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { familiar, fullName, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import type { BuildOutput } from "../request/build-outputs.ts";
-import { checkTarget, writeArchive } from "../terminal/output-file.ts";
+import { checkTarget, plainMode, writeArchive } from "../terminal/output-file.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** What the outputs of a build are made with. */
@@ -215,5 +215,5 @@ async function writeTo(
   archive: AsyncIterable<Uint8Array>,
   { dest, signal }: { readonly dest: string; readonly signal: AbortSignal },
 ): Promise<void> {
-  await writeArchive(io, archive, { output: dest === "-" ? undefined : dest, signal });
+  await writeArchive(io, archive, { output: dest === "-" ? undefined : dest, signal, mode: plainMode });
 }

@@ -3,7 +3,7 @@ import type { BuildOptions } from "../../build/build.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { PastBuild } from "../engine-types.ts";
 import type { BuildValues } from "../request/build-flags.ts";
-import { checkTarget, writeArchive } from "../terminal/output-file.ts";
+import { checkTarget, plainMode, writeArchive } from "../terminal/output-file.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** What a page that can't be written is told with. */
@@ -61,7 +61,7 @@ export async function writeTimeline(
   target: { readonly output: string | undefined; readonly signal: AbortSignal },
 ): Promise<void> {
   const { timelinePage } = await import("../page/timeline.ts");
-  await writeArchive(io, bytesOf(timelinePage(build)), target);
+  await writeArchive(io, bytesOf(timelinePage(build)), { ...target, mode: plainMode });
 }
 
 async function* bytesOf(texts: Iterable<string>): AsyncGenerator<Uint8Array> {

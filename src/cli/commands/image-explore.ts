@@ -3,7 +3,7 @@ import { drawExploration } from "../explore/plain.ts";
 import { bool, text, value } from "../flags/kinds.ts";
 import { hasPictures } from "../terminal/has-pictures.ts";
 import { interruptible } from "../terminal/interrupt.ts";
-import { checkTarget, writeArchive } from "../terminal/output-file.ts";
+import { checkTarget, plainMode, writeArchive } from "../terminal/output-file.ts";
 
 /** Files of each layer in the terminal and on a page, where no number is given: the page can be folded. */
 const usualTop: { readonly plain: number; readonly page: number } = { plain: 10, page: 100 };
@@ -30,7 +30,7 @@ export const command: Command = defineCommand({
     if (html !== undefined) {
       const { pageOf } = await import("../explore/page.ts");
       const page = pageOf(explored, { name, top: top ?? usualTop.page });
-      await writeArchive(io, bytesOf(page), { output: html, signal });
+      await writeArchive(io, bytesOf(page), { output: html, signal, mode: plainMode });
       return 0;
     }
     if (!plain && hasPictures(io) && io.stdin.isTTY === true) {

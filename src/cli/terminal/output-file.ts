@@ -51,6 +51,18 @@ function wrongKind(there: Stats): string | undefined {
   return there.isBlockDevice() ? "block device file" : undefined;
 }
 
+/** How {@link writeArchive} writes. */
+export interface WriteOptions {
+  /** Path of a file; standard output when absent. */
+  readonly output: string | undefined;
+  readonly signal: AbortSignal;
+  /** Of a file that isn't there yet, before the umask; when absent it is the owner's alone, as what `docker save` writes. */
+  readonly mode?: number;
+}
+
+/** The mode of a file that is like any other, which the umask decides of. */
+export const plainMode = 0o666;
+
 /**
  * Write an archive; a file is there whole or not at all.
  *
@@ -59,7 +71,7 @@ function wrongKind(there: Stats): string | undefined {
 export async function writeArchive(
   { stdout }: Pick<Terminal, "stdout">,
   archive: AsyncIterable<Uint8Array>,
-  { output, signal }: { readonly output: string | undefined; readonly signal: AbortSignal },
+  { output, signal, mode = 0o600 }: WriteOptions,
 ): Promise<void> {
   if (output === undefined)
     return await pipeline(Readable.from(archive, { objectMode: false }), stdout, { end: false, signal });
@@ -67,7 +79,7 @@ export async function writeArchive(
   try {
     // A power loss leaves an earlier archive or this one; where there is none, it isn't waited for, as no program that copies does.
     const synced = statSync(output, { throwIfNoEntry: false }) !== undefined;
-    await writeFile(partial, archive, { signal, synced });
+    await writeFile(partial, archive, { signal, synced, mode });
     await rename(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
@@ -79,9 +91,9 @@ export async function writeArchive(
 async function writeFile(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
-  { signal, synced }: { readonly signal: AbortSignal; readonly synced: boolean },
+  { signal, synced, mode }: Required<Omit<WriteOptions, "output">> & { readonly synced: boolean },
 ): Promise<void> {
-  await using file = await open(path, "w", 0o600);
+  await using file = await open(path, "w", mode);
   let written = Promise.resolve();
   for await (const chunk of chunks) {
     signal.throwIfAborted();
