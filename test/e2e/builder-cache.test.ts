@@ -69,12 +69,14 @@ describe("builder prune", () => {
     for (const name of ["one", "two", "three"]) await build(name);
     // `one` is used once more.
     await build("one");
-    expect(await prune("--max-used-space", "2500k")).toContain("Total reclaimed space: 1.05MB");
+    expect(await prune("--verbose", "--max-used-space", "2500k")).toMatch(
+      /^ID: +\S+\n[^]*\nSize: +1\.049MB\n[^]*\n\nTotal reclaimed space: 1\.05MB$/,
+    );
     const left = await descriptions();
     expect(left).toContainEqual(expect.stringContaining("/one"));
     expect(left).toContainEqual(expect.stringContaining("/three"));
     expect(left).not.toContainEqual(expect.stringContaining("/two"));
-    expect(await prune("--keep-storage", "2500k")).toContain("Total reclaimed space: 0B");
+    expect(await prune("--verbose", "--keep-storage", "2500k")).toBe("Total reclaimed space: 0B");
     await prune("--reserved-space", "1500k", "--max-used-space", "1k");
     expect(await descriptions()).toContainEqual(expect.stringContaining("/one"));
     expect(await descriptions()).not.toContainEqual(expect.stringContaining("/three"));

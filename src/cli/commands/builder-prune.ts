@@ -1,9 +1,11 @@
+import type { Engine } from "../../engine/engine.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { builderFlags } from "../flags/builder.ts";
 import { type Filter, filters } from "../flags/filter.ts";
 import { parseBytes } from "../flags/go-values.ts";
 import { bool, value } from "../flags/kinds.ts";
 import { buildFilter } from "../list/build-filter.ts";
+import { prettyRecord } from "../list/builder-rows.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import { agreed, reclaimed } from "./prune.ts";
 
@@ -15,6 +17,7 @@ interface PruneValues {
   readonly "max-used-space": number | undefined;
   readonly "min-free-space": number | undefined;
   readonly "reserved-space": number | undefined;
+  readonly verbose: boolean;
 }
 
 const bytes = { valueName: "bytes" };
@@ -32,6 +35,7 @@ export const command: Command = defineCommand({
     "max-used-space": value("Maximum amount of disk space allowed to keep for cache", parseBytes, bytes),
     "min-free-space": value("Target amount of free disk space after pruning", parseBytes, bytes),
     "reserved-space": value("Amount of disk space always allowed to keep for cache", parseBytes, bytes),
+    verbose: bool("Tell what was removed, record by record"),
   },
   onFullDisk: true,
   examples: ["builder prune -f", "builder prune -f --filter until=48h", "builder prune -f --max-used-space 20g"],
@@ -45,10 +49,23 @@ export const command: Command = defineCommand({
     using interrupt = interruptible(io);
     const opened = await engine();
     if (records) await opened.builds.remove("all");
-    io.stdout.write(reclaimed(await opened.pruneBuilds({ ...fits, ...space, signal: interrupt.signal })));
+    const before = values.verbose ? await opened.buildUsage() : [];
+    const freed = await opened.pruneBuilds({ ...fits, ...space, signal: interrupt.signal });
+    if (values.verbose) io.stdout.write(removedText(before, await opened.buildUsage()));
+    io.stdout.write(reclaimed(freed));
     return 0;
   },
 });
+
+type Usage = Awaited<ReturnType<Engine["buildUsage"]>>;
+
+/** Those that are gone, each as `du --verbose` shows it. */
+function removedText(before: Usage, after: Usage): string {
+  const kept = new Set(after.map(({ id }) => id));
+  const now = Date.now();
+  const removed = before.filter(({ id }) => !kept.has(id));
+  return removed.map((build) => `${prettyRecord({ build, now, inTable: false })}\n`).join("");
+}
 
 function spaceOf(values: PruneValues): {
   readonly reserved?: number;
