@@ -51,3 +51,16 @@ export function messageOf(error: unknown): string {
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
+
+/** What to do about a disk that is full. */
+export const fullDiskHint = "`berth system df` shows what takes space, `berth system prune` frees what nothing uses.";
+
+/** A full disk, or a quota that is used up, as an error that a user can act on; anything else as it is. */
+export function asFullDisk(error: unknown): unknown {
+  const code = codeOf(error);
+  if (code !== "ENOSPC" && code !== "EDQUOT") return error;
+  const { syscall = "write", path } = error as NodeJS.ErrnoException;
+  const where = path === undefined ? syscall : `${syscall} ${path}`;
+  const what = code === "ENOSPC" ? "no space left on device" : "disk quota exceeded";
+  return new BerthError("unavailable", `${where}: ${what}`, { cause: error, hint: fullDiskHint });
+}

@@ -1,4 +1,4 @@
-import { BerthError, type ErrorDetails, type ErrorKind, isKind } from "../base/errors.ts";
+import { asFullDisk, BerthError, type ErrorDetails, type ErrorKind, isKind } from "../base/errors.ts";
 import { isNowhere, type Span } from "../dockerfile/ast.ts";
 import { DockerfileError } from "../dockerfile/errors.ts";
 
@@ -47,7 +47,8 @@ export class BuildError extends BerthError {
 }
 
 /** Say where an error of a user happened; what is known already stays, bugs and cancellations pass as they are. */
-export function located(error: unknown, place: Pick<BuildErrorDetails, "span" | "step" | "source">): unknown {
+export function located(thrown: unknown, place: Pick<BuildErrorDetails, "span" | "step" | "source">): unknown {
+  const error = asFullDisk(thrown);
   if (!(error instanceof BerthError) || isKind(error, "canceled")) return error;
   const known = error instanceof BuildError || error instanceof DockerfileError ? error : undefined;
   const own = error instanceof BuildError ? error : undefined;

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path/posix";
-import { type BerthError, messageOf } from "../base/errors.ts";
+import { type BerthError, fullDiskHint, messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import type { CdiRegistry } from "../host/cdi.ts";
@@ -251,7 +251,8 @@ export async function runBundle(
   try {
     const exitCode = await deps.runtime.run(id, bundle, { signal, onOutput });
     if (exitCode !== 0) {
-      const hint = idAdvice(host, tail.lines);
+      const isFull = tail.lines.some((line) => /no space left on device/i.test(line));
+      const hint = idAdvice(host, tail.lines) ?? (isFull ? fullDiskHint : undefined);
       const advice = hint === undefined ? adviceFor(vertex, unable, tail.lines) : { hint };
       throw stepFailed(vertex.op, { exitCode, output: tail.lines, ...advice });
     }

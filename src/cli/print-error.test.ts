@@ -51,3 +51,13 @@ test("an error with a code that is none of the system stays as it is", () => {
   const error = Object.assign(new Error("ERR_X: a, b 'c'"), { code: "ERR_Y" });
   expect(printed(error).text).toBe("ERR_X: a, b 'c'\n");
 });
+
+test("a full disk is told with what to do about it", () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
+  expect(printed(full)).toEqual({
+    code: 1,
+    text:
+      "write: no space left on device\n" +
+      "hint: `berth system df` shows what takes space, `berth system prune` frees what nothing uses.\n",
+  });
+});

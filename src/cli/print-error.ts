@@ -1,4 +1,4 @@
-import { BerthError, codeOf, messageOf } from "../base/errors.ts";
+import { asFullDisk, BerthError, codeOf, messageOf } from "../base/errors.ts";
 import { CliError } from "./cli-error.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
@@ -52,7 +52,8 @@ function systemErrorText(error: unknown): string | undefined {
 }
 
 /** The hint of an error, as a list of at most one. */
-export function hintOf(error: unknown): readonly string[] {
+export function hintOf(thrown: unknown): readonly string[] {
+  const error = asFullDisk(thrown);
   const hint = error instanceof CliError || error instanceof BerthError ? error.hint : undefined;
   return hint === undefined ? [] : [hint];
 }

@@ -70,7 +70,7 @@ describe("builder prune", () => {
     // `one` is used once more.
     await build("one");
     expect(await prune("--verbose", "--max-used-space", "2500k")).toMatch(
-      /^ID: +\S+\n[^]*\nSize: +1\.049MB\n[^]*\n\nTotal reclaimed space: 1\.05MB$/,
+      /^ID: +\S+\n[\s\S]*\nSize: +1\.049MB\n[\s\S]*\n\nTotal reclaimed space: 1\.05MB$/,
     );
     const left = await descriptions();
     expect(left).toContainEqual(expect.stringContaining("/one"));

@@ -90,3 +90,23 @@ test.each(["tmpfs", "ext4"] as const)("what deletes works on a full %s, and give
   expect(await berth.out(["system", "df", "--all"])).toMatch(/^ballast +1 +1048576$/m);
   expect(readdirSync(join(disk.root, "layers"))).toEqual([]);
 });
+
+test("a build that fills the disk says so, with the step and what to do", async () => {
+  await using berth = openBerth();
+  await using _disk = await mounted(berth, "tmpfs");
+  await berth.out(["import", baseArchives().busybox, "busybox"]);
+  const told = async (step: string): Promise<string> => {
+    const context = await berth.files("context", {
+      Dockerfile: `FROM busybox\n${step}\n`,
+      f: "x".repeat(80 * mebibyte),
+    });
+    const { code, stderr } = await berth.run(["build", "--network", "none", "--progress", "plain", context]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^ +2 \| >>> /m);
+    expect(stderr).toContain("hint: `berth system df` shows what takes space");
+    return stderr;
+  };
+  expect(await told("RUN dd if=/dev/zero of=/f bs=1M count=80")).toContain("did not complete successfully: exit code: 1\n");
+  await berth.out(["builder", "prune", "-f"]);
+  expect(await told("COPY f /")).toMatch(/^ERROR: failed to solve: \w+.*: no space left on device$/m);
+});

@@ -1,11 +1,12 @@
-import { BerthError, isKind } from "../../base/errors.ts";
+import { asFullDisk, BerthError, isKind } from "../../base/errors.ts";
 import { BuildError } from "../../build/build-error.ts";
 import { withoutCredentials } from "../../build/redact.ts";
 import { CliError } from "../cli-error.ts";
 import { failureText } from "../progress/failure.ts";
 
 /** What a build's failure is told as, in BuildKit's form; what is no failure of the build's stays as it is. */
-export function failureOf(error: unknown): unknown {
+export function failureOf(thrown: unknown): unknown {
+  const error = asFullDisk(thrown);
   // What came first is the build's failure, what came of cleaning up is told after it.
   if (error instanceof SuppressedError) return new SuppressedError(error.error, failureOf(error.suppressed));
   if (!(error instanceof BerthError) || isKind(error, "canceled")) return error;
