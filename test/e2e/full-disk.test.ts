@@ -106,7 +106,9 @@ test("a build that fills the disk says so, with the step and what to do", async 
     expect(stderr).toContain("hint: `berth system df` shows what takes space");
     return stderr;
   };
-  expect(await told("RUN dd if=/dev/zero of=/f bs=1M count=80")).toContain("did not complete successfully: exit code: 1\n");
+  expect(await told("RUN dd if=/dev/zero of=/f bs=1M count=80")).toContain(
+    "did not complete successfully: exit code: 1\n",
+  );
   await berth.out(["builder", "prune", "-f"]);
   expect(await told("COPY f /")).toMatch(/^ERROR: failed to solve: \w+.*: no space left on device$/m);
 });
