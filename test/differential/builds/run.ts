@@ -119,7 +119,7 @@ export const runCases: readonly BuildCase[] = [
   ),
   one(
     "--mount=type=secret, a target in the working directory",
-    "WORKDIR /w\nRUN --mount=type=secret,id=s,target=s cat /w/s > /a",
+    "WORKDIR /w\nRUN touch s\nRUN --mount=type=secret,id=s,target=s cat /w/s > /a",
     { files: { "../secret": "hidden\n" }, args: ["--secret", "id=s,src=../secret"] },
   ),
   one("--mount=type=secret, as a variable", "RUN --mount=type=secret,id=s,env=T echo ${#T} > /a", {
