@@ -59,11 +59,12 @@ export async function startLazyServer(
   });
   closeSync(log);
   const failed = once(child, "error").then(([error]) => Promise.reject(error));
-  failed.catch(() => undefined);
+  // Heard from the start: a server that ends at once takes with it what nobody has read.
+  const answered = Promise.race([textOf(child.stdio[answerFd] as Readable), failed]);
+  answered.catch(() => undefined);
   // Whoever started this process may end all that belongs to its group.
   if (child.pid !== undefined) await joinMonitorCgroup(host.cgroup, child.pid);
-  const pipe = child.stdio[answerFd] as Readable;
-  const text = await Promise.race([textOf(pipe), failed]).catch((error: unknown) => {
+  const text = await answered.catch((error: unknown) => {
     signal?.throwIfAborted();
     throw error;
   });
