@@ -6,6 +6,11 @@
  */
 export type ByteString = string;
 
+/** Sort order of byte strings. */
+export function byBytes(a: ByteString, b: ByteString): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all 128 characters of ASCII are meant
 const ascii = /^[\x00-\x7f]*$/;
 const escaped = /[\udc80-\udcff]/;

@@ -1,6 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
-import type { Operation, ProgressEvent } from "../base/operation.ts";
+import { type Operation, type ProgressEvent, stoppedBy } from "../base/operation.ts";
 import type { PreparedPull } from "../image/pull.ts";
 import { bringLayers, layersHere } from "../image/pull-layers.ts";
 import { type ChainID, chainIDs, type Digest, digestOf } from "../oci/digest.ts";
@@ -219,7 +219,7 @@ class Imports implements CacheImports {
       bringLayers(
         this.#deps,
         { repository: reader, layers },
-        { parallel, unpackedOnly: true, ...(signal && { signal }), ...tell },
+        { parallel, unpackedOnly: true, ...stoppedBy(signal), ...tell },
       ),
     );
   }

@@ -1,5 +1,5 @@
 import { BerthError } from "../base/errors.ts";
-import type { Operation } from "../base/operation.ts";
+import { type Operation, stoppedBy } from "../base/operation.ts";
 import { sideBySide } from "../base/side-by-side.ts";
 import { packedAnew } from "../copy/convert.ts";
 import type { BlobReader } from "../image/download.ts";
@@ -245,9 +245,9 @@ async function upload(target: CacheTarget, { digest, size, body }: ShippedBlob, 
     {
       ...(digest && { digest }),
       ...(size !== undefined && { size }),
-      body: () => body(signal === undefined ? {} : { signal }),
+      body: () => body(stoppedBy(signal)),
     },
-    signal === undefined ? {} : { signal },
+    stoppedBy(signal),
   );
 }
 

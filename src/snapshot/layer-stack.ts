@@ -1,5 +1,5 @@
 import { type BigIntStats, type Dirent, readdirSync, type Stats } from "node:fs";
-import { type ByteString, pathOf } from "../archive/byte-string.ts";
+import { type ByteString, byBytes, pathOf } from "../archive/byte-string.ts";
 import { splitName } from "../archive/safe-path.ts";
 import { isOpaque, isWhiteout } from "../archive/whiteout.ts";
 import type { Syscalls } from "../host/syscalls.ts";
@@ -135,9 +135,4 @@ export function isWhiteoutIn(syscalls: Syscalls, directory: ByteString, entry: D
   if (!entry.isCharacterDevice() && !(syscalls.keeps && entry.isFile())) return false;
   const stats = syscalls.lstat(pathOf(`${directory}/${entry.name}`));
   return stats !== undefined && isWhiteout(stats);
-}
-
-/** Sort order of byte strings. */
-function byBytes(a: ByteString, b: ByteString): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import { createReadStream, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path/posix";
 import { setImmediate } from "node:timers/promises";
-import { bytesOf, pathOf } from "../../archive/byte-string.ts";
+import { byBytes, bytesOf, pathOf } from "../../archive/byte-string.ts";
+import { majorOf, minorOf } from "../../archive/device.ts";
 import type { FileKind } from "../../archive/file-kind.ts";
 import { capabilityXattr, readXattrs } from "../../archive/xattrs.ts";
+import { stoppedBy } from "../../base/operation.ts";
 import { openMatcher } from "../../dockerfile/ignore.ts";
 import type { Syscalls } from "../../host/syscalls.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
@@ -108,7 +110,7 @@ class ContentHasher {
     // What an exception leaves of a directory is counted in ways that differ.
     if (exclude.some((pattern) => pattern.trim().startsWith("!"))) return undefined;
     const listed: Listed[] = [];
-    for (const each of isPattern ? expandPattern(this.#source.tree, path).toSorted(byBytes) : [path])
+    for (const each of isPattern ? expandPattern(this.#source.tree, path).toSorted(byKey) : [path])
       if (!(await this.#listMatch({ ...selector, path: each }, listed))) return undefined;
     return listed;
   }
@@ -153,7 +155,7 @@ class ContentHasher {
   }
 
   #children(directory: TreeEntry): readonly TreeEntry[] {
-    return [...this.#source.tree.entries(directory.path)].sort((a, b) => byBytes(a.path, b.path));
+    return [...this.#source.tree.entries(directory.path)].sort((a, b) => byKey(a.path, b.path));
   }
 
   /** A file's attributes, and what a regular one has in it. */
@@ -166,8 +168,7 @@ class ContentHasher {
     }
     const hash = createHash("sha256").update(Buffer.from(this.#header(entry), "latin1"));
     if (entry.kind === "file")
-      for await (const chunk of createReadStream(pathOf(bytesOf(entry.source)), signal && { signal }))
-        hash.update(chunk);
+      for await (const chunk of createReadStream(pathOf(bytesOf(entry.source)), stoppedBy(signal))) hash.update(chunk);
     return `sha256:${hash.digest("hex")}`;
   }
 
@@ -190,7 +191,7 @@ class ContentHasher {
     };
     const xattrs = [...readXattrs(syscalls, bytesOf(source))]
       .filter(([name]) => name === capabilityXattr || !/^(?:security|system)\./.test(name))
-      .sort(([a], [b]) => byBytes(a, b))
+      .sort(([a], [b]) => byKey(a, b))
       .map(([name, value]) => `${name}${value.toString("latin1")}`);
     return [...Object.entries(fields).map(([name, value]) => `${name}${value}`), ...xattrs].join("");
   }
@@ -239,15 +240,6 @@ function bytesIn(text: string): Buffer {
   return Buffer.from(bytesOf(text), "latin1");
 }
 
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(bytesIn(keyOf(a)), bytesIn(keyOf(b)));
-}
-
-/** Of a device number. @see makedev(3) */
-function majorOf(device: bigint): bigint {
-  return ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
-}
-
-function minorOf(device: bigint): bigint {
-  return (device & 0xffn) | ((device >> 12n) & ~0xffn);
+function byKey(a: string, b: string): number {
+  return byBytes(bytesOf(keyOf(a)), bytesOf(keyOf(b)));
 }

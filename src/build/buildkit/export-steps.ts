@@ -1,4 +1,4 @@
-import type { Operation } from "../../base/operation.ts";
+import { type Operation, stoppedBy } from "../../base/operation.ts";
 import type { RemoteCacheDeps } from "../../remote-cache/deps.ts";
 import { type StepRecord, stepRecords } from "../../remote-cache/step-records.ts";
 import type { SolvedBuild } from "../cache-exports.ts";
@@ -37,7 +37,7 @@ function contentOf(
 ): ContentSource | undefined {
   if (solved.chainID !== undefined && snapshotter.find(solved.chainID) === undefined) return undefined;
   const { tree, owner } = sourceIn({ snapshotter }, solving, solved);
-  const source = { syscalls: host.syscalls, tree, ...(owner && { owner }), ...(signal && { signal }) };
+  const source = { syscalls: host.syscalls, tree, ...(owner && { owner }), ...stoppedBy(signal) };
   if (solved.context === undefined) return source;
   const still = new StillTree(tree, solvedFrom);
   return { ...source, tree: still, isStill: () => still.isStill };

@@ -1,4 +1,4 @@
-import type { Operation } from "../../base/operation.ts";
+import { type Operation, stoppedBy } from "../../base/operation.ts";
 import type { CacheImports } from "../cache-imports.ts";
 import type { Graph } from "../graph.ts";
 import type { OpDeps } from "../op-deps.ts";
@@ -24,7 +24,7 @@ export function stepFinder(
     await imports.bring([solved], {});
     const { tree, owner } = sourceIn(deps, options, solved);
     const { signal } = options;
-    return { syscalls: deps.host.syscalls, tree, ...(owner && { owner }), ...(signal && { signal }) };
+    return { syscalls: deps.host.syscalls, tree, ...(owner && { owner }), ...stoppedBy(signal) };
   };
   let keys: StepKeys | undefined;
   return async ({ digest }, [parent], solved) => {
