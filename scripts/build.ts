@@ -13,7 +13,11 @@ const berthBuild = { BERTH_BUILD: JSON.stringify(commit()) };
 
 // A file each: the command and what starts it, the library, and the thread that both start.
 const command = await bundleCommand();
-await bundle("src/cli/launch.ts", "berth.cjs", "cjs", { ...places, BERTH_COMMAND: JSON.stringify(command) });
+await bundle("src/cli/launch.ts", "berth.cjs", "cjs", {
+  ...places,
+  BERTH_COMMAND: JSON.stringify(command.file),
+  BERTH_MODULES: JSON.stringify(JSON.stringify(command.modules)),
+});
 await bundle("src/index.ts", "index.js", "esm", berthBuild);
 await bundle("src/snapshot/unpack-worker.ts", "unpack-worker.cjs", "cjs", places);
 removeEarlier();
@@ -31,49 +35,36 @@ async function bundle(
 }
 
 /**
- * Bundle the command: a function of `require`, `__filename` and `__dirname`, which runs it. What is imported only when it is
- * needed is a function within it, so that V8 neither reads nor keeps what is in there before that.
+ * Bundle the command: a file of its modules, one after the other. What is imported only when it is needed is a module of its
+ * own, so that V8 neither reads nor keeps what is in there before that.
  *
- * @returns the file's name, which is that of its content: what V8 compiled of another one is never taken for it
+ * @returns the file's name, which is that of its content: what was kept of another one is never taken for it; and where each
+ *   module lies in it, bytes
  */
-async function bundleCommand(): Promise<string> {
+async function bundleCommand(): Promise<{ file: string; modules: Record<string, [at: number, length: number]> }> {
   const { output } = await build({
     ...from("src/cli/main.ts", { ...berthBuild, ...places }),
     output: { format: "cjs", comments: false, entryFileNames: "main", chunkFileNames: "[name]" },
     write: false,
   });
-  const text = inOneFile(output.filter((file) => file.type === "chunk"));
-  const name = `command-${createHash("sha256").update(text).digest("hex").slice(0, 12)}.js`;
+  const modules: Record<string, [number, number]> = {};
+  let text = "";
+  for (const chunk of output) {
+    if (chunk.type !== "chunk") continue;
+    const module = moduleOf(chunk);
+    modules[`./${chunk.fileName}`] = [text.length, module.length];
+    text += `${module}\n`;
+  }
+  const file = `command-${createHash("sha256").update(text).digest("hex").slice(0, 12)}.js`;
   mkdirSync(dist, { recursive: true });
-  writeFileSync(join(dist, name), text);
-  return name;
+  writeFileSync(join(dist, file), text);
+  return { file, modules };
 }
 
-/** CommonJS modules that require each other as `./NAME`, the first of them `./main`. */
-function inOneFile(chunks: readonly OutputChunk[]): string {
-  const modules = chunks.map(
-    ({ fileName, code }) => `${JSON.stringify(`./${fileName}`)}(exports, require) {\n${code}}`,
-  );
-  const text = `(function (load, __filename, __dirname) {
-"use strict";
-const modules = {
-__proto__: null,
-${modules.join(",\n")}
-};
-const made = new Map();
-function require(name) {
-  const make = modules[name];
-  if (make === undefined) return load(name);
-  let exports = made.get(name);
-  if (exports === undefined) {
-    made.set(name, (exports = {}));
-    make(exports, require);
-  }
-  return exports;
-}
-require("./main");
-})`;
-  // The command is read as Latin-1: with one other character V8 would keep twice as many bytes.
+/** A method that makes a CommonJS module: it may require others as `./NAME`, the first of which is `./main`. */
+function moduleOf({ fileName, code }: OutputChunk): string {
+  const text = `${JSON.stringify(`./${fileName}`)}(exports, require, __filename, __dirname) {\n${code}}`;
+  // It is read as Latin-1: with one other character V8 would keep twice as many bytes.
   return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
@@ -94,7 +85,7 @@ function from(entry: string, define: Record<string, string>): BuildOptions {
 function removeEarlier(): void {
   rmSync(join(dist, "compile-cache"), { recursive: true, force: true });
   for (const name of readdirSync(dist)) {
-    if (name.startsWith("command-") && name !== command) rmSync(join(dist, name));
+    if (name.startsWith("command-") && name !== command.file) rmSync(join(dist, name));
   }
 }
 

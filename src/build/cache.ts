@@ -14,8 +14,12 @@ export interface BuildRecord {
 /** Keys to results. A key covers the step and the content that it reads, so a record never goes stale. */
 export interface BuildCache {
   find(key: string): BuildRecord | undefined;
-  /** Keep records, and note that they were used now, once more. The layers that they name must be durable already. */
-  save(records: readonly BuildRecord[]): Promise<void>;
+  /**
+   * Keep records, and note that they were used now, once more. The layers that they name must be durable already.
+   *
+   * @param options durable: false where all were there
+   */
+  save(records: readonly BuildRecord[], options?: { readonly durable: boolean }): Promise<void>;
 }
 
 interface Row {
@@ -34,7 +38,7 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
       if (row === undefined || !exists(row.chain_id)) return undefined;
       return { key, chainID: row.chain_id, created: row.created, name: nameIn(row.detail) };
     },
-    save: async (records) => {
+    save: async (records, options) => {
       if (records.length === 0) return;
       const now = new Date().toISOString();
       await db.write((sql) => {
@@ -52,7 +56,7 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
             now,
             JSON.stringify({ name, uses: 1 }),
           );
-      });
+      }, options);
     },
   };
 }

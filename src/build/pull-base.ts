@@ -1,3 +1,4 @@
+import { monotonic } from "../base/clock.ts";
 import type { ProgressEvent } from "../base/operation.ts";
 import type { PreparedPull } from "../image/pull.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -17,12 +18,12 @@ export function translator(vertex: Digest): (event: ProgressEvent) => readonly P
   const extracting = new Map<string, number>();
   return (event) => {
     if (event.kind === "bytes" && event.name === "Extracting") {
-      if (!extracting.has(event.id)) extracting.set(event.id, performance.now());
+      if (!extracting.has(event.id)) extracting.set(event.id, monotonic());
       return [];
     }
     if (event.kind === "bytes") return event.current === 0 ? [] : [{ ...event, id: vertex, name: event.id }];
     if (event.kind !== "step" || event.name !== "Pull complete") return [];
-    const duration = performance.now() - (extracting.get(event.id) ?? performance.now());
+    const duration = monotonic() - (extracting.get(event.id) ?? monotonic());
     return [{ kind: "status", id: vertex, name: `extracting ${event.id}`, duration }];
   };
 }

@@ -54,10 +54,11 @@ async function solveOnce(
   const own = openBuildCache(deps.db, (chainID) => deps.snapshotter.find(chainID) !== undefined);
   const { imports, isCacheOnly = false, buildID, conditions } = options;
   const records: BuildRecord[] = [];
+  let anyNew = false;
   await using stack = new AsyncDisposableStack();
   stack.defer(async () => {
     await deps.snapshotter.flush();
-    if (conditions === undefined) await own.save(records);
+    if (conditions === undefined) await own.save(records, { durable: anyNew });
   });
   const failed = stack.use(openFailedSteps(deps, buildID, options));
   const around = conditions === undefined ? { onFailed: failed.add } : { hostname: conditions.hostname };
@@ -69,7 +70,10 @@ async function solveOnce(
     ...(conditions === undefined ? {} : { parallelism: conditions.parallelism }),
     noCache: options.noCache === true,
     ...sharedSteps(options),
-    onRecord: (record) => records.push(record),
+    onRecord: (record, isNew) => {
+      records.push(record);
+      anyNew ||= isNew;
+    },
     watcher: options.watcher,
   });
   const solved = await solving.catch(async (error: unknown) => Promise.reject(await failed.keep(error)));

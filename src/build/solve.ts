@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { monotonic } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { type ChainID, type Digest, digestOf } from "../oci/digest.ts";
@@ -101,7 +102,7 @@ export interface SolveOptions extends Operation {
   /** The latest time that a file of a layer may have, nanoseconds since the epoch: it is part of every key. Any when absent. */
   readonly latest?: bigint;
   /** Told of every record that is new or was used. */
-  readonly onRecord?: (record: BuildRecord) => void;
+  readonly onRecord?: (record: BuildRecord, isNew: boolean) => void;
   readonly watcher?: SolveWatcher;
   /** What other graphs that are solved now do, too: what is equal is done once. */
   readonly shared?: SharedSteps;
@@ -230,7 +231,7 @@ class Solver {
     const { chainID, created, name, isUnknown = false } = hit;
     // A name that this build alone has is no part of another one.
     const isRecorded = [hit, ...inputs].every((each) => each.isUnknown !== true);
-    if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name });
+    if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name }, false);
     return step.cached({ chainID, created, ...(isUnknown ? { isUnknown } : {}) });
   }
 
@@ -250,7 +251,7 @@ class Solver {
     const names = [...keys, ...(solved.keys ?? [])];
     if (chainID === undefined || names.length === 0) return solved;
     const created = new Date().toISOString();
-    for (const key of names) this.#options.onRecord?.({ key, chainID, created, name: step.vertex.name });
+    for (const key of names) this.#options.onRecord?.({ key, chainID, created, name: step.vertex.name }, true);
     return { ...solved, created };
   }
 }
@@ -285,7 +286,7 @@ class Step {
   }
 
   started(): void {
-    this.#startedAt = performance.now();
+    this.#startedAt = monotonic();
     this.#report("started");
   }
 
@@ -301,7 +302,7 @@ class Step {
   #report(status: "started" | "cached" | "done" | "failed" | "canceled", error?: string): void {
     const { digest: id, name, inputs } = this.vertex;
     if (name === "") return;
-    const duration = this.#startedAt === undefined ? 0 : performance.now() - this.#startedAt;
+    const duration = this.#startedAt === undefined ? 0 : monotonic() - this.#startedAt;
     this.#options.report?.({
       kind: "step",
       id,

@@ -23,7 +23,7 @@ process.once("beforeExit", () => {
 
 void runCommandLine(process.argv.slice(2), processTerminal(), async (places, use) => {
   const { openEngine } = await import("../engine/engine.ts");
-  return await openEngine(places, use);
+  return await openEngine(places, { ...use, untilExit: true });
 }).then((code) => {
   process.exitCode = code;
   // At once, unless something is still to be written to a slow reader.

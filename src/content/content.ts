@@ -101,7 +101,7 @@ export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore
 function verify(path: string, digest: Digest, length: number | undefined): "whole" | "damaged" | "missing" {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size === undefined) return "missing";
-  const isWhole = length === undefined ? digestOfFile(path) === digest : size === length;
+  const isWhole = length === undefined ? digestOfFile(path, size) === digest : size === length;
   return isWhole ? "whole" : "damaged";
 }
 
@@ -109,7 +109,8 @@ const readSize = 1 << 20;
 /** Less, for there may be hundreds who read. */
 const partSize = 1 << 18;
 
-function digestOfFile(path: string): Digest {
+function digestOfFile(path: string, size: number): Digest {
+  if (size <= readSize) return digestOf(readFileSync(path));
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(readSize);
   using file = openForReading(path);

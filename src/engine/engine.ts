@@ -71,6 +71,8 @@ export interface Engine extends AsyncDisposable {
 export interface EngineUse {
   /** It deletes or reads alone, and is to work when the disk is full. False when absent. */
   readonly onFullDisk?: boolean;
+  /** The process ends when the engine is disposed. False when absent. */
+  readonly untilExit?: boolean;
   /** Told what a user should know and no operation fails for: a place of credentials that can't be read. */
   readonly warn?: (message: string) => void;
 }
@@ -80,14 +82,20 @@ export interface EngineUse {
  *
  * @throws {BerthError} failed-precondition, when a newer berth wrote the store
  */
-export async function openEngine(places: Places = {}, { onFullDisk = false, warn }: EngineUse = {}): Promise<Engine> {
+export async function openEngine(
+  places: Places = {},
+  { onFullDisk = false, untilExit = false, warn }: EngineUse = {},
+): Promise<Engine> {
   const host = await withKept(openHost(places));
   await using stack = new AsyncDisposableStack();
   // Closed last: while a database is open, its log takes space.
-  stack.use(await openBallast(host, { giveUp: onFullDisk }));
+  const { isTight } = stack.use(await openBallast(host, { giveUp: onFullDisk }));
   const [db, state] = await Promise.all([openDatabase(host), openState(host)]);
-  stack.use(db);
-  stack.use(state);
+  // The end of a process does it without the four waits for the disk that closing takes. The log stays, as when it is killed.
+  if (!untilExit || isTight) {
+    stack.use(db);
+    stack.use(state);
+  }
   const snapshotter = stack.use(openSnapshotter(host, db));
   const networks = openNetworks({ host, database: db, state });
   const volumes = openVolumes(host, db);

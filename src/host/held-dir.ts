@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TempDir } from "../base/disposal.ts";
 import { codeOf } from "../base/errors.ts";
+import { randomHex } from "../base/ids.ts";
 import { type Lock, tryLock } from "./lock.ts";
 import type { Syscalls } from "./syscalls.ts";
 
@@ -13,7 +13,7 @@ import type { Syscalls } from "./syscalls.ts";
  * know to be in use until this process ends, however it ends.
  */
 export async function heldDir(syscalls: Syscalls, parent: string, prefix: string): Promise<TempDir> {
-  const path = join(parent, prefix + randomBytes(6).toString("hex"));
+  const path = join(parent, prefix + randomHex(6));
   const held = await holdDir(syscalls, path);
   return {
     path,

@@ -1,6 +1,7 @@
 import ffi from "node:ffi";
 import { type BigIntStats, chmodSync, fchmodSync, fchownSync, lchownSync, lstatSync, type Stats } from "node:fs";
 import { constants } from "node:os";
+import { cFunctions } from "../base/c-functions.ts";
 
 /** A failed system call. `code` is the errno's name (`ENOENT`), as in Node's own errors. */
 export class SyscallError extends Error {
@@ -91,7 +92,7 @@ export interface Syscalls {
  * Every C function in use. Misspelt keys here give garbage in silence: this is the one place to get them right. Results are `i32`,
  * lengths too, which are small here: a 64-bit one is an object, and making that may collect garbage before `errno` is read.
  */
-const signatures = {
+const functions = cFunctions({
   __errno_location: { return: "pointer", arguments: [] },
   mknod: { return: "i32", arguments: ["buffer", "u32", "u64"] },
   lsetxattr: { return: "i32", arguments: ["buffer", "string", "buffer", "u64", "i32"] },
@@ -106,10 +107,7 @@ const signatures = {
   shutdown: { return: "i32", arguments: ["i32", "i32"] },
   close: { return: "i32", arguments: ["i32"] },
   ioctl: { return: "i32", arguments: ["i32", "u64", "buffer"] },
-} as const;
-
-type Call = (...values: readonly (number | bigint | string | Uint8Array)[]) => number | bigint;
-type Functions = Readonly<Record<keyof typeof signatures, Call>>;
+});
 
 const errnoNames: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.errno).map(([name, value]) => [value, name]),
@@ -136,16 +134,12 @@ const longestSocketPath = 107;
 /** Most bytes of one attribute, and of a file's list of names: XATTR_SIZE_MAX. */
 const xattrLimit = 65536;
 
-let loaded: Functions | undefined;
 /** Where this thread has its `errno`, for all its life; looked up ahead, so that nothing comes between a call and its error. */
-let errnoLocation = 0n;
+let errnoLocation: bigint | undefined;
 
-/** Loading takes a millisecond that most commands needn't pay. */
-function libc(): Functions {
-  if (loaded !== undefined) return loaded;
-  loaded = new ffi.DynamicLibrary(null).getFunctions(signatures) as unknown as Functions;
-  errnoLocation = BigInt(loaded.__errno_location());
-  return loaded;
+function libc(): typeof functions {
+  errnoLocation ??= BigInt(functions.__errno_location());
+  return functions;
 }
 
 /** The kernel that this process runs on. */
@@ -301,7 +295,7 @@ function check(syscall: string, result: number | bigint, path?: PathLike): void 
 
 /** Right only straight after the call that failed: nothing else may run on this thread in between. */
 function currentErrno(): number {
-  return ffi.getInt32(errnoLocation);
+  return ffi.getInt32(errnoLocation ?? 0n);
 }
 
 /** Filled for one call, which is done with it: a buffer of its own for each would be most of what a call costs. */

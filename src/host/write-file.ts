@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf } from "../base/errors.ts";
+import { randomHex } from "../base/ids.ts";
 import { linux } from "./syscalls.ts";
 
 /** Tries before the loss of a temporary file is told. */
@@ -55,7 +55,7 @@ async function writeAndRename(
   content: FileContent,
   { left, owner, mode }: WriteOptions & { readonly left: number },
 ): Promise<boolean> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = `${path}.${randomHex(6)}.tmp`;
   try {
     await using file = await open(temporary, "wx", 0o600);
     linux.tryFlock(file.fd, "exclusive");

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { compressionOf, decompress } from "../archive/decompress.ts";
+import { monotonic } from "../base/clock.ts";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/image-index.ts";
@@ -57,7 +58,7 @@ export class ChunkReader {
 
   /** Milliseconds since the registry was last asked; many, where it never was. */
   get quietFor(): number {
-    return this.isAsking ? 0 : performance.now() - this.#lastAsked;
+    return this.isAsking ? 0 : monotonic() - this.#lastAsked;
   }
 
   /** The content of a chunk that has a digest. @throws {BerthError} as `Repository.blob`; data-loss, for bytes of another digest */
@@ -130,7 +131,7 @@ export class ChunkReader {
       return await ask();
     } finally {
       this.#asking--;
-      this.#lastAsked = performance.now();
+      this.#lastAsked = monotonic();
     }
   }
 }

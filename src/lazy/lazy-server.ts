@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { monotonic } from "../base/clock.ts";
 import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Operation, stoppedBy } from "../base/operation.ts";
@@ -163,8 +164,8 @@ class Server {
     const { options, reader, prepared } = this.#parts;
     const { log, signal } = options;
     await prefetched(this.#layers, reader).catch((error: unknown) => log(messageOf(error)));
-    const begun = performance.now();
-    const passed = (): number => performance.now() - begun;
+    const begun = monotonic();
+    const passed = (): number => monotonic() - begun;
     while (Math.min(reader.quietFor, passed()) < quiet.after && passed() < quiet.most) await sleep(50);
     for (const pause of [...pauses, undefined]) {
       try {

@@ -17,6 +17,12 @@ const tight = 2;
 /** and counts as wrong when it is too small though this many times its size are free. */
 const roomy = 4;
 
+/** The ballast, as it was when it was looked at. Puts it back when disposed, as far as there is space. */
+export interface Ballast extends Disposable {
+  /** Nearly nothing was free. */
+  readonly isTight: boolean;
+}
+
 /** Where a store is, and what locks it. */
 type Place = Pick<Host, "root" | "runRoot" | "syscalls">;
 
@@ -25,17 +31,17 @@ type Place = Pick<Host, "root" | "runRoot" | "syscalls">;
  * Where nearly nothing is free, the ballast is given up to a caller that says so, and is put back when the last of them has ended.
  *
  * @param use `giveUp`: the caller deletes, or reads; what it doesn't free it doesn't keep
- * @returns puts the ballast back when disposed, as far as there is space
  */
-export async function openBallast(place: Place, use: { readonly giveUp: boolean }): Promise<Disposable> {
+export async function openBallast(place: Place, use: { readonly giveUp: boolean }): Promise<Ballast> {
   const { root, runRoot, syscalls } = place;
   for (const directory of [root, runRoot]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   const isTight = freeIn(root) < tight * ballastSize;
   if (!isTight) restore(place);
-  if (!isTight || !use.giveUp) return { [Symbol.dispose]: () => restore(place) };
+  if (!isTight || !use.giveUp) return { isTight, [Symbol.dispose]: () => restore(place) };
   const held = await lock(syscalls, lockPath(place), { kind: "shared" });
   rmSync(join(root, ballastName), { force: true });
   return {
+    isTight,
     [Symbol.dispose]: () => {
       held[Symbol.dispose]();
       restore(place);

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { BerthError } from "../base/errors.ts";
+import { sha256 } from "../base/sha256.ts";
 
 declare const digestBrand: unique symbol;
 
@@ -12,11 +12,11 @@ export type DiffID = Digest & { readonly __role?: "diffID" };
 /** Digest that names a stack of layers. @see image-spec v1.1 config.md#layer-chainid */
 export type ChainID = Digest & { readonly __role?: "chainID" };
 
-const sha256 = /^sha256:[a-f0-9]{64}$/;
+const form = /^sha256:[a-f0-9]{64}$/;
 
 /** True when `text` is a well-formed digest. */
 export function isDigest(text: string): text is Digest {
-  return sha256.test(text);
+  return form.test(text);
 }
 
 /**
@@ -32,7 +32,7 @@ export function parseDigest(text: string): Digest {
 
 /** The digest of `bytes` (text as UTF-8). */
 export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest;
+  return `sha256:${sha256(bytes)}` as Digest;
 }
 
 /** The hex digits of a digest, without the algorithm. */

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { createServer as createTLSServer } from "node:https";
 import { type AddressInfo, isIPv6 } from "node:net";
+import { monotonic } from "../base/clock.ts";
 import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import { openArrivals } from "./arrivals.ts";
 import type { CacheDeps, Outcome, ServingDeps } from "./deps.ts";
@@ -179,7 +180,7 @@ interface Incoming {
 async function handleRequest(incoming: Incoming, parts: Parts, options: ServeOptions): Promise<void> {
   const { request, response } = incoming;
   const { method = "", url = "", socket } = request;
-  const started = performance.now();
+  const started = monotonic();
   const facts: { outcome?: Outcome; error?: string } = {};
   const written = socket.bytesWritten;
   response.once("close", () => {
@@ -188,7 +189,7 @@ async function handleRequest(incoming: Incoming, parts: Parts, options: ServeOpt
       client: socket.remoteAddress ?? "",
       ...{ method, url, status, ...facts },
       bytes: socket.bytesWritten - written,
-      duration: performance.now() - started,
+      duration: monotonic() - started,
     });
   });
   let route: Route | undefined;

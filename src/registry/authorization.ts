@@ -1,3 +1,4 @@
+import { monotonic } from "../base/clock.ts";
 import { BerthError } from "../base/errors.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { HttpResponse } from "./connection.ts";
@@ -44,7 +45,7 @@ export interface AuthorizerParts {
 interface KeptToken {
   readonly scopes: readonly string[];
   readonly token: string;
-  /** By `performance.now()`: the server's clock may be wrong. */
+  /** By {@link monotonic}: the server's clock may be wrong. */
   readonly expires: number;
 }
 
@@ -79,7 +80,7 @@ export function openAuthorizer(parts: AuthorizerParts): Authorizer {
     const { token, lifetime, identityToken } = await fetchToken({ ...parts, conceal }, request);
     secrets.add(token);
     identity = identityToken ?? identity;
-    const one = { scopes, token, expires: performance.now() + lifetime };
+    const one = { scopes, token, expires: monotonic() + lifetime };
     kept = [one, ...kept].slice(0, mostTokens);
     return one;
   };
@@ -102,7 +103,7 @@ export function openAuthorizer(parts: AuthorizerParts): Authorizer {
       }
       const { service } = wanted;
       const all = [...new Set([...scopes, ...(beside.get(scopes.join(" ")) ?? [])])].sort();
-      const now = performance.now();
+      const now = monotonic();
       const found = kept.find((one) => one.expires > now && all.every((scope) => isWithin(scope, one.scopes)));
       const { token } = found ?? (await untilAborted(shared(service, all), signal));
       return { header: `Bearer ${token}`, fresh: found === undefined };

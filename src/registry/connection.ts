@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { monotonic } from "../base/clock.ts";
 import { connectionError, proxiedError } from "./connection-error.ts";
 import { bodyPastParser } from "./large-reads.ts";
 import { connectionFailure, mayPass } from "./registry-error.ts";
@@ -202,11 +203,11 @@ async function* bodyOf(
     let fresh = 0;
     for await (const chunk of bytes as AsyncIterable<Buffer>) {
       fresh += chunk.length;
-      const given = performance.now();
+      const given = monotonic();
       waiting = false;
       yield chunk;
       waiting = true;
-      if (fresh < leastProgress && performance.now() - given < slowReader) continue;
+      if (fresh < leastProgress && monotonic() - given < slowReader) continue;
       fresh = 0;
       timer.refresh();
     }

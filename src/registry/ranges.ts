@@ -1,3 +1,4 @@
+import { monotonic } from "../base/clock.ts";
 import { BerthError } from "../base/errors.ts";
 
 /** When and how a large blob is fetched over several connections. */
@@ -90,11 +91,11 @@ class Pace {
   }
 
   async *measured(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    let asked = performance.now();
+    let asked = monotonic();
     for await (const chunk of source) {
-      this.#add(chunk.length, performance.now() - asked);
+      this.#add(chunk.length, monotonic() - asked);
       yield chunk;
-      asked = performance.now();
+      asked = monotonic();
     }
   }
 

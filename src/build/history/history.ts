@@ -9,7 +9,7 @@ import type { BuildSummary, PastBuild, PastStep } from "./past-build.ts";
 /** What is kept of earlier builds at most. */
 export const historyBounds: { readonly builds: number; readonly bytes: number; readonly steps: number } = {
   builds: 100,
-  /** Of all records, logs and lists of files together, compressed. */
+  /** Of all records, logs and lists of files together, as they are kept. */
   bytes: 64 << 20,
   /** Of one build. */
   steps: 1000,

@@ -5,13 +5,13 @@ import { pack, unpack } from "./packed.ts";
 test.each([
   { what: "no values", values: [] },
   { what: "a few values", values: [{ name: "RUN make" }, ["ü", null], 1.5, "a\nb"] },
-  { what: "many values", values: Array.from({ length: 5000 }, (_, index) => ({ index, name: `step ${index}` })) },
+  { what: "many values", values: Array.from({ length: 20_000 }, (_, index) => ({ index, name: `step ${index}` })) },
 ])("unpacks $what as they were", ({ values }) => {
   expect(unpack(pack(values))).toEqual(values);
 });
 
 test("compresses what is large", () => {
-  expect(pack(Array.from({ length: 5000 }, () => "the same")).length).toBeLessThan(1000);
+  expect(pack(Array.from({ length: 20_000 }, () => "the same")).length).toBeLessThan(1000);
 });
 
 test("reads what was compressed though it is small", () => {

@@ -3,8 +3,8 @@ import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 /** Most bytes that a record unpacks to. */
 const most = 64 << 20;
 
-/** UTF-16 units of text that is kept as it is, a build of some six steps: to load a compressor takes longer than to write so much. */
-const mostPlain = 8 << 10;
+/** UTF-16 units of text that is kept as it is, a build of some fifty steps: to load a compressor takes longer than to write so much. */
+const mostPlain = 64 << 10;
 /** What a frame of zstd begins with (RFC 8878, section 3.1.1), and no JSON does. */
 const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 

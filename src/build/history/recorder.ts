@@ -1,3 +1,4 @@
+import { monotonic } from "../../base/clock.ts";
 import { isKind, messageOf } from "../../base/errors.ts";
 import type { Operation, ProgressEvent } from "../../base/operation.ts";
 import type { Database } from "../../metadata/database.ts";
@@ -86,7 +87,7 @@ class Recording implements SolveWatcher {
   readonly #db: Database;
   readonly #options: BuildOptions;
   readonly #started = Date.now();
-  readonly #begin = performance.now();
+  readonly #begin = monotonic();
   readonly #logger = new BuildLogger();
   readonly #steps = new StepRecorder();
   readonly #ready = new Map<string, number>();
@@ -195,6 +196,6 @@ class Recording implements SolveWatcher {
 
   /** Milliseconds since the build began, to a tenth. */
   #now(): number {
-    return Math.round((performance.now() - this.#begin) * 10) / 10;
+    return Math.round((monotonic() - this.#begin) * 10) / 10;
   }
 }

@@ -210,15 +210,15 @@ type Place = Pick<BuildOptions, "context" | "dockerfile" | "dockerfileText" | "g
  * Where a build reads: `-` is an archive or a Dockerfile on standard input, `-f -` a Dockerfile there beside a context, `-f build.ts` a
  * program that has the stages.
  */
-export async function buildContextPlace(path: string, file: string | undefined, { stdin }: Terminal): Promise<Place> {
+export async function buildContextPlace(path: string, file: string | undefined, io: Terminal): Promise<Place> {
   const named = file === undefined || file === "-" ? {} : await namedFile(file);
   if (path === "-") {
     if (file === "-") {
       throw new CliError("ERROR: invalid argument: can't use stdin for both build context and dockerfile");
     }
-    return { context: stdin, ...named };
+    return { context: io.stdin, ...named };
   }
-  return { context: path, ...named, ...(file === "-" ? { dockerfileText: await readDockerfile(stdin) } : {}) };
+  return { context: path, ...named, ...(file === "-" ? { dockerfileText: await readDockerfile(io.stdin) } : {}) };
 }
 
 /** A Dockerfile, or what a program says in its place. @throws {CliError} */

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { monotonic } from "../../base/clock.ts";
 import { codeOf } from "../../base/errors.ts";
 import { type Operation, stoppedBy } from "../../base/operation.ts";
 import { fullName, type Reference } from "../../oci/reference.ts";
@@ -153,12 +154,12 @@ async function pushCombined(registries: Registries, combined: Combined, options:
   const { targets, report } = options;
   const byRepository = Map.groupBy(targets, ({ domain, path }) => fullName({ domain, path }));
   for (const [name, tags] of byRepository) {
-    const begun = performance.now();
+    const begun = monotonic();
     const step = { kind: "step", id: name, name: `[internal] pushing ${name}` } as const;
     report?.({ ...step, status: "started" });
     try {
       await pushTo(registries, combined, { ...options, name, targets: tags });
-      report?.({ ...step, status: "done", duration: performance.now() - begun });
+      report?.({ ...step, status: "done", duration: monotonic() - begun });
     } catch (error) {
       report?.({ ...step, status: "failed", error: error instanceof Error ? error.message : String(error) });
       throw error;

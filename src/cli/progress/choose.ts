@@ -1,3 +1,4 @@
+import { monotonic } from "../../base/clock.ts";
 import { CliError } from "../cli-error.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import type { ProgressDisplay } from "./display.ts";
@@ -41,7 +42,7 @@ export function displayOf(
       hint: "--progress=plain writes lines, wherever they go.",
     });
   const write = (text: string): void => void stderr.write(text);
-  const now = (): number => performance.now();
+  const now = (): number => monotonic();
   if (kind === "rawjson") return rawJSONProgress({ write, time: Date.now });
   if (kind === "plain" || !isTTY) return plainProgress({ write, now });
   const size = () => ({ rows: stderr.rows ?? 24, columns: stderr.columns ?? 80 });
