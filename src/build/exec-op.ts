@@ -139,7 +139,8 @@ async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation)
     if (error instanceof BuildError) deps.onFailed?.({ id, task, error, operation, snapshots, held: files.move() });
     throw error;
   }
-  const { chainID } = await step.snapshot.commit({ ...operation, mounted: true });
+  // What ran again has left files of other times.
+  const { chainID } = await step.snapshot.commit({ ...operation, mounted: true, again: false });
   return { chainID };
 }
 

@@ -72,6 +72,8 @@ export interface StepOperation extends Operation {
   readonly latest?: bigint;
   /** What the step's result is recorded under. None when absent. */
   readonly keys?: readonly string[];
+  /** There is a result of an equal step, which isn't to be used: the same may well come out. */
+  readonly again?: boolean;
 }
 
 /** What the solver needs beside the graph. */
@@ -243,6 +245,7 @@ class Solver {
     const solved = await work.run({
       signal,
       keys,
+      again: keys.some((key) => this.#deps.cache.find(key) !== undefined),
       ...(report === undefined ? {} : { report }),
       ...(latest === undefined ? {} : { latest }),
     });

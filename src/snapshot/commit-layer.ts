@@ -32,14 +32,14 @@ const writebackDelay = 100;
 export async function commitUpper(
   { host, store }: CommitDeps,
   { directory, parent, manifest }: Upper,
-  { signal, writer = layerWriters.made, latest, mounted = false }: CommitOptions,
+  { signal, writer = layerWriters.made, latest, mounted = false, again = false }: CommitOptions,
 ): Promise<LayerRecord> {
   if (mounted && host.unprivileged) {
     const { inheritKept } = await import("./inherit-kept.ts");
     inheritKept(host.syscalls, { upper: directory, lower: store.directories(parent) });
   }
   if (latest !== undefined) clampTimes(host.syscalls, directory, latest);
-  const headStart = setTimeout(() => store.startWriteback(), writebackDelay);
+  const headStart = again ? undefined : setTimeout(() => store.startWriteback(), writebackDelay);
   try {
     const recorder = new ManifestRecorder();
     const options = {

@@ -118,6 +118,8 @@ export interface CommitOptions extends Operation {
   readonly latest?: bigint;
   /** True where it was written through a mount, by processes that see only what the file system holds. False when absent. */
   readonly mounted?: boolean;
+  /** True where an equal layer is probably there: nothing is sent to the disk before that is known. False when absent. */
+  readonly again?: boolean;
 }
 
 /** A writable snapshot. */
