@@ -112,6 +112,7 @@ export type { SaveOptions } from "./image/save.ts";
 export type { ChainID, DiffID, Digest } from "./oci/digest.ts";
 export type { ImageConfig, RunConfig } from "./oci/image-config.ts";
 export type { Platform } from "./oci/platform.ts";
+export type { RateLimit } from "./registry/repository.ts";
 export type { PlannedBlob } from "./registry/send.ts";
 export type { Address } from "./registry-server/itself.ts";
 export type { LogEntry, RunningCache, ServeOptions } from "./registry-server/server.ts";

@@ -6,7 +6,7 @@ import type { Descriptor } from "../oci/image-index.ts";
 import type { Platform } from "../oci/platform.ts";
 import { familiar, familiarRepository, fullName, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { Registries } from "../registry/registries.ts";
-import type { Repository } from "../registry/repository.ts";
+import type { RateLimit, Repository } from "../registry/repository.ts";
 import { type ArrivalDeps, bringIn, fetchConfig, type PlannedLayer, planArrival } from "./arrival.ts";
 import { imageIn, type RemoteImage, rootManifest } from "./remote-image.ts";
 
@@ -30,6 +30,8 @@ export interface PulledImage {
   readonly digest: Digest;
   /** False where all was here as it is in the registry. */
   readonly isNew: boolean;
+  /** What the registry said of its quota, where it did. */
+  readonly rateLimit?: RateLimit;
 }
 
 /**
@@ -85,7 +87,7 @@ async function pullRemote(deps: PullDeps, coming: Coming, operation: Operation):
   const names = { repository: { domain, path }, ...(name.digest === undefined && { tag: name }) };
   const isNew = await bringIn(deps, { names, reader: repository, images: [remote] }, operation);
   const digest = remote.root.descriptor.digest;
-  return { reference: familiar(name), id: remote.parts.config.digest, digest, isNew };
+  return { reference: familiar(name), id: remote.parts.config.digest, digest, isNew, ...quotaOf(repository) };
 }
 
 /** Do for every tag of a repository what {@link pullImage} or {@link planPull} does for one. @param name its tag and digest play no part */
@@ -119,6 +121,8 @@ export interface PullPlan {
   readonly layers: readonly PlannedLayer[];
   /** Bytes that are still to come. */
   readonly bytes: number;
+  /** What the registry said of its quota, where it did. */
+  readonly rateLimit?: RateLimit;
 }
 
 /** Say what a pull would take, and change nothing. @throws {BerthError} as {@link pullImage} */
@@ -127,7 +131,13 @@ export async function planPull(deps: PullDeps, name: Reference, options: PullOpt
   const { remote } = coming;
   const { layers, bytes } = await planArrival(deps, { reader: coming.repository, image: remote }, options);
   const { digest } = remote.root.descriptor;
-  return { reference: familiar(coming.name), digest, id: remote.parts.config.digest, layers, bytes };
+  const quota = quotaOf(coming.repository);
+  return { reference: familiar(coming.name), digest, id: remote.parts.config.digest, layers, bytes, ...quota };
+}
+
+function quotaOf(repository: Repository): { readonly rateLimit?: RateLimit } {
+  const rateLimit = repository.rateLimit();
+  return rateLimit === undefined ? {} : { rateLimit };
 }
 
 /** What a reference means: beside a digest a tag says nothing. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { type MultiPlatform, writeMultiPlatform } from "../support/multi-platform.ts";
 import { openRegistry, openScriptedRegistry, type Registry } from "../support/registry.ts";
+import { makeImage, serveImage } from "../support/served-image.ts";
 
 let berth: Berth;
 let registry: Registry;
@@ -266,6 +267,24 @@ test("what a registry warns of is said on stderr, once", async () => {
   expect(listed).toEqual({ code: 0, stdout: "v1\n", stderr: `${said}\n` });
   const pulled = await berth.run(["pull", `${warning.host}/app:v1`]);
   expect(lines(pulled.stderr).filter((line) => line.startsWith("WARNING"))).toEqual([said]);
+});
+
+test("what is left of a registry's quota is said by pull on stderr, and in its plan", async () => {
+  const serve = serveImage(makeImage(1000));
+  await using hub = await openScriptedRegistry((request, response) => {
+    if (request.url?.includes("/manifests/")) {
+      response.setHeader("RateLimit-Limit", "100;w=21600");
+      response.setHeader("RateLimit-Remaining", "76;w=21600");
+    }
+    return serve(request, response);
+  });
+  const quota = "Quota: 76 of 100 requests in 6 hours are left";
+  const name = `${hub.host}/app:latest`;
+  expect(lines(await out("pull", "--plan", name)).at(-1)).toBe(quota);
+  const pulled = await berth.run(["pull", name]);
+  expect(pulled).toMatchObject({ code: 0, stderr: `${quota}\n` });
+  expect(lines(pulled.stdout).at(-1)).toBe(name);
+  expect(await berth.run(["pull", "-q", name])).toEqual({ code: 0, stdout: `${name}\n`, stderr: "" });
 });
 
 test("search shows what a registry finds, as Docker does", async () => {

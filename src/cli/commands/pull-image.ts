@@ -2,7 +2,9 @@ import { BerthError, isKind } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { PulledImage } from "../../image/pull.ts";
 import type { Platform } from "../../oci/platform.ts";
+import type { RateLimit } from "../../registry/repository.ts";
 import { CliError } from "../cli-error.ts";
+import { humanDuration } from "../format/human-duration.ts";
 import { pullProgress } from "../progress/pull.ts";
 import type { Output } from "../terminal/terminal.ts";
 
@@ -36,6 +38,15 @@ export async function pullShown(
 /** Docker's last word on what a pull did. */
 export function statusLine(isNew: boolean, name: string): string {
   return `Status: ${isNew ? "Downloaded newer image" : "Image is up to date"} for ${name}\n`;
+}
+
+/** What may still be asked of a registry; empty where it doesn't say. */
+export function quotaLine(rateLimit: RateLimit | undefined): string {
+  if (rateLimit === undefined) return "";
+  const { remaining, limit, window } = rateLimit;
+  const most = limit === undefined ? "" : ` of ${limit}`;
+  const time = window === undefined ? "" : ` in ${humanDuration(window * 1000).toLowerCase()}`;
+  return `Quota: ${remaining}${most} requests${time} are left\n`;
 }
 
 /** Docker's daemon tells in the stream of progress what goes wrong once that has begun, without the words before its other errors. */

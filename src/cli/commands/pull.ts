@@ -1,5 +1,5 @@
 import { BerthError } from "../../base/errors.ts";
-import type { PullOptions, PullPlan } from "../../image/pull.ts";
+import type { PulledImage, PullOptions, PullPlan } from "../../image/pull.ts";
 import { parsePlatform } from "../../oci/platform.ts";
 import { familiar, fullName, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
@@ -8,7 +8,7 @@ import { bool, text } from "../flags/kinds.ts";
 import { humanSize } from "../format/human-size.ts";
 import { pullProgress } from "../progress/pull.ts";
 import { interruptible } from "../terminal/interrupt.ts";
-import { asStreamed, pullShown, statusLine } from "./pull-image.ts";
+import { asStreamed, pullShown, quotaLine, statusLine } from "./pull-image.ts";
 
 interface PullValues {
   readonly "all-tags": boolean;
@@ -47,11 +47,13 @@ async function pull(call: Call<PullValues>): Promise<number> {
   const engine = await call.engine();
   if (values.plan) {
     const plan = await engine.images.planPull(given, wanted);
-    io.stdout.write(values.quiet ? `${plan.bytes}\n` : planText(plan));
+    io.stdout.write(values.quiet ? `${plan.bytes}\n` : `${planText(plan)}${quotaLine(plan.rateLimit)}`);
     return 0;
   }
-  await pullShown({ engine, output: io.stdout }, given, { platform, quiet: values.quiet, signal });
+  const { quiet } = values;
+  const { rateLimit } = await pullShown({ engine, output: io.stdout }, given, { platform, quiet, signal });
   io.stdout.write(`${fullName(withDefaultTag(reference))}\n`);
+  if (!quiet) io.stderr.write(quotaLine(rateLimit));
   return 0;
 }
 
@@ -74,10 +76,12 @@ async function pullAll(
   const name = familiar(repository);
   using progress = pullProgress(io.stdout, { quiet });
   let isNew = false;
+  let last: PulledImage | undefined;
   try {
     for await (const pulled of images.pullAll(name, { ...options, report: progress.report })) {
       progress.end();
       isNew ||= pulled.isNew;
+      last = pulled;
       if (!quiet) io.stdout.write(`Digest: ${pulled.digest}\n`);
     }
   } catch (error) {
@@ -86,6 +90,7 @@ async function pullAll(
   }
   if (!quiet) io.stdout.write(statusLine(isNew, name));
   io.stdout.write(`${fullName(repository)}\n`);
+  if (!quiet) io.stderr.write(quotaLine(last?.rateLimit));
   return 0;
 }
 
@@ -98,15 +103,18 @@ async function planAll(
   const { images } = await engine();
   const coming = new Map<string, number>();
   let count = 0;
+  let last: PullPlan | undefined;
   for await (const plan of images.planPullAll(familiar(repository), options)) {
     count++;
+    last = plan;
     const missing = plan.layers.filter(({ isHere }) => !isHere);
     for (const { digest, size, begun } of missing) coming.set(digest, size - begun);
     if (!quiet) io.stdout.write(planText(plan));
   }
   const bytes = [...coming.values()].reduce((sum, size) => sum + size, 0);
   const tags = `${count} tag${count === 1 ? "" : "s"} of ${familiar(repository)}`;
-  io.stdout.write(quiet ? `${bytes}\n` : `Plan: ${humanSize(bytes)} to download for ${tags}\n`);
+  const whole = `Plan: ${humanSize(bytes)} to download for ${tags}\n${quotaLine(last?.rateLimit)}`;
+  io.stdout.write(quiet ? `${bytes}\n` : whole);
   return 0;
 }
 
