@@ -85,6 +85,16 @@ test.each([
   await expect(read(blob, descriptorOf({ ...layer, blob }))).rejects.toMatchObject({ kind: "invalid-argument" });
 });
 
+test("of an eStargz layer whose table is damaged it is said that the table is", async () => {
+  const layer = chunkedLayer(archive, "estargz");
+  const blob = Buffer.from(layer.blob);
+  blob.fill(0xff, blob.length - 51 - 40, blob.length - 51 - 20);
+  await expect(read(blob, descriptorOf({ ...layer, blob }))).rejects.toMatchObject({
+    kind: "invalid-argument",
+    message: expect.stringMatching(/^the table of contents can't be used: gzip: /),
+  });
+});
+
 function swapped(blob: Buffer, change: (offset: number) => number): Buffer {
   const copy = Buffer.from(blob);
   const at = blob.length - 51 + 16;

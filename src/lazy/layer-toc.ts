@@ -1,7 +1,7 @@
 import { decompress } from "../archive/decompress.ts";
 import type { TarHeader } from "../archive/tar-header.ts";
 import { parseTar } from "../archive/tar-reader.ts";
-import { BerthError } from "../base/errors.ts";
+import { BerthError, isKind, messageOf } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Operation, stoppedBy } from "../base/operation.ts";
 import { digestOf } from "../oci/digest.ts";
@@ -99,7 +99,7 @@ async function tableIn(packed: Buffer): Promise<{ readonly header: TarHeader; re
   let found: TarHeader | undefined;
   const pieces: Buffer[] = [];
   let size = 0;
-  await parseTar(decompress(one(packed)), {
+  await parseTar(unpacked(packed), {
     entry: (header) => {
       if (found !== undefined || header.name !== tocName || header.size > limits.toc) {
         throw unusable("it isn't where the footer says");
@@ -114,6 +114,16 @@ async function tableIn(packed: Buffer): Promise<{ readonly header: TarHeader; re
   });
   if (found === undefined) throw unusable("it isn't where the footer says");
   return { header: found, json: Buffer.concat(pieces) };
+}
+
+/** A table has a digest only when it is decompressed: what is damaged before that is told as its fault, too. */
+async function* unpacked(packed: Buffer): AsyncGenerator<Uint8Array> {
+  try {
+    yield* decompress(one(packed));
+  } catch (error) {
+    if (!isKind(error, "invalid-argument")) throw error;
+    throw unusable(messageOf(error), { cause: error });
+  }
 }
 
 /** @param where `position` is `offset:length:uncompressed length:type`, `checksum` that of the table as it is compressed */
@@ -152,8 +162,8 @@ async function part(
   return Buffer.concat(await Array.fromAsync(repository.blob(layer, options), (piece) => Buffer.from(piece)));
 }
 
-function unusable(what: string): BerthError {
-  return new BerthError("invalid-argument", `the table of contents can't be used: ${what}`);
+function unusable(what: string, options?: ErrorOptions): BerthError {
+  return new BerthError("invalid-argument", `the table of contents can't be used: ${what}`, options);
 }
 
 function wrong({ digest }: Descriptor): BerthError {
