@@ -94,6 +94,7 @@ test.for<ChunkedFormat>(["estargz", "zstd:chunked"])(
     expect(await berth.out(["inspect", "-f", "{{.Image}} {{.State.Status}}", detached])).toBe(
       `${image.config.digest} running`,
     );
+    expect(await berth.out(["ps", "--format", "{{.Image}}"])).toBe(name);
     release();
     await eventually(async () => ((await berth.out(["images", "-q"])) === "" ? undefined : true));
     // Written anew, as its first copy was changed.

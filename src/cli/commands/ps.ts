@@ -56,7 +56,10 @@ async function listContainers({ values, given, io, engine }: Call<PsValues>): Pr
   const rows: ContainerRow[] = [];
   for (const container of shown) {
     const size = sized ? { size: await opened.containers.size(container.id) } : {};
-    rows.push({ container, meant: meaning(container.request.image), whole: values["no-trunc"], now, ...size });
+    const found = meaning(container.request.image);
+    // Of an image that is still on its way the name means nothing yet.
+    const meant = found === "" && container.coming !== undefined ? undefined : found;
+    rows.push({ container, meant, whole: values["no-trunc"], now, ...size });
   }
   io.stdout.write(formatRows(listingOf(values.size), rows, quiet ? "{{.ID}}" : format));
   return 0;
