@@ -1,5 +1,6 @@
 import { statfsSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
+import { humanSize } from "../base/human-size.ts";
 import { limits } from "../base/limits.ts";
 import { type ByteString, pathOf, textOf } from "./byte-string.ts";
 
@@ -30,7 +31,7 @@ export class FreeSpace {
     this.#announced = 0;
     const { bavail, bsize } = statfsSync(pathOf(this.#directory));
     const free = Math.max(0, bavail * bsize - limits.freeBytes);
-    if (size > free) throw this.#full(`${shown(name)} has ${size} bytes, ${free} are free`);
+    if (size > free) throw this.#full(`${shown(name)} has ${humanSize(size)}, ${humanSize(free)} may be written`);
   }
 
   /** Count one file or directory. @throws {BerthError} invalid-argument, when there are too many; failed-precondition, when no more go on the disk */
@@ -69,7 +70,7 @@ export function requireFree(directory: string, needed: number, advice: string): 
   const free = Math.max(0, bavail * bsize - limits.freeBytes);
   if (needed <= free) return;
   throw new BerthError("failed-precondition", `write ${directory}: no space left on device`, {
-    hint: `The image takes at least ${needed} bytes, ${free} are free. ${advice}`,
+    hint: `The image takes at least ${humanSize(needed)}. ${humanSize(bavail * bsize)} are free, and ${humanSize(limits.freeBytes)} of that stay free. ${advice}`,
   });
 }
 

@@ -1,9 +1,9 @@
+import { humanSize } from "../../base/human-size.ts";
 import { type Command, defineCommand } from "../command.ts";
 import type { CachedManifest } from "../engine-types.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { formatHelp } from "../format/format-help.ts";
 import { humanDuration } from "../format/human-duration.ts";
-import { humanSize } from "../format/human-size.ts";
 import { formatRows, type Listing } from "../format/listing.ts";
 
 /** `berth cache ls` */

@@ -1,7 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { parseBytes } from "../flags/go-values.ts";
 import { bool, value } from "../flags/kinds.ts";
-import { humanSize } from "../format/human-size.ts";
 import { agreed, reclaimed } from "./prune.ts";
 
 /** `berth cache prune` */

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { codeOf } from "../../base/errors.ts";
+import { humanSize } from "../../base/human-size.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import type { LogEntry, ServeCacheOptions } from "../engine-types.ts";
 import { parseBytes, parseDuration } from "../flags/go-values.ts";
 import { bool, list, text, value } from "../flags/kinds.ts";
-import { humanSize } from "../format/human-size.ts";
 import { printable } from "../format/printable.ts";
 
 interface ServeValues {

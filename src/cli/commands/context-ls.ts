@@ -1,9 +1,9 @@
 import { basename } from "node:path";
+import { humanSize } from "../../base/human-size.ts";
 import type { ContextEntry, ContextVerdict } from "../../build/context-listing.ts";
 import { type Command, defineCommand } from "../command.ts";
 import { text } from "../flags/kinds.ts";
 import { formatHelp } from "../format/format-help.ts";
-import { humanSize } from "../format/human-size.ts";
 import { formatRows, type Listing } from "../format/listing.ts";
 import { printable } from "../format/printable.ts";
 

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
+import { humanSize } from "../../base/human-size.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Filter, hasLabel, requireKnown, switchOf, untilOf } from "../flags/filter.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 /** Ask before something is deleted. @returns true when the user agrees; anything but yes is no */

@@ -1,11 +1,11 @@
 import { BerthError } from "../../base/errors.ts";
+import { humanSize } from "../../base/human-size.ts";
 import type { PulledImage, PullOptions, PullPlan } from "../../image/pull.ts";
 import { parsePlatform } from "../../oci/platform.ts";
 import { familiar, fullName, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
-import { humanSize } from "../format/human-size.ts";
 import { pullProgress } from "../progress/pull.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import { asStreamed, pullShown, quotaLine, statusLine } from "./pull-image.ts";

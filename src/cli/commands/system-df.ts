@@ -1,7 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { formatHelp } from "../format/format-help.ts";
-import { humanSize } from "../format/human-size.ts";
 import { contextOf, formatOnce, formatRows, type Listing, textsOf } from "../format/listing.ts";
 import { type ContainerRow, containerListing } from "../list/container-row.ts";
 import { type ImageRow, imageListing, imageRows } from "../list/image-row.ts";

@@ -1,8 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import { linux } from "../../host/syscalls.ts";
 import { CliError } from "../cli-error.ts";
 import type { ExploredImage, WindowSize } from "../engine-types.ts";
-import { humanSize } from "../format/human-size.ts";
 import { instructionText, printable, shortened } from "../format/printable.ts";
 import { rawMode } from "../terminal/raw-mode.ts";
 import type { Terminal } from "../terminal/terminal.ts";

@@ -1,6 +1,6 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { ExploredImage, ExploredLayer, LayerFile } from "../engine-types.ts";
-import { humanSize } from "../format/human-size.ts";
 import { instructionText, layersText } from "../format/printable.ts";
 import { escaped, pageHead } from "../page/html.ts";
 import { style } from "./page-style.ts";

@@ -1,8 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import type { BuildPlan } from "../engine-types.ts";
 import { linesOf } from "../list/build-row.ts";
 import { align } from "./align.ts";
 import { buildDuration } from "./build-duration.ts";
-import { humanSize } from "./human-size.ts";
 import { printable } from "./printable.ts";
 
 type PlannedStep = BuildPlan["steps"][number];

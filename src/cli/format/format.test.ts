@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { humanSize } from "../../base/human-size.ts";
 import { align } from "./align.ts";
 import { goTime, rfc3339 } from "./go-time.ts";
 import { ago, humanDuration } from "./human-duration.ts";
-import { humanSize } from "./human-size.ts";
 import { formatRows, type Listing } from "./listing.ts";
 
 test.each([

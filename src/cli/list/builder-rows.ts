@@ -1,6 +1,6 @@
+import { humanSize } from "../../base/human-size.ts";
 import { goTime } from "../format/go-time.ts";
 import { ago } from "../format/human-duration.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { Listing } from "../format/listing.ts";
 import type { DiskUsage } from "./usage-rows.ts";
 

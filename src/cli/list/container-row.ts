@@ -1,9 +1,9 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { Container, ContainerState } from "../../container/container.ts";
 import { familiar, parseReference } from "../../oci/reference.ts";
 import { goTime } from "../format/go-time.ts";
 import { ago, humanDuration } from "../format/human-duration.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { Listing } from "../format/listing.ts";
 
 /** One line of `ps`. */

@@ -1,8 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { CopyPlan } from "../../copy/copy.ts";
 import { bytesSent, type PlannedBlob } from "../../registry/send.ts";
 import { align } from "../format/align.ts";
-import { humanSize } from "../format/human-size.ts";
 
 /** Blobs of several copies, each once, and what goes of them. */
 export function eachOnce(blobs: readonly PlannedBlob[]): Pick<CopyPlan, "blobs" | "bytes"> {

@@ -1,5 +1,5 @@
+import { humanSize } from "../../base/human-size.ts";
 import type { ImageFinding } from "../engine-types.ts";
-import { humanSize } from "../format/human-size.ts";
 
 /** What `image lint` and the guards find, for people: a paragraph each. */
 export function findingsText(findings: readonly ImageFinding[]): string {

@@ -1,8 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { HistoryLine } from "../engine-types.ts";
 import { rfc3339 } from "../format/go-time.ts";
 import { ago } from "../format/human-duration.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { Listing } from "../format/listing.ts";
 
 /** One line of `history`. */

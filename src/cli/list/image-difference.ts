@@ -1,7 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { align } from "../format/align.ts";
-import { humanSize } from "../format/human-size.ts";
 
 type Difference = Awaited<ReturnType<Engine["images"]["diff"]>>;
 type Names = readonly [string, string];

@@ -1,8 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { ImageSummary } from "../engine-types.ts";
 import { goTime } from "../format/go-time.ts";
 import { ago } from "../format/human-duration.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { Listing } from "../format/listing.ts";
 
 /** One line of `images`: an image has one for each of its names, or one without. */

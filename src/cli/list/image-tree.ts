@@ -1,8 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { platformText } from "../../oci/platform.ts";
 import type { ImageIndex, ImageSummary } from "../engine-types.ts";
-import { humanSize } from "../format/human-size.ts";
 
 const gap = "   ";
 const widths: Readonly<Record<"id" | "usage" | "content", number>> = { id: 12, usage: 10, content: 12 };

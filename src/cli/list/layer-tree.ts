@@ -1,6 +1,6 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import type { ImageSummary, LayerTree } from "../engine-types.ts";
-import { humanSize } from "../format/human-size.ts";
 import { instructionText, layersText, shortened } from "../format/printable.ts";
 
 type TreeLayer = LayerTree["layers"][number];

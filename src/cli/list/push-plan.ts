@@ -1,8 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import { shortID } from "../../base/ids.ts";
 import { fullName } from "../../oci/reference.ts";
 import type { PushPlan } from "../engine-types.ts";
 import { align } from "../format/align.ts";
-import { humanSize } from "../format/human-size.ts";
 
 /** What a push would do, as a table: its layers, the topmost first, and what it comes to. */
 export function pushPlanText({ reference, digest, size, blobs, bytes }: PushPlan): string {

@@ -1,4 +1,4 @@
-import { humanSize } from "../format/human-size.ts";
+import { humanSize } from "../../base/human-size.ts";
 
 /** How far something is, in bytes. */
 export interface Fraction {

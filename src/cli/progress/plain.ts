@@ -1,5 +1,5 @@
+import { humanSize } from "../../base/human-size.ts";
 import type { ProgressEvent } from "../../base/operation.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { DisplayOptions, ProgressDisplay } from "./display.ts";
 import { hasEnded, openTrace, type Vertex } from "./vertex.ts";
 

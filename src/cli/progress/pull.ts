@@ -1,5 +1,5 @@
+import { humanSize } from "../../base/human-size.ts";
 import type { ProgressEvent } from "../../base/operation.ts";
-import { humanSize } from "../format/human-size.ts";
 import type { Output } from "../terminal/terminal.ts";
 import { byteBar } from "./bar.ts";
 
