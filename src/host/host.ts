@@ -1,7 +1,8 @@
-import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, lstatSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { BerthError } from "../base/errors.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { BerthError, codeOf } from "../base/errors.ts";
 import { isMachineRoot, mayWire } from "./capabilities.ts";
 import { type CgroupLayout, probeCgroups } from "./cgroup.ts";
 import { linux, type Syscalls } from "./syscalls.ts";
@@ -29,16 +30,36 @@ export interface Places {
   readonly runRoot?: string;
 }
 
-/** The places of an engine, absolute: /var/lib/berth and /run/berth for root, the XDG directories for anybody else. */
-function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): Required<Places> {
+/**
+ * The places of an engine, absolute: /var/lib/berth and /run/berth for root, the XDG directories for anybody else. A store elsewhere
+ * has a run root of its own beside: each takes what it has no record of for garbage, and what runs would be ended.
+ */
+export function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): Required<Places> {
   const uid = callerOf(env);
   const isRoot = uid === 0;
   const data = isRoot ? "/var/lib" : (env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"));
   const run = isRoot ? "/run" : (env["XDG_RUNTIME_DIR"] ?? `/tmp/berth-${uid}`);
-  return {
-    root: resolve(places.root ?? (env["BERTH_ROOT"] || join(data, "berth"))),
-    runRoot: resolve(places.runRoot ?? (env["BERTH_RUN_ROOT"] || join(run, "berth"))),
-  };
+  const usual = join(data, "berth");
+  const root = resolve(places.root ?? (env["BERTH_ROOT"] || usual));
+  const runRoot = places.runRoot ?? (env["BERTH_RUN_ROOT"] || join(run, runName(root, usual)));
+  return { root, runRoot: resolve(runRoot) };
+}
+
+/** The same by each name of a store. */
+function runName(root: string, usual: string): string {
+  const real = realPlace(root);
+  if (root === usual || real === realPlace(usual)) return "berth";
+  return `berth-${createHash("sha256").update(real).digest("hex").slice(0, 8)}`;
+}
+
+/** Without symbolic links, as far as it is there. */
+function realPlace(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    return join(realPlace(dirname(path)), basename(path));
+  }
 }
 
 /** Look at this machine and make the places of an engine, where they are missing. */
