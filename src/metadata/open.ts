@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BerthError } from "../base/errors.ts";
+import { BerthError, fullDiskHint } from "../base/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql, SqlValue } from "./database.ts";
 import { stateMigrations, storeMigrations } from "./schema.ts";
@@ -50,11 +50,11 @@ export async function openDatabaseFile(file: DatabaseFile): Promise<Database> {
     return database;
   } catch (error) {
     connection.close();
-    throw error;
+    throw asNoSpace(error, file.path);
   }
 }
 
-function wrap(connection: DatabaseSync, { synchronous }: Pick<DatabaseFile, "synchronous">): Database {
+function wrap(connection: DatabaseSync, { path, synchronous }: DatabaseFile): Database {
   const sql = sqlOf(connection);
   const transaction = <T>(begin: string, body: (sql: Sql) => T): T => {
     connection.exec(begin);
@@ -64,7 +64,7 @@ function wrap(connection: DatabaseSync, { synchronous }: Pick<DatabaseFile, "syn
       return result;
     } catch (error) {
       if (connection.isTransaction) connection.exec("ROLLBACK");
-      throw error;
+      throw asNoSpace(error, path);
     }
   };
   // Without the wait for the disk a commit takes a tenth of the time.
@@ -150,9 +150,27 @@ async function whenFree<T>(action: () => T): Promise<T> {
   }
 }
 
-/** SQLITE_BUSY (5) and its extended codes. */
+/** SQLITE_BUSY. */
 function isBusy(error: unknown): boolean {
-  return (
-    error instanceof Error && "errcode" in error && typeof error.errcode === "number" && (error.errcode & 0xff) === 5
-  );
+  return resultOf(error) === 5;
+}
+
+/** SQLITE_FULL; where the index of its log can't grow, a full disk is SQLITE_IOERR. */
+function asNoSpace(error: unknown, path: string): unknown {
+  const result = resultOf(error);
+  if (result !== 13 && !(result === 10 && isFull(path))) return error;
+  return new BerthError("unavailable", `write ${path}: no space left on device`, { cause: error, hint: fullDiskHint });
+}
+
+/** Less is free than one growth of that index takes. */
+function isFull(path: string): boolean {
+  const { bavail, bsize } = statfsSync(dirname(path));
+  return bavail * bsize < 32 << 10;
+}
+
+/** SQLite's code of an error, without what extends it. */
+function resultOf(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number"
+    ? error.errcode & 0xff
+    : undefined;
 }

@@ -67,6 +67,7 @@ test.each(["tmpfs", "ext4"] as const)("what deletes works on a full %s, and give
   expect(statfsSync(disk.root).bavail).toBe(0);
   const refused = await berth.run(["import", baseArchives().busybox, "four"]);
   expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain("no space left on device");
   expect(lstatSync(ballast).size).toBe(ballastSize);
   expect(await berth.out(["images", "--format", "{{.Repository}}", "one"])).toBe("one");
   expect(await berth.out(["ps", "-a", "--format", "{{.Names}}"])).toBe("user");
