@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
+import { sha256 } from "../base/sha256.ts";
 import { isMachineRoot, mayWire } from "./capabilities.ts";
 import { type CgroupLayout, probeCgroups } from "./cgroup.ts";
 import { linux, type Syscalls } from "./syscalls.ts";
@@ -49,7 +49,7 @@ export function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): 
 function runName(root: string, usual: string): string {
   const real = realPlace(root);
   if (root === usual || real === realPlace(usual)) return "berth";
-  return `berth-${createHash("sha256").update(real).digest("hex").slice(0, 8)}`;
+  return `berth-${sha256(real).slice(0, 8)}`;
 }
 
 /** Without symbolic links, as far as it is there. */
