@@ -21,6 +21,11 @@ test.each([
   expect(() => parseImageConfig(bytes(value))).toThrow("invalid image config: os, architecture or rootfs");
 });
 
+test("a config deeper than the stack is refused in Docker's words", () => {
+  const deep = `{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
+  expect(() => parseImageConfig(Buffer.from(deep))).toThrow("invalid image config: exceeded max depth");
+});
+
 test("a command that is a text is a list of it, as Docker reads it", () => {
   const config = { Cmd: "a b", Entrypoint: "c", Shell: "d", Labels: { Cmd: "e" } };
   const read = parseImageConfig(bytes({ os: "linux", architecture: "amd64", rootfs, config }));

@@ -77,7 +77,8 @@ function parseWithoutNulls(bytes: Uint8Array): unknown {
   } catch (error) {
     // No JSON, no UTF-8, or nested deeper than the stack is.
     if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new BerthError("invalid-argument", `invalid image config: ${error.message}`, { cause: error });
+    const why = error instanceof RangeError ? "exceeded max depth" : error.message;
+    throw new BerthError("invalid-argument", `invalid image config: ${why}`, { cause: error });
   }
 }
 
