@@ -2,6 +2,7 @@ import { operationOf } from "../base/operation.ts";
 import { latestTime } from "../image/creation-time.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BuildDeps, BuildOptions } from "./build.ts";
+import { BuildRecords } from "./build-records.ts";
 import { type BuildRecord, openBuildCache } from "./cache.ts";
 import type { CacheImports } from "./cache-imports.ts";
 import type { Graph } from "./graph.ts";
@@ -53,27 +54,24 @@ async function solveOnce(
 ): Promise<SolvedGraph> {
   const own = openBuildCache(deps.db, (chainID) => deps.snapshotter.find(chainID) !== undefined);
   const { imports, isCacheOnly = false, buildID, conditions } = options;
-  const records: BuildRecord[] = [];
-  let anyNew = false;
   await using stack = new AsyncDisposableStack();
-  stack.defer(async () => {
-    await deps.snapshotter.flush();
-    if (conditions === undefined) await own.save(records, { durable: anyNew });
-  });
+  const records = new BuildRecords({ ...deps, cache: own });
+  // What is built under other conditions to be compared is nobody else's.
+  if (conditions === undefined) stack.use(records);
+  else stack.defer(() => deps.snapshotter.flush());
   const failed = stack.use(openFailedSteps(deps, buildID, options));
   const around = conditions === undefined ? { onFailed: failed.add } : { hostname: conditions.hostname };
   const ops = stack.use(openOps(deps, { ...options, ...around }));
   const elsewhere = imports === undefined ? {} : await findingSteps(deps, graph, { ...options, imports });
-  const solving = solve({ cache: imports?.behind(own) ?? own, plan: ops.plan, ...elsewhere }, graph, {
+  const beside: Pick<SolverDeps, "claim"> =
+    conditions === undefined ? { claim: (key, options) => records.claim(key, options) } : {};
+  const solving = solve({ cache: imports?.behind(own) ?? own, plan: ops.plan, ...beside, ...elsewhere }, graph, {
     ...operationOf(options),
     ...(options.epoch === undefined ? {} : latestTime(options.epoch)),
     ...(conditions === undefined ? {} : { parallelism: conditions.parallelism }),
     noCache: options.noCache === true,
     ...sharedSteps(options),
-    onRecord: (record, isNew) => {
-      records.push(record);
-      anyNew ||= isNew;
-    },
+    onRecord: (record, isNew) => records.add(record, isNew),
     watcher: options.watcher,
   });
   const solved = await solving.catch(async (error: unknown) => Promise.reject(await failed.keep(error)));
@@ -82,7 +80,7 @@ async function solveOnce(
       outputs.map((output) => solved.get(output)),
       operationOf(options),
     );
-  return { solved, records };
+  return { solved, records: records.all };
 }
 
 /** What looks for steps that BuildKit built. */

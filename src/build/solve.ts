@@ -81,6 +81,12 @@ export interface SolverDeps {
   readonly cache: BuildCache;
   plan(vertex: Vertex, inputs: readonly Solved[]): Work | Promise<Work>;
   /**
+   * Wait until no other build runs the step that is recorded under `key`, and keep others from it. Nobody is waited for when absent.
+   *
+   * @param options `waits` is called where one runs it
+   */
+  claim?(key: string, options: { readonly signal: AbortSignal; readonly waits: () => void }): Promise<StepClaim>;
+  /**
    * What others than berth have left of a step, for which there is no record.
    *
    * @param solved what the vertices that were solved before came to
@@ -90,6 +96,12 @@ export interface SolverDeps {
     inputs: readonly Solved[],
     solved: (vertex: Digest) => Promise<Solved>,
   ): Promise<FoundStep | undefined>;
+}
+
+/** A step that no other build runs until this is disposed. */
+export interface StepClaim extends Disposable {
+  /** Keep them from it until it is recorded. */
+  keep(): void;
 }
 
 /** A step of an imported cache. */
@@ -202,7 +214,7 @@ class Solver {
       const flightKey = keys.at(-1) ?? vertex.digest;
       const flight = this.#flights.get(flightKey);
       if (flight !== undefined) return step.cached(await flight);
-      const started = this.#run(step, work, keys);
+      const started = noCache ? this.#run(step, work, keys) : this.#runOnce({ step, inputs, work }, keys);
       this.#flights.set(flightKey, started);
       return started;
     });
@@ -235,6 +247,21 @@ class Solver {
     const isRecorded = [hit, ...inputs].every((each) => each.isUnknown !== true);
     if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name }, false);
     return step.cached({ chainID, created, ...(isUnknown ? { isUnknown } : {}) });
+  }
+
+  /** Run a step that another build may be running: what it made is a hit then. */
+  async #runOnce(
+    { step, inputs, work }: Pick<Lookup, "inputs" | "work"> & { readonly step: Step },
+    keys: readonly string[],
+  ): Promise<Solved> {
+    const [key] = keys.slice(-1);
+    if (key === undefined || this.#deps.claim === undefined) return this.#run(step, work, keys);
+    using claim = await this.#deps.claim(key, { signal: this.#options.signal, waits: () => step.started() });
+    const hit = this.#deps.cache.find(key);
+    if (hit !== undefined) return this.#hit(step, { hit, inputs }, keys);
+    const solved = await this.#run(step, work, keys);
+    if (solved.created !== undefined) claim.keep();
+    return solved;
   }
 
   async #run(step: Step, work: Work, keys: readonly string[]): Promise<Solved> {
@@ -289,8 +316,9 @@ class Step {
   }
 
   started(): void {
+    const isFirst = this.#startedAt === undefined;
     this.#startedAt = monotonic();
-    this.#report("started");
+    if (isFirst) this.#report("started");
   }
 
   cached(solved: Solved): Solved {

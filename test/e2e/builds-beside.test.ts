@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+import { eventually } from "../support/eventually.ts";
+import { namesIn } from "../support/left-behind.ts";
+
+// Steps tell that they run by a file in a cache mount.
+const mount = "RUN --mount=type=cache,target=/told";
+const stampIn = async (berth: Berth, image: string): Promise<string> =>
+  berth.out(["run", "--rm", "--network", "none", image, "cat", "/stamp"]);
+const told = (berth: Berth, name: string): Promise<true> =>
+  eventually(async () => {
+    const caches = join(berth.directory, "root/build-cache");
+    return namesIn(caches).some((cache) => namesIn(join(caches, cache)).includes(name)) || undefined;
+  });
+
+test("a step that another build is running is run once: the later one waits, and goes on while the first does", async () => {
+  await using berth = await openBerthWithBusybox();
+  const step = `${mount} touch /told/begun; sleep 1; cat /proc/sys/kernel/random/uuid > /stamp\n`;
+  const long = `${mount} touch /told/on; sleep 1000\n`;
+  const first = await berth.files("first", { Dockerfile: `FROM busybox\n${step}${long}` });
+  const second = await berth.files("second", { Dockerfile: `FROM busybox\n${step}` });
+  const running = berth.start(["build", "-q", first], {});
+  const closed = once(running, "close");
+  for (const stream of [running.stdout, running.stderr]) stream?.resume();
+  await told(berth, "begun");
+  const { code, stderr } = await berth.run(["build", "--progress", "plain", "-t", "second", second]);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/RUN .*\n#5 CACHED/);
+  expect(running.exitCode).toBeNull();
+  running.kill("SIGINT");
+  await closed;
+  await berth.out(["build", "-q", "-t", "third", second]);
+  expect(await stampIn(berth, "third")).toBe(await stampIn(berth, "second"));
+  expect(readdirSync(join(berth.directory, "run/locks")).filter((name) => name.startsWith("step-"))).toEqual([]);
+});
+
+test.each(["SIGINT", "SIGKILL"] as const)(
+  "a step is run by the build that waits when the first ends by %s",
+  async (signal) => {
+    await using berth = await openBerthWithBusybox();
+    const context = await berth.files("context", {
+      Dockerfile: `FROM busybox\n${mount} test -e /told/begun || { touch /told/begun; sleep 1000; }; echo 2 > /stamp\n`,
+    });
+    const running = berth.start(["build", "-q", context], {});
+    const closed = once(running, "close");
+    for (const stream of [running.stdout, running.stderr]) stream?.resume();
+    await told(berth, "begun");
+    const waiting = berth.run(["build", "-q", "-t", "second", context]);
+    running.kill(signal);
+    await closed;
+    expect((await waiting).code).toBe(0);
+    expect(await stampIn(berth, "second")).toBe("2");
+  },
+);
+
+test("a build without cache waits for nobody", async () => {
+  await using berth = await openBerthWithBusybox();
+  const context = await berth.files("context", {
+    Dockerfile: `FROM busybox\n${mount} test -e /told/begun || { touch /told/begun; sleep 1000; }\n`,
+  });
+  const running = berth.start(["build", "-q", context], {});
+  const closed = once(running, "close");
+  for (const stream of [running.stdout, running.stderr]) stream?.resume();
+  await told(berth, "begun");
+  expect(await berth.run(["build", "-q", "--no-cache", context])).toMatchObject({ code: 0 });
+  running.kill("SIGINT");
+  await closed;
+});
