@@ -1,3 +1,5 @@
+import { messageOf } from "../../base/errors.ts";
+import { CliError } from "../cli-error.ts";
 import type { Flag, FlagOptions } from "./flag.ts";
 import { parseBool, parseInteger } from "./go-values.ts";
 
@@ -40,6 +42,23 @@ export function csvList(description: string): Flag<readonly string[]> {
     valueName: "strings",
     initial: [],
     read: (given, before) => [...before, ...given.split(",").filter((text) => text !== "")],
+  };
+}
+
+/**
+ * The same flag where Docker reads its value when the command line is taken apart already: what is wrong with it is the command's
+ * failure, not one of usage.
+ */
+export function readLate<Value>(flag: Flag<Value>): Flag<Value> {
+  return {
+    ...flag,
+    read: (given, before) => {
+      try {
+        return flag.read(given, before);
+      } catch (error) {
+        throw new CliError(`ERROR: ${messageOf(error)}`, { cause: error });
+      }
+    },
   };
 }
 

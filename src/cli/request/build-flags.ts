@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { parseSecret as readSecretFields } from "../../bake/definition/entries.ts";
-import { codeOf } from "../../base/errors.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import type { BuildOptions } from "../../build/build.ts";
 import { parseEntitlements } from "../../build/entitlements.ts";
 import type { CacheImport } from "../../remote-cache/options.ts";
 import { CliError } from "../cli-error.ts";
 import { contentTrust } from "../flags/content-trust.ts";
 import type { Flag } from "../flags/flag.ts";
-import { bool, csvList, list, text, value } from "../flags/kinds.ts";
+import { bool, csvList, list, readLate, text, value } from "../flags/kinds.ts";
 import { chosenProgress, type ProgressKind, parseProgressKind } from "../progress/choose.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { attestOptions } from "./attestations.ts";
@@ -78,23 +78,31 @@ const planFlag: Flag<"table" | "json" | undefined> = {
 export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValues[Name]> } = {
   ...stepFlags,
   annotation: list("Add annotation to the image", { valueName: "stringArray" }),
-  allow: list("Allow what a step asks for beyond a plain step (network.host, security.insecure, device[=NAME])", {
-    read: checkEntitlement,
-  }),
+  allow: readLate(
+    list("Allow what a step asks for beyond a plain step (network.host, security.insecure, device[=NAME])", {
+      read: checkEntitlement,
+    }),
+  ),
   attest: list('Attestation parameters (format: "type=provenance,mode=max")', { valueName: "stringArray" }),
-  "build-arg": list("Set build-time variables", { read: parseBuildArg }),
-  "build-context": list("Additional build contexts (e.g., name=path)", {
-    valueName: "stringArray",
-    read: parseBuildContext,
-  }),
-  "cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")', {
-    valueName: "stringArray",
-    read: parseCacheFrom,
-  }),
-  "cache-to": list('Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")', {
-    valueName: "stringArray",
-    read: parseCacheTo,
-  }),
+  "build-arg": readLate(list("Set build-time variables", { read: parseBuildArg })),
+  "build-context": readLate(
+    list("Additional build contexts (e.g., name=path)", {
+      valueName: "stringArray",
+      read: parseBuildContext,
+    }),
+  ),
+  "cache-from": readLate(
+    list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")', {
+      valueName: "stringArray",
+      read: parseCacheFrom,
+    }),
+  ),
+  "cache-to": readLate(
+    list('Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")', {
+      valueName: "stringArray",
+      read: parseCacheTo,
+    }),
+  ),
   call: text('Set method for evaluating build ("check", "outline", "targets")', { shownDefault: '"build"' }),
   check: bool('Shorthand for "--call=check"'),
   compress: bool("Compress the build context using gzip"),
@@ -105,7 +113,7 @@ export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValue
   "force-rm": bool("Always remove intermediate containers"),
   guard: bool("Fail when the image has secrets in it, or bytes that a layer has again"),
   iidfile: text("Write the image ID to the file"),
-  label: list("Set metadata for an image", { read: checkLabel }),
+  label: readLate(list("Set metadata for an image", { read: checkLabel })),
   load: bool('Shorthand for "--output=type=docker"'),
   "metadata-file": text("Write build result metadata to a file"),
   network: text("Set the networking mode for the RUN instructions during build", { shownDefault: '"default"' }),
@@ -114,10 +122,12 @@ export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValue
   output: list('Output destination (format: "type=local,dest=path")', { short: "o", valueName: "stringArray" }),
   plan: { ...planFlag, alone: "table" },
   platform: list("Set target platform for build", { valueName: "stringArray" }),
-  progress: value(
-    'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")',
-    (given) => (given === "quiet" ? given : parseProgressKind(given)),
-    { shownDefault: '"auto"' },
+  progress: readLate(
+    value(
+      'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")',
+      (given) => (given === "quiet" ? given : parseProgressKind(given)),
+      { shownDefault: '"auto"' },
+    ),
   ),
   provenance: text('Shorthand for "--attest=type=provenance"'),
   pull: bool("Always attempt to pull a newer version of the image"),
@@ -125,11 +135,15 @@ export const buildFlags: { readonly [Name in keyof BuildValues]: Flag<BuildValue
   quiet: bool("Suppress the build output and print image ID on success", { short: "q" }),
   rm: bool("Remove intermediate containers after a successful build", { on: true }),
   sbom: text('Shorthand for "--attest=type=sbom"'),
-  secret: list("Secret to expose to the build (format: id=mysecret[,src=/local/secret])", { read: parseSecret }),
-  ssh: list('SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")', {
-    read: parseSsh,
-  }),
-  tag: list('Name and optionally a tag in the "name:tag" format', { short: "t", read: checkTag }),
+  secret: readLate(
+    list("Secret to expose to the build (format: id=mysecret[,src=/local/secret])", { read: parseSecret }),
+  ),
+  ssh: readLate(
+    list('SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")', {
+      read: parseSsh,
+    }),
+  ),
+  tag: readLate(list('Name and optionally a tag in the "name:tag" format', { short: "t", read: checkTag })),
   target: text("Set the target build stage to build."),
   timeline: text("Write a page with a bar for every step to this file", { valueName: "file" }),
   watch: bool("Build again when a file changes that the build reads"),
@@ -168,12 +182,21 @@ function parseBuildContext(given: string): readonly [name: string, value: string
 }
 
 function checkLabel(given: string): string {
-  if (given === "" || given.startsWith("=")) throw new Error(`invalid label '${given}': empty name`);
+  if (given === "" || given.startsWith("="))
+    throw new Error(`invalid key-value pair ${JSON.stringify(given)}: empty key`);
   return given;
 }
 
 function checkTag(given: string): string {
-  parseName(given);
+  try {
+    parseName(given);
+  } catch (error) {
+    const why = messageOf(error).replace(
+      /^.*: repository name \(.*\) must be lowercase$/,
+      "repository name must be lowercase",
+    );
+    throw new Error(`invalid tag ${JSON.stringify(given)}: ${why}`, { cause: error });
+  }
   return given;
 }
 

@@ -3,7 +3,7 @@ import type { BuildOptions } from "../../build/build.ts";
 import type { Ulimit } from "../../container/request.ts";
 import type { Flag } from "../flags/flag.ts";
 import { parseBytes, parseMemorySwap } from "../flags/go-values.ts";
-import { integer, list, text, value } from "../flags/kinds.ts";
+import { integer, list, readLate, text, value } from "../flags/kinds.ts";
 import { parseAddHost, parseSecurityOpt, parseUlimit } from "./values.ts";
 
 /** What limits a step, by the flags' names. Zero means "no limit" in each of them. */
@@ -47,7 +47,7 @@ const limitFlags: { readonly [Name in keyof LimitValues]: Flag<LimitValues[Name]
 /** The flags of `build` that say what a `RUN` step runs with. */
 export const stepFlags: { readonly [Name in keyof StepValues]: Flag<StepValues[Name]> } = {
   ...limitFlags,
-  "add-host": list('Add a custom host-to-IP mapping (format: "host:ip")', { read: parseAddHost }),
+  "add-host": readLate(list('Add a custom host-to-IP mapping (format: "host:ip")', { read: parseAddHost })),
   "cgroup-parent": value('Set the parent cgroup for the "RUN" instructions during build', checkParent),
   resource: list('Resource limits for build containers (format: "memory=2g", "cpu-quota=50000")', {
     valueName: "stringArray",
