@@ -11,6 +11,7 @@ test.each([
 });
 
 test.each([
+  ["", "failed to parse csv devices: EOF"],
   ["a,b", "invalid field 'b' must be a key=value pair"],
   ["a,name=b", "device name already set to a"],
   ["a,required=perhaps", "invalid value for required: perhaps"],

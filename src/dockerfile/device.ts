@@ -34,6 +34,7 @@ function pairIn(field: string): { readonly key: string; readonly value: string |
 }
 
 function fieldsOf(text: string): readonly string[] {
+  if (text === "") throw wrong("failed to parse csv devices: EOF");
   try {
     return parseCSV(text);
   } catch (error) {

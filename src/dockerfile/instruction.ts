@@ -13,6 +13,7 @@ import type {
   Single,
   Words,
 } from "./ast.ts";
+import { parseDevice } from "./device.ts";
 import { parseFlags } from "./flags.ts";
 import { parseHealthcheck } from "./healthcheck.ts";
 import { checkMount } from "./mount.ts";
@@ -119,7 +120,7 @@ function parseRun(statement: Statement): Run {
     mounts: flags("mount"),
     network,
     security,
-    devices: flags("device"),
+    devices: flags("device").map(checkDevice),
   };
 }
 
@@ -193,4 +194,9 @@ function parseShell(statement: Statement): Shell {
   if (statement.args.length === 0) throw wrong("SHELL requires at least one argument");
   if (!statement.json) throw wrong("SHELL requires the arguments to be in JSON form");
   return { kind: "SHELL", ...nodeOf(statement), shell: statement.args };
+}
+
+function checkDevice(text: string): string {
+  parseDevice(text);
+  return text;
 }

@@ -211,6 +211,7 @@ const errors: readonly [string, string, number][] = [
     2,
   ],
   ["FROM a\nCOPY --form=x b c", "dockerfile parse error on line 2: unknown flag: --form (did you mean from?)", 2],
+  ["FROM a\nRUN --device=x,foo=1 b", "dockerfile parse error on line 2: unexpected key 'foo' in 'foo=1'", 2],
   ["FROM a\nCOPY --other b c", "dockerfile parse error on line 2: unknown flag: --other", 2],
   ["FROM a\nCOPY --from b c", "dockerfile parse error on line 2: missing a value on flag: --from", 2],
   ["FROM a\nCOPY --from=a --from=b c d", "dockerfile parse error on line 2: duplicate flag specified: --from", 2],
