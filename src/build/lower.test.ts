@@ -187,7 +187,8 @@ test("a copy's mode may be one in words", async () => {
 });
 
 test.each([
-  ["FROM a AS x\nCOPY --from=y a b\nFROM a AS y\nCOPY --from=x a b\n", "circular dependency detected on stage: x", 1],
+  ["FROM a AS x\nCOPY --from=y a b\nFROM a AS y\nCOPY --from=x a b\n", "circular dependency detected on stage: x", 4],
+  ["FROM a AS x\nCOPY --from=x a b\n", "circular dependency detected on stage: x", 2],
   ["FROM busybox\nCOPY --from=7 a b\n", "invalid stage index 7", 2],
   ["FROM busybox AS a\nCOPY --from=b x y\nFROM busybox AS b\n", "target", 0],
   ["FROM $NOTHING\n", "base name ($NOTHING) should not be blank", 1],

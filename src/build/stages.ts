@@ -91,23 +91,30 @@ export function sourcesOf(instructions: readonly StageInstruction[]): readonly L
 export function refuseCycles(stages: readonly PlannedStage[]): void {
   const done = new Set<PlannedStage>();
   const path = new Set<PlannedStage>();
-  const visit = (stage: PlannedStage): void => {
-    if (path.has(stage)) throw circular(stage);
+  const visit = (stage: PlannedStage, span: Span): void => {
+    if (path.has(stage)) throw circular(stage, span);
     if (done.has(stage)) return;
     path.add(stage);
-    for (const next of dependencies(stage)) visit(next);
+    for (const next of dependencies(stage)) visit(next.stage, next.span);
     path.delete(stage);
     done.add(stage);
   };
-  for (const stage of stages) visit(stage);
+  for (const stage of stages) visit(stage, stage.span);
 }
 
-function dependencies({ baseStage, instructions }: PlannedStage): readonly PlannedStage[] {
-  const copied = sourcesOf(instructions).flatMap(({ source }) => ("stage" in source ? [source.stage] : []));
-  return baseStage === undefined ? copied : [baseStage, ...copied];
+/** The stages that one needs, with the instruction that does. */
+function dependencies({
+  baseStage,
+  instructions,
+  span,
+}: PlannedStage): readonly { readonly stage: PlannedStage; readonly span: Span }[] {
+  const copied = sourcesOf(instructions).flatMap(({ source, span }) =>
+    "stage" in source ? [{ stage: source.stage, span }] : [],
+  );
+  return baseStage === undefined ? copied : [{ stage: baseStage, span }, ...copied];
 }
 
-function circular({ name, index, span }: PlannedStage): unknown {
+function circular({ name, index }: PlannedStage, span: Span): unknown {
   const message = `circular dependency detected on stage: ${name ?? index}`;
   return located(new BerthError("invalid-argument", message), { span });
 }
