@@ -125,28 +125,29 @@ function selectAll(syscalls: Syscalls, op: CopyOp, sources: readonly CopySource[
     if (source === undefined) throw new Error(`the copy has no source ${index}`);
     return source;
   };
-  const select = (path: string, { tree }: CopySource): readonly Selection[] =>
-    op.parents ? selectParents(tree, path, options) : selectSource(tree, path, options);
-  const { origins, unpack } = op;
-  try {
-    if (origins === undefined) {
-      const source = from(0);
-      return [{ source, unpack, selections: op.sources.flatMap((path) => select(path, source)) }];
+  const select = (path: string, { tree, key }: CopySource): readonly Selection[] => {
+    try {
+      return op.parents ? selectParents(tree, path, options) : selectSource(tree, path, options);
+    } catch (error) {
+      if (!isKind(error, "not-found") || !(error instanceof BerthError)) throw error;
+      const message = `failed to compute cache key: failed to calculate checksum of ref: ${error.message}`;
+      throw new BerthError("not-found", message, { cause: error, hint: key === undefined ? ofContext : ofStage });
     }
-    return op.sources.map((path, index) => {
-      const { input, unpack } = origins[index] ?? { input: 1, unpack: op.unpack };
-      const source = from(input - 1);
-      return { source, unpack, selections: select(path, source) };
-    });
-  } catch (error) {
-    if (!isKind(error, "not-found") || !(error instanceof BerthError)) throw error;
-    const message = `failed to compute cache key: failed to calculate checksum of ref: ${error.message}`;
-    throw new BerthError("not-found", message, {
-      cause: error,
-      hint: "Paths are relative to the build context; .dockerignore may leave the file out.",
-    });
+  };
+  const { origins, unpack } = op;
+  if (origins === undefined) {
+    const source = from(0);
+    return [{ source, unpack, selections: op.sources.flatMap((path) => select(path, source)) }];
   }
+  return op.sources.map((path, index) => {
+    const { input, unpack } = origins[index] ?? { input: 1, unpack: op.unpack };
+    const source = from(input - 1);
+    return { source, unpack, selections: select(path, source) };
+  });
 }
+
+const ofContext = "Paths are relative to the build context; .dockerignore may leave the file out.";
+const ofStage = "With --from, paths are those of the stage or image that it names, from its root.";
 
 /** With `--parents`: what a pattern matches, below the part of the path after `/./` or the whole path. */
 function selectParents(tree: SourceTree, source: string, options: SelectOptions): readonly Selection[] {

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path/posix";
-import { type BerthError, fullDiskHint, messageOf } from "../base/errors.ts";
+import { BerthError, fullDiskHint, messageOf } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import type { CdiRegistry } from "../host/cdi.ts";
@@ -186,7 +186,7 @@ export async function openStep(
   await using stack = new AsyncDisposableStack();
   const { path: directory } = stack.use(await heldDir(deps.host.syscalls, deps.host.runRoot, "step-"));
   const tree = deps.snapshotter.view(parent);
-  const user = userOf(tree, wanted.user);
+  const user = userOf(tree, wanted);
   await checkRootlessStep(deps.host, { op: wanted, user, ...(deps.resources && { resources: deps.resources }) });
   const op = asRootless(deps.host, wanted);
   const network = op.network === "default" ? stack.use(await deps.stepNetworks.take(signal)) : undefined;
@@ -289,10 +289,16 @@ async function withStepDevices(
   return withDevices(spec, deviceEdits(registry, names));
 }
 
-function userOf(tree: MergedTree, user: string): ReturnType<typeof resolveUser> {
+function userOf(tree: MergedTree, op: ExecOp): ReturnType<typeof resolveUser> {
+  const { user } = op;
   const read = (path: string): string =>
     tree.stat(path)?.kind === "file" ? tree.readFile(path, userFileLimit).toString("utf8") : "";
-  return resolveUser(user === "" ? "0" : user, read("/etc/passwd"), read("/etc/group"));
+  try {
+    return resolveUser(user === "" ? "0" : user, read("/etc/passwd"), read("/etc/group"));
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    throw new BerthError(error.kind, notCompleted(op, error.message), { cause: error });
+  }
 }
 
 /** What the image and the arguments say comes after the defaults and before the secrets. */
@@ -324,7 +330,10 @@ async function hostMounts({ directory, hostname, op, network }: HostFiles): Prom
     host: readHostFiles(),
     dns: { servers: [], search: [], options: [] },
     extraHosts,
-    ...(network === undefined ? {} : { address: network.endpoint.address, gateway: network.endpoint.gateway }),
+    // A step without networks finds itself by its name, too.
+    ...(network === undefined
+      ? { address: "127.0.0.1" }
+      : { address: network.endpoint.address, gateway: network.endpoint.gateway }),
   });
   const mounts: SpecMount[] = [];
   for (const [name, text] of [
@@ -340,6 +349,9 @@ async function hostMounts({ directory, hostname, op, network }: HostFiles): Prom
 
 function stepFailed(op: ExecOp, details: BuildErrorDetails & { readonly exitCode: number }): BuildError {
   const why = details.cause === undefined ? `exit code: ${details.exitCode}` : messageOf(details.cause);
-  const message = `process ${JSON.stringify(op.args.join(" "))} did not complete successfully: ${why}`;
-  return new BuildError("internal", message, details);
+  return new BuildError("internal", notCompleted(op, why), details);
+}
+
+function notCompleted({ args }: ExecOp, why: string): string {
+  return `process ${JSON.stringify(args.join(" "))} did not complete successfully: ${why}`;
 }

@@ -43,6 +43,10 @@ describe("a RUN step is given", () => {
     }
   });
 
+  test("its own name, also without networks", async () => {
+    expect((await build(saying('grep "$(hostname)" /etc/hosts'))).stderr).toMatch(/ 127\.0\.0\.1\tbuildkitsandbox\n/);
+  });
+
   test("the quota of its processors and a parent for its cgroup", async () => {
     const parent = `berth-test-${randomUUID()}`;
     const ofHierarchies = "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us || cut -f 1 -d ' ' /sys/fs/cgroup/cpu.max";

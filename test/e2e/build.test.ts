@@ -168,7 +168,18 @@ describe("a build that fails", () => {
     {
       name: "for a missing file to COPY",
       files: { Dockerfile: "FROM busybox\nCOPY nosuch /\n" },
-      message: /"\/nosuch": not found/,
+      message: /"\/nosuch": not found(.|\n)*hint: Paths are relative to the build context/,
+    },
+    {
+      name: "for a missing file to COPY from a stage",
+      files: { Dockerfile: "FROM busybox AS a\nFROM busybox\nCOPY --from=a /nosuch /\n" },
+      message: /"\/nosuch": not found(.|\n)*hint: With --from, paths are those of the stage or image/,
+    },
+    {
+      name: "for a user that isn't there",
+      files: { Dockerfile: "FROM busybox\nUSER nosuch\nRUN id\n" },
+      message:
+        /process "\/bin\/sh -c id" did not complete successfully: unable to find user nosuch: no matching entries/,
     },
     {
       name: "without a Dockerfile",
