@@ -348,8 +348,15 @@ async function hostMounts({ directory, hostname, op, network }: HostFiles): Prom
 }
 
 function stepFailed(op: ExecOp, details: BuildErrorDetails & { readonly exitCode: number }): BuildError {
-  const why = details.cause === undefined ? `exit code: ${details.exitCode}` : messageOf(details.cause);
+  const why = details.cause === undefined ? `exit code: ${details.exitCode}` : startFailure(messageOf(details.cause));
   return new BuildError("internal", notCompleted(op, why), details);
+}
+
+/** Why a step didn't start, without what only a daemon's containers have around it. */
+function startFailure(message: string): string {
+  return message
+    .replace(/^.*: runc create failed: /, "runc run failed: ")
+    .replace(/: unknown(: permission denied)?$/, "");
 }
 
 function notCompleted({ args }: ExecOp, why: string): string {

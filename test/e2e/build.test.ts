@@ -216,7 +216,8 @@ describe("a build that fails", () => {
     {
       name: "for a command that isn't there",
       files: { Dockerfile: 'FROM busybox\nRUN ["nosuch"]\n' },
-      message: /exit code: 127|executable file not found/,
+      message:
+        /process "nosuch" did not complete successfully: runc run failed: unable to start container process: exec: "nosuch": executable file not found in \$PATH\n/,
     },
   ])("$name", async ({ files, message }) => {
     const before = await images();
