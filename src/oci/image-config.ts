@@ -77,7 +77,7 @@ function parseWithoutNulls(bytes: Uint8Array): unknown {
   } catch (error) {
     // No JSON, no UTF-8, or nested deeper than the stack is.
     if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
-    const why = error instanceof RangeError ? "exceeded max depth" : error.message;
+    const why = error.name === "RangeError" ? "exceeded max depth" : error.message;
     throw new BerthError("invalid-argument", `invalid image config: ${why}`, { cause: error });
   }
 }
