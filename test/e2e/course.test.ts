@@ -75,7 +75,7 @@ describe("the course", () => {
   test("build -t YOURNAME/my-first-image . fails: names are lower-case", async () => {
     const { code, stderr } = await type("build -t YOURNAME/my-first-image .", "first-docker-file");
     expect(code).not.toBe(0);
-    expect(stderr).toContain("invalid reference format: repository name (YOURNAME/my-first-image) must be lowercase");
+    expect(stderr).toContain('invalid tag "YOURNAME/my-first-image": repository name must be lowercase');
   });
 
   test("build -t yourname/my-first-image . works, and the image says hello", async () => {

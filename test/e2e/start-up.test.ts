@@ -29,7 +29,7 @@ function kept(verb: string): string {
 }
 
 function halfOfZeroes(bytes: Buffer): Buffer {
-  return bytes.fill(0, bytes.length / 2);
+  return bytes.fill(0, bytes.length >>> 1);
 }
 
 /** How many runs taught V8 what was kept. */

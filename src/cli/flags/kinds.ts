@@ -45,6 +45,11 @@ export function csvList(description: string): Flag<readonly string[]> {
   };
 }
 
+/** A value that is wrong for the command, not for its flag. */
+export class LateValueError extends CliError {
+  override readonly name: string = "LateValueError";
+}
+
 /**
  * The same flag where Docker reads its value when the command line is taken apart already: what is wrong with it is the command's
  * failure, not one of usage.
@@ -56,7 +61,7 @@ export function readLate<Value>(flag: Flag<Value>): Flag<Value> {
       try {
         return flag.read(given, before);
       } catch (error) {
-        throw new CliError(`ERROR: ${messageOf(error)}`, { cause: error });
+        throw new LateValueError(`ERROR: ${messageOf(error)}`, { cause: error });
       }
     },
   };

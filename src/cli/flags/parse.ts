@@ -1,7 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
-import { CliError } from "../cli-error.ts";
 import type { Flag, Flags } from "./flag.ts";
 import { quote } from "./go-values.ts";
+import { LateValueError } from "./kinds.ts";
 
 /** A command line taken apart. */
 export interface Parsed {
@@ -42,7 +42,7 @@ export function parseFlags(flags: Flags, argv: readonly string[], options: Parse
     try {
       values.set(name, flag.read(text, values.get(name)));
     } catch (error) {
-      if (error instanceof CliError) throw error;
+      if (error instanceof LateValueError) throw error;
       throw new FlagError(`invalid argument ${quote(text)} for "${spelling(name, flag)}" flag: ${messageOf(error)}`);
     }
     given.add(name);
