@@ -150,6 +150,28 @@ test("a registry that doesn't take all at once gets it in pieces", async () => {
   ]);
 });
 
+test("pieces that are too large as well get smaller, down to what any proxy lets through", async () => {
+  const refusing = (most: number): ReturnType<typeof takingUploads> =>
+    takingUploads(({ method, length }) => (method === "PATCH" && length > most ? { status: 413 } : undefined));
+  const nginx = await refusing(1 << 20);
+  await push(nginx, uploadOf(bytes));
+  const mebibyte = 1 << 20;
+  const pieces = Array.from({ length: Math.ceil(bytes.length / mebibyte) }, (_, index) => {
+    const first = index * mebibyte;
+    return `PATCH ${first}-${Math.min(first + mebibyte, bytes.length) - 1}`;
+  });
+  expect(nginx.log.filter((line) => line !== "GET")).toEqual([
+    "POST",
+    "PATCH",
+    `PATCH 0-${Math.min(bytes.length, 8 << 20) - 1}`,
+    ...pieces,
+    "PUT",
+  ]);
+  const none = await refusing(1000);
+  await expect(repositoryOfTest(none.host).upload(uploadOf(bytes))).rejects.toThrow("413 Payload Too Large");
+  expect(none.log.filter((line) => line.startsWith("PATCH"))).toHaveLength(4);
+});
+
 test("bytes of another digest than announced are told, and so is one that fails again and again; the upload is given up", async () => {
   const wrong = await takingUploads();
   const upload = { ...uploadOf(bytes), digest: digestOf("other") };

@@ -11,8 +11,12 @@ import { isMissing, type Source, scopeOf } from "./source.ts";
 
 /** Bytes of a blob that goes with the request that ends its upload: configs, mostly. */
 const small = 1 << 20;
-/** Bytes of a request to a registry that doesn't take all at once: what the strictest proxies let through. */
+/** Bytes of a request to a registry that doesn't take all at once. */
 const chunkSize = 8 << 20;
+/** Where that is too much as well, pieces get smaller, by this much each time: nginx lets 1 MiB through unless it is told otherwise. */
+const shrinkBy = 8;
+/** The least that pieces come to. */
+const smallestChunk = 128 << 10;
 /** The most that a registry gets at once where it wants more: it is held in memory. */
 const largestChunk = 64 << 20;
 /** Statuses that an upload goes on after. */
@@ -59,12 +63,14 @@ interface Session {
   at: URL;
   /** Bytes of each piece but the last, where it goes in pieces. */
   chunk: number;
+  /** The fewest that the registry takes in a piece. */
+  least: number;
   /** It goes in pieces: all at once was too much for the registry. */
   isCut: boolean;
 }
 
 /** Where an upload goes, and in what pieces if need be. */
-type Begun = Pick<Session, "at" | "chunk">;
+type Begun = Pick<Session, "at" | "chunk" | "least">;
 
 /** Ask for a place to upload to, and for a mount where there may be one. A registry that doesn't mount gives a place instead. */
 async function begin(
@@ -77,13 +83,13 @@ async function begin(
   const response = await endpoint.send({ method: "POST", target: `${path}/blobs/uploads/${query}`, scopes, signal });
   response.discard();
   if (asked && response.status === 201) return "mounted";
-  return { at: placeIn(response), chunk: chunkFor(response) };
+  const least = leastIn(response);
+  return { at: placeIn(response), chunk: Math.min(Math.max(chunkSize, least), largestChunk), least };
 }
 
 /** @see distribution-spec v1.1 spec.md#pushing-a-blob-in-chunks */
-function chunkFor({ headers }: HttpResponse): number {
-  const least = Number(/^\d{1,15}$/.exec(String(headers["oci-chunk-min-length"] ?? ""))?.[0] ?? 0);
-  return Math.min(Math.max(chunkSize, least), largestChunk);
+function leastIn({ headers }: HttpResponse): number {
+  return Number(/^\d{1,15}$/.exec(String(headers["oci-chunk-min-length"] ?? ""))?.[0] ?? 0);
 }
 
 /** Where an upload goes on. @throws {BerthError} when the registry doesn't say */
@@ -118,9 +124,18 @@ async function sendStream(upload: Session): Promise<Digest> {
 function goesOn(upload: Session, error: unknown): error is RegistryError {
   if (!(error instanceof RegistryError)) return false;
   const { status } = error.facts;
-  const oversize = status === tooLarge && !upload.isCut;
-  if (oversize) upload.isCut = true;
+  const oversize = status === tooLarge && cutSmaller(upload);
   return oversize || mayPass(error) || status === lost || status === wrongRange;
+}
+
+/** @returns false where it goes in the smallest pieces already */
+function cutSmaller(upload: Session): boolean {
+  if (upload.isCut) {
+    if (upload.chunk / shrinkBy < Math.max(smallestChunk, upload.least)) return false;
+    upload.chunk /= shrinkBy;
+  }
+  upload.isCut = true;
+  return true;
 }
 
 /** All that is left in one request. */
@@ -186,7 +201,7 @@ async function goOn(upload: Session): Promise<number> {
   if (response.status === 404) {
     const begun = await begin(source, { mount: undefined, from: undefined, signal });
     if (begun === "mounted") throw new Error("a mount that nobody asked for");
-    Object.assign(upload, begun);
+    Object.assign(upload, { ...begun, chunk: Math.max(Math.min(upload.chunk, begun.chunk), begun.least) });
     return 0;
   }
   upload.at = placeIn(response, upload.at);
