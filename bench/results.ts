@@ -40,7 +40,9 @@ export function summarize(name: string, times: ReadonlyMap<EngineName, Times>): 
   return {
     name,
     pairs: times.get("berth")?.length ?? 0,
-    medians: Object.fromEntries([...medians].map(([engine, each]) => [engine, each === null ? null : Math.round(each)])),
+    medians: Object.fromEntries(
+      [...medians].map(([engine, each]) => [engine, each === null ? null : Math.round(each)]),
+    ),
     ratio: Number((berth / docker).toFixed(2)),
   };
 }
@@ -51,7 +53,10 @@ export function page({ machine, rows, figures }: Results): string {
     ({ name, pairs, medians, ratio }) =>
       `| ${[name, ...engineNames.map((engine) => cell(medians[engine])), `${ratio}x`, pairs].join(" | ")} |`,
   );
-  const head = ["| | berth | Docker | Podman | Buildah | berth by Docker | rounds |", "|---|---:|---:|---:|---:|---:|---:|"];
+  const head = [
+    "| | berth | Docker | Podman | Buildah | berth by Docker | rounds |",
+    "|---|---:|---:|---:|---:|---:|---:|",
+  ];
   const own = figures.map(({ name, values, aim }) => {
     const cells = engineNames.map((engine) => values[engine] ?? "");
     return `| ${[name, ...cells, aim].join(" | ")} |`;
