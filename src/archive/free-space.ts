@@ -2,6 +2,7 @@ import { statfsSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
 import { humanSize } from "../base/human-size.ts";
 import { limits } from "../base/limits.ts";
+import { freeBytes } from "../host/free-bytes.ts";
 import { type ByteString, pathOf, textOf } from "./byte-string.ts";
 
 /** Files that may be announced before the file system is asked again. */
@@ -29,8 +30,7 @@ export class FreeSpace {
     this.#announced += size;
     if (this.#announced < limits.freeBytes) return;
     this.#announced = 0;
-    const { bavail, bsize } = statfsSync(pathOf(this.#directory));
-    const free = Math.max(0, bavail * bsize - limits.freeBytes);
+    const free = Math.max(0, freeBytes(pathOf(this.#directory)) - limits.freeBytes);
     if (size > free) throw this.#full(`${shown(name)} has ${humanSize(size)}, ${humanSize(free)} may be written`);
   }
 
@@ -66,11 +66,10 @@ export class FreeSpace {
  * @throws {BerthError} failed-precondition
  */
 export function requireFree(directory: string, needed: number, advice: string): void {
-  const { bavail, bsize } = statfsSync(directory);
-  const free = Math.max(0, bavail * bsize - limits.freeBytes);
-  if (needed <= free) return;
+  const free = freeBytes(directory);
+  if (needed <= Math.max(0, free - limits.freeBytes)) return;
   throw new BerthError("failed-precondition", `write ${directory}: no space left on device`, {
-    hint: `The image takes at least ${humanSize(needed)}. ${humanSize(bavail * bsize)} are free, and ${humanSize(limits.freeBytes)} of that stay free. ${advice}`,
+    hint: `The image takes at least ${humanSize(needed)}. ${humanSize(free)} are free, and ${humanSize(limits.freeBytes)} of that stay free. ${advice}`,
   });
 }
 

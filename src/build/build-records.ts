@@ -47,21 +47,18 @@ export class BuildRecords implements AsyncDisposable {
   ): Promise<StepClaim> {
     const { host } = this.#deps;
     const path = lockPath(host, `step-${hexOf(digestOf(key))}`);
-    let held = tryLock(host.syscalls, path);
-    if (held === undefined) {
-      waits();
-      held = await lock(host.syscalls, path, { signal });
-    }
-    const taken = held;
+    const free = tryLock(host.syscalls, path);
+    if (free === undefined) waits();
+    const held = free ?? (await lock(host.syscalls, path, { signal }));
     let isKept = false;
     return {
       keep: () => {
         isKept = true;
-        this.#held.push(taken);
+        this.#held.push(held);
         this.#timer ??= setTimeout(() => this.#startSaving(), gatherFor);
       },
       [Symbol.dispose]: () => {
-        if (!isKept) release(taken);
+        if (!isKept) release(held);
       },
     };
   }

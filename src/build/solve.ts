@@ -214,7 +214,9 @@ class Solver {
       const flightKey = keys.at(-1) ?? vertex.digest;
       const flight = this.#flights.get(flightKey);
       if (flight !== undefined) return step.cached(await flight);
-      const started = noCache ? this.#run(step, work, keys) : this.#runOnce({ step, inputs, work }, keys);
+      const started = noCache
+        ? this.#run(step, work, { keys, again: keys.some((key) => this.#deps.cache.find(key) !== undefined) })
+        : this.#runOnce({ step, inputs, work }, keys);
       this.#flights.set(flightKey, started);
       return started;
     });
@@ -255,16 +257,20 @@ class Solver {
     keys: readonly string[],
   ): Promise<Solved> {
     const [key] = keys.slice(-1);
-    if (key === undefined || this.#deps.claim === undefined) return this.#run(step, work, keys);
+    if (key === undefined || this.#deps.claim === undefined) return this.#run(step, work, { keys });
     using claim = await this.#deps.claim(key, { signal: this.#options.signal, waits: () => step.started() });
     const hit = this.#deps.cache.find(key);
     if (hit !== undefined) return this.#hit(step, { hit, inputs }, keys);
-    const solved = await this.#run(step, work, keys);
+    const solved = await this.#run(step, work, { keys });
     if (solved.created !== undefined) claim.keep();
     return solved;
   }
 
-  async #run(step: Step, work: Work, keys: readonly string[]): Promise<Solved> {
+  async #run(
+    step: Step,
+    work: Work,
+    { keys, again = false }: { readonly keys: readonly string[]; readonly again?: boolean },
+  ): Promise<Solved> {
     using _slot = await this.#slots.take();
     this.#options.signal.throwIfAborted();
     step.started();
@@ -272,7 +278,7 @@ class Solver {
     const solved = await work.run({
       signal,
       keys,
-      again: keys.some((key) => this.#deps.cache.find(key) !== undefined),
+      again,
       ...(report === undefined ? {} : { report }),
       ...(latest === undefined ? {} : { latest }),
     });

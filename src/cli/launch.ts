@@ -19,7 +19,6 @@ declare const BERTH_MODULES: string;
 
 /** A module of the command's: sets its exports. */
 type Module = (exports: object, require: (id: string) => unknown, filename: string, dirname: string) => void;
-type Modules = Readonly<Record<string, Module>>;
 /** By a module's name its first byte and how many there are. */
 type Places = Readonly<Record<string, readonly [at: number, length: number]>>;
 
@@ -66,15 +65,24 @@ const filename = join(import.meta.dirname, BERTH_COMMAND);
 function launch(): void {
   const path = join(import.meta.dirname, "compile-cache", `${BERTH_COMMAND}-${verb(process.argv[2])}`);
   const kept = readKept(path);
-  const script = kept === undefined ? undefined : compile(kept.text, kept.code);
-  const modules: Modules = script === undefined ? {} : script.runInThisContext();
-  const more = new Map<string, string>();
+  const script = compile(kept.text, kept.code);
+  const modules: Record<string, Module> = script.runInThisContext();
+  let isMissing = false;
   process.on("exit", (code) => {
     if (code !== 0) return;
-    if (more.size > 0)
-      keep(path, { runs: 0, text: textOf([...Object.keys(modules).map(readModule), ...more.values()]) });
-    else if (kept !== undefined && script !== undefined) learn(path, kept, script);
+    // A function gives the text that it was made of.
+    if (isMissing) keep(path, { runs: 0, text: textOf(Object.values(modules).map(String)) });
+    else learn(path, kept, script);
   });
+  const moduleOf = (id: string): Module => {
+    if (modules[id] === undefined) {
+      isMissing = true;
+      Object.assign(modules, compile(textOf([readModule(id)])).runInThisContext());
+    }
+    const module = modules[id];
+    if (module === undefined) throw new Error(`${filename} has no module ${id}`);
+    return module;
+  };
   const made = new Map<string, object>();
   const requireModule = (id: string): unknown => {
     if (!id.startsWith("./")) return requireLate(id);
@@ -82,15 +90,8 @@ function launch(): void {
     if (there !== undefined) return there;
     const exports = {};
     made.set(id, exports);
-    (modules[id] ?? another(id))(exports, requireModule, filename, import.meta.dirname);
+    moduleOf(id)(exports, requireModule, filename, import.meta.dirname);
     return exports;
-  };
-  const another = (id: string): Module => {
-    const text = readModule(id);
-    more.set(id, text);
-    const module = (compile(textOf([text])).runInThisContext() as Modules)[id];
-    if (module === undefined) throw new Error(`${filename} has no module ${id}`);
-    return module;
   };
   requireModule("./main");
 }
@@ -141,20 +142,21 @@ function verb(argument: string | undefined): string {
   return argument !== undefined && /^[a-z][a-z-]{0,19}$/.test(argument) ? argument : "other";
 }
 
-function readKept(path: string): Kept | undefined {
+function readKept(path: string): Kept {
   try {
     const kept = readFileSync(path);
-    if (kept.readInt32LE(4) !== checksum(kept.subarray(8))) return undefined;
-    const text = headerSize + kept.readUInt32LE(8);
-    return {
-      runs: kept.readUInt32LE(0),
-      text: kept.toString("latin1", text),
-      ...(text > headerSize ? { code: kept.subarray(headerSize, text) } : {}),
-    };
+    if (kept.readInt32LE(4) === checksum(kept.subarray(8))) {
+      const text = headerSize + kept.readUInt32LE(8);
+      return {
+        runs: kept.readUInt32LE(0),
+        text: kept.toString("latin1", text),
+        ...(text > headerSize ? { code: kept.subarray(headerSize, text) } : {}),
+      };
+    }
   } catch {
     // Nothing was kept, or in a place of somebody else's: V8 compiles it then.
-    return undefined;
   }
+  return { runs: 0, text: textOf([]) };
 }
 
 /** Whole or not at all, also when the power fails: V8 believes what it is given. */

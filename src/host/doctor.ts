@@ -1,8 +1,8 @@
-import { statfsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { release } from "node:os";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { exec } from "./exec.ts";
+import { freeBytes } from "./free-bytes.ts";
 import type { Host } from "./host.ts";
 import { lackOfIds, lackOfNamespace, ownIds } from "./user-namespaces.ts";
 
@@ -142,6 +142,5 @@ async function program({ name, package: debian, version, needed }: Program): Pro
 }
 
 function store({ root }: Host): Finding {
-  const { bavail, bsize } = statfsSync(root);
-  return { name: "store", value: `${root} (${((bavail * bsize) / gibibyte).toFixed(1)} GiB free)`, status: "ok" };
+  return { name: "store", value: `${root} (${(freeBytes(root) / gibibyte).toFixed(1)} GiB free)`, status: "ok" };
 }

@@ -47,8 +47,9 @@ export function placesOf(places: Places, env: NodeJS.ProcessEnv = process.env): 
 
 /** The same by each name of a store. */
 function runName(root: string, usual: string): string {
+  if (root === usual) return "berth";
   const real = realPlace(root);
-  if (root === usual || real === realPlace(usual)) return "berth";
+  if (real === realPlace(usual)) return "berth";
   return `berth-${sha256(real).slice(0, 8)}`;
 }
 

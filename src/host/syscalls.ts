@@ -89,7 +89,7 @@ export interface Syscalls {
 }
 
 /**
- * Every C function in use. Misspelt keys here give garbage in silence: this is the one place to get them right. Results are `i32`,
+ * Every system call that is made as a C function. Misspelt keys here give garbage in silence: this is the place to get them right. Results are `i32`,
  * lengths too, which are small here: a 64-bit one is an object, and making that may collect garbage before `errno` is read.
  */
 const functions = cFunctions({
@@ -135,10 +135,10 @@ const longestSocketPath = 107;
 const xattrLimit = 65536;
 
 /** Where this thread has its `errno`, for all its life; looked up ahead, so that nothing comes between a call and its error. */
-let errnoLocation: bigint | undefined;
+let errnoLocation = 0n;
 
 function libc(): typeof functions {
-  errnoLocation ??= BigInt(functions.__errno_location());
+  if (errnoLocation === 0n) errnoLocation = BigInt(functions.__errno_location());
   return functions;
 }
 
@@ -295,7 +295,7 @@ function check(syscall: string, result: number | bigint, path?: PathLike): void 
 
 /** Right only straight after the call that failed: nothing else may run on this thread in between. */
 function currentErrno(): number {
-  return ffi.getInt32(errnoLocation ?? 0n);
+  return ffi.getInt32(errnoLocation);
 }
 
 /** Filled for one call, which is done with it: a buffer of its own for each would be most of what a call costs. */

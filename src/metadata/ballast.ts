@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { closeSync, constants, lstatSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
 import type { Problem } from "../base/problem.ts";
+import { freeBytes } from "../host/free-bytes.ts";
 import type { Host } from "../host/host.ts";
 import { lock, tryLock } from "../host/lock.ts";
 
@@ -35,7 +36,7 @@ type Place = Pick<Host, "root" | "runRoot" | "syscalls">;
 export async function openBallast(place: Place, use: { readonly giveUp: boolean }): Promise<Ballast> {
   const { root, runRoot, syscalls } = place;
   for (const directory of [root, runRoot]) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const isTight = freeIn(root) < tight * ballastSize;
+  const isTight = freeBytes(root) < tight * ballastSize;
   if (!isTight) restore(place);
   if (!isTight || !use.giveUp) return { isTight, [Symbol.dispose]: () => restore(place) };
   const held = await lock(syscalls, lockPath(place), { kind: "shared" });
@@ -52,7 +53,7 @@ export async function openBallast(place: Place, use: { readonly giveUp: boolean 
 /** Look whether the ballast has its size, where there is space for it. */
 export function* checkBallast(place: Place): Generator<Problem> {
   const size = sizeOf(join(place.root, ballastName));
-  if (size === ballastSize || freeIn(place.root) < roomy * ballastSize) return;
+  if (size === ballastSize || freeBytes(place.root) < roomy * ballastSize) return;
   yield {
     invariant: "R3",
     what: `${ballastName}: ${size} bytes instead of ${ballastSize}`,
@@ -90,11 +91,6 @@ function write(path: string): void {
 
 function sizeOf(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function freeIn(directory: string): number {
-  const { bavail, bsize } = statfsSync(directory);
-  return bavail * bsize;
 }
 
 function lockPath({ runRoot }: Place): string {

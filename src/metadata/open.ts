@@ -1,8 +1,9 @@
-import { mkdirSync, statfsSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError, fullDiskHint } from "../base/errors.ts";
+import { freeBytes } from "../host/free-bytes.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql, SqlValue } from "./database.ts";
 import { stateMigrations, storeMigrations } from "./schema.ts";
@@ -164,8 +165,7 @@ function asNoSpace(error: unknown, path: string): unknown {
 
 /** Less is free than one growth of that index takes. */
 function isFull(path: string): boolean {
-  const { bavail, bsize } = statfsSync(dirname(path));
-  return bavail * bsize < 32 << 10;
+  return freeBytes(dirname(path)) < 32 << 10;
 }
 
 /** SQLite's code of an error, without what extends it. */

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { randomHex } from "../base/ids.ts";
 import { type Operation, stoppedBy } from "../base/operation.ts";
+import { sha256 } from "../base/sha256.ts";
 import { ExecError, exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import { defaultPools, firstFreeSubnet } from "./address-pool.ts";
@@ -13,7 +14,7 @@ import { overlaps, type Subnet } from "./subnet.ts";
 
 /** The name of an engine's default bridge and of its nftables table: two engines in different places have different ones. */
 export function bridgeName(host: Pick<Host, "root" | "runRoot">): string {
-  const digest = createHash("sha256").update(`${host.root}\0${host.runRoot}`).digest("hex");
+  const digest = sha256(`${host.root}\0${host.runRoot}`);
   return `berth-${digest.slice(0, 8)}`;
 }
 
@@ -21,7 +22,7 @@ export function bridgeName(host: Pick<Host, "root" | "runRoot">): string {
 export function newLinkName(bridge: string): string {
   const taken = readInterfaces();
   for (;;) {
-    const name = linkPrefix(bridge) + randomBytes(3).toString("hex");
+    const name = linkPrefix(bridge) + randomHex(3);
     if (!taken.has(name)) return name;
   }
 }

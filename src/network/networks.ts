@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { ambiguousPrefix } from "../base/ambiguous.ts";
 import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
+import { sha256 } from "../base/sha256.ts";
 import { exec } from "../host/exec.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
@@ -213,7 +213,7 @@ function toEndpoint(network: Network, { container_id, address, subnet }: Reserva
   return {
     networkID: network.id,
     networkName: network.name,
-    endpointID: createHash("sha256").update(`${network.id}\0${container_id}`).digest("hex"),
+    endpointID: sha256(`${network.id}\0${container_id}`),
     address,
     prefixLength: subnet.length,
     gateway: gatewayOf(subnet),

@@ -1,6 +1,6 @@
-import { statfsSync } from "node:fs";
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
+import { freeBytes } from "../host/free-bytes.ts";
 import { cacheBlob, type RepositoryName, shrinkCache } from "../image/cache-records.ts";
 import { collectBlobs } from "../image/collect-blobs.ts";
 import { Downloads } from "../image/download.ts";
@@ -147,8 +147,7 @@ async function record(
 /** Have space on the disk for a blob, if need be by forgetting others. @throws {BerthError} failed-precondition */
 async function makeRoom(deps: ServingDeps, { size }: Descriptor): Promise<void> {
   const missing = (): number => {
-    const { bavail, bsize } = statfsSync(deps.host.root);
-    return size + limits.freeBytes - bavail * bsize;
+    return size + limits.freeBytes - freeBytes(deps.host.root);
   };
   const short = missing();
   if (short <= 0) return;

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
+import { sha256 } from "../base/sha256.ts";
 import type { RuntimeSpec } from "../oci/runtime-spec.ts";
 
 /** crun's own: takes a compiled filter in place of the profile. */
@@ -17,7 +17,7 @@ const annotation = "run.oci.seccomp_bpf_data";
  */
 export function withCompiledFilter(spec: RuntimeSpec, runtimeState: string, kept: string): RuntimeSpec {
   if (spec.linux.seccomp === undefined) return spec;
-  const path = join(kept, createHash("sha256").update(JSON.stringify(spec.linux.seccomp)).digest("hex"));
+  const path = join(kept, sha256(JSON.stringify(spec.linux.seccomp)));
   const filter = readIfThere(path);
   if (filter !== undefined) return { ...spec, annotations: { [annotation]: filter.toString("base64") } };
   mkdirSync(kept, { recursive: true, mode: 0o700 });

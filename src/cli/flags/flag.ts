@@ -14,6 +14,8 @@ export interface Flag<Value> {
   readonly shownDefault?: string;
   /** Left out of the help. */
   readonly hidden?: boolean;
+  /** Docker reads the value when the command line is taken apart already: a wrong one is the command's failure, not one of usage. */
+  readonly isReadLate?: boolean;
   /** Value when the flag isn't given. */
   readonly initial: Value;
   /** The value after one more occurrence. @throws {Error} with the reason, in Docker's words */

@@ -1,5 +1,3 @@
-import { messageOf } from "../../base/errors.ts";
-import { CliError } from "../cli-error.ts";
 import type { Flag, FlagOptions } from "./flag.ts";
 import { parseBool, parseInteger } from "./go-values.ts";
 
@@ -45,26 +43,9 @@ export function csvList(description: string): Flag<readonly string[]> {
   };
 }
 
-/** A value that is wrong for the command, not for its flag. */
-export class LateValueError extends CliError {
-  override readonly name: string = "LateValueError";
-}
-
-/**
- * The same flag where Docker reads its value when the command line is taken apart already: what is wrong with it is the command's
- * failure, not one of usage.
- */
+/** The same flag, as {@link Flag.isReadLate} says. */
 export function readLate<Value>(flag: Flag<Value>): Flag<Value> {
-  return {
-    ...flag,
-    read: (given, before) => {
-      try {
-        return flag.read(given, before);
-      } catch (error) {
-        throw new LateValueError(`ERROR: ${messageOf(error)}`, { cause: error });
-      }
-    },
-  };
+  return { ...flag, isReadLate: true };
 }
 
 /** A flag that can be given many times. @param read throws the reason when a text is wrong */

@@ -1,7 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
+import { CliError } from "../cli-error.ts";
 import type { Flag, Flags } from "./flag.ts";
 import { quote } from "./go-values.ts";
-import { LateValueError } from "./kinds.ts";
 
 /** A command line taken apart. */
 export interface Parsed {
@@ -29,7 +29,7 @@ export class FlagError extends Error {
 /**
  * Take a command line apart by the rules of Docker's flag library: `--name x`, `--name=x`, `-it`, `-eA=b`, `-e A=b`, `--`.
  *
- * @throws {FlagError} with the library's text
+ * @throws {FlagError} with the library's text; {CliError} for a value that is read late
  * @see github.com/spf13/pflag
  */
 export function parseFlags(flags: Flags, argv: readonly string[], options: ParseOptions): Parsed {
@@ -42,7 +42,7 @@ export function parseFlags(flags: Flags, argv: readonly string[], options: Parse
     try {
       values.set(name, flag.read(text, values.get(name)));
     } catch (error) {
-      if (error instanceof LateValueError) throw error;
+      if (flag.isReadLate === true) throw new CliError(`ERROR: ${messageOf(error)}`, { cause: error });
       throw new FlagError(`invalid argument ${quote(text)} for "${spelling(name, flag)}" flag: ${messageOf(error)}`);
     }
     given.add(name);
