@@ -9,6 +9,8 @@ export interface BuildRecord {
   readonly created: string;
   /** The step's name, for people. */
   readonly name: string;
+  /** True where it ran on this machine, whose clock `created` is then. */
+  readonly ranHere: boolean;
 }
 
 /** Keys to results. A key covers the step and the content that it reads, so a record never goes stale. */
@@ -36,34 +38,34 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
         sql.get<Row>("SELECT chain_id, created, detail FROM build_record WHERE key = ? AND chain_id IS NOT NULL", key),
       );
       if (row === undefined || !exists(row.chain_id)) return undefined;
-      return { key, chainID: row.chain_id, created: row.created, name: nameIn(row.detail) };
+      return { key, chainID: row.chain_id, created: row.created, ...readDetail(row.detail) };
     },
     save: async (records, options) => {
       if (records.length === 0) return;
       const now = new Date().toISOString();
       await db.write((sql) => {
         // Steps that turned out to be the same have one record, which this build used once.
-        for (const { key, chainID, created, name } of new Map(records.map((record) => [record.key, record])).values())
+        const byKey = new Map(records.map((record) => [record.key, record]));
+        for (const { key, chainID, created, name, ranHere } of byKey.values())
           sql.run(
             // A layer that was taken from an earlier build may have been pruned since.
             `INSERT INTO build_record (key, chain_id, created, used, detail)
              SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM layer WHERE chain_id = ?2)
              ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id, created = excluded.created, used = excluded.used,
-               detail = json_set(detail, '$.uses', coalesce(json_extract(detail, '$.uses'), 1) + 1)`,
+               detail = json_patch(json_set(detail, '$.uses', coalesce(json_extract(detail, '$.uses'), 1) + 1), ?6)`,
             key,
             chainID,
             created,
             now,
-            JSON.stringify({ name, uses: 1 }),
+            JSON.stringify({ name, uses: 1, ranHere }),
+            JSON.stringify({ ranHere }),
           );
       }, options);
     },
   };
 }
 
-function nameIn(detail: string): string {
-  const value: unknown = JSON.parse(detail);
-  return typeof value === "object" && value !== null && "name" in value && typeof value.name === "string"
-    ? value.name
-    : "";
+function readDetail(detail: string): Pick<BuildRecord, "name" | "ranHere"> {
+  const { name, ranHere } = JSON.parse(detail) as { readonly name?: unknown; readonly ranHere?: unknown };
+  return { name: typeof name === "string" ? name : "", ranHere: ranHere === true };
 }

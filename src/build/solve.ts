@@ -85,7 +85,10 @@ export interface SolverDeps {
    *
    * @param options `waits` is called where one runs it
    */
-  claim?(key: string, options: { readonly signal: AbortSignal; readonly waits: () => void }): Promise<StepClaim>;
+  readonly claim?: (
+    key: string,
+    options: { readonly signal: AbortSignal; readonly waits: () => void },
+  ) => Promise<StepClaim>;
   /**
    * What others than berth have left of a step, for which there is no record.
    *
@@ -160,7 +163,7 @@ export async function solve(
 }
 
 /** A result that is there, and the step's name. */
-type Hit = FoundStep & Pick<BuildRecord, "name">;
+type Hit = FoundStep & Pick<BuildRecord, "name" | "ranHere">;
 
 /** What is looked up. */
 interface Lookup {
@@ -178,6 +181,7 @@ class Solver {
   /** Work under way by its key: two vertices may turn out to be the same work once their inputs are known. */
   readonly #flights: Map<string, Promise<Solved>>;
   readonly #slots: Slots;
+  readonly #began: string = new Date().toISOString();
 
   constructor(deps: SolverDeps, graph: Graph, options: SolveOptions & { readonly signal: AbortSignal }) {
     this.#deps = deps;
@@ -214,9 +218,7 @@ class Solver {
       const flightKey = keys.at(-1) ?? vertex.digest;
       const flight = this.#flights.get(flightKey);
       if (flight !== undefined) return step.cached(await flight);
-      const started = noCache
-        ? this.#run(step, work, { keys, again: keys.some((key) => this.#deps.cache.find(key) !== undefined) })
-        : this.#runOnce({ step, inputs, work }, keys);
+      const started = this.#runOnce({ step, inputs, work, noCache }, keys);
       this.#flights.set(flightKey, started);
       return started;
     });
@@ -234,7 +236,7 @@ class Solver {
       // What another builder made has whatever times it had. It may name what is read, so that no other key is made of that.
       if (place > 0 || latest !== undefined) continue;
       const found = await this.#deps.findStep?.(vertex, inputs, (digest) => this.solve(digest));
-      if (found !== undefined) return { ...found, name: vertex.name };
+      if (found !== undefined) return { ...found, name: vertex.name, ranHere: false };
     }
     return undefined;
   }
@@ -244,24 +246,27 @@ class Solver {
     { hit, inputs }: { readonly hit: Hit; readonly inputs: readonly Solved[] },
     keys: readonly string[],
   ): Solved {
-    const { chainID, created, name, isUnknown = false } = hit;
+    const { chainID, created, name, ranHere, isUnknown = false } = hit;
     // A name that this build alone has is no part of another one.
     const isRecorded = [hit, ...inputs].every((each) => each.isUnknown !== true);
-    if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name }, false);
+    if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name, ranHere }, false);
     return step.cached({ chainID, created, ...(isUnknown ? { isUnknown } : {}) });
   }
 
-  /** Run a step that another build may be running: what it made is a hit then. */
+  /** Run a step that another build may be running: what it made meanwhile is a hit, also where no earlier result is wanted. */
   async #runOnce(
-    { step, inputs, work }: Pick<Lookup, "inputs" | "work"> & { readonly step: Step },
+    { step, inputs, work, noCache }: Omit<Lookup, "vertex"> & { readonly step: Step },
     keys: readonly string[],
   ): Promise<Solved> {
+    const { cache, claim: claimStep } = this.#deps;
+    const again = (): boolean => noCache && keys.some((each) => cache.find(each) !== undefined);
     const [key] = keys.slice(-1);
-    if (key === undefined || this.#deps.claim === undefined) return this.#run(step, work, { keys });
-    using claim = await this.#deps.claim(key, { signal: this.#options.signal, waits: () => step.started() });
-    const hit = this.#deps.cache.find(key);
-    if (hit !== undefined) return this.#hit(step, { hit, inputs }, keys);
-    const solved = await this.#run(step, work, { keys });
+    if (key === undefined || claimStep === undefined) return this.#run(step, work, { keys, again: again() });
+    using claim = await claimStep(key, { signal: this.#options.signal, waits: () => step.started() });
+    const found = cache.find(key);
+    const isNew = found !== undefined && found.ranHere && found.created > this.#began;
+    if (found !== undefined && (isNew || !noCache)) return this.#hit(step, { hit: found, inputs }, keys);
+    const solved = await this.#run(step, work, { keys, again: again() });
     if (solved.created !== undefined) claim.keep();
     return solved;
   }
@@ -287,7 +292,8 @@ class Solver {
     const names = [...keys, ...(solved.keys ?? [])];
     if (chainID === undefined || names.length === 0) return solved;
     const created = new Date().toISOString();
-    for (const key of names) this.#options.onRecord?.({ key, chainID, created, name: step.vertex.name }, true);
+    const { name } = step.vertex;
+    for (const key of names) this.#options.onRecord?.({ key, chainID, created, name, ranHere: true }, true);
     return { ...solved, created };
   }
 }

@@ -56,16 +56,18 @@ test.each(["SIGINT", "SIGKILL"] as const)(
   },
 );
 
-test("a build without cache waits for nobody", async () => {
+test("builds without cache run an equal step once as well, and again when the other has ended", async () => {
   await using berth = await openBerthWithBusybox();
   const context = await berth.files("context", {
-    Dockerfile: `FROM busybox\n${mount} test -e /told/begun || { touch /told/begun; sleep 1000; }\n`,
+    Dockerfile: `FROM busybox\n${mount} touch /told/begun; sleep 2; cat /proc/sys/kernel/random/uuid > /stamp\n`,
   });
-  const running = berth.start(["build", "-q", context], {});
-  const closed = once(running, "close");
-  for (const stream of [running.stdout, running.stderr]) stream?.resume();
-  await told(berth, "begun");
-  expect(await berth.run(["build", "-q", "--no-cache", context])).toMatchObject({ code: 0 });
-  running.kill("SIGINT");
-  await closed;
+  const build = async (tag: string): Promise<string> => {
+    await berth.out(["build", "-q", "--no-cache", "-t", tag, context]);
+    return stampIn(berth, tag);
+  };
+  await berth.out(["build", "-q", "-t", "before", context]);
+  const [first, second] = await Promise.all([build("first"), build("second")]);
+  expect(second).toBe(first);
+  expect(first).not.toBe(await stampIn(berth, "before"));
+  expect(await build("third")).not.toBe(first);
 });
