@@ -16,7 +16,7 @@ import type { AttestOptions } from "./attest/options.ts";
 import type { BaseDeps } from "./base-image.ts";
 import type { DockerfileSource } from "./build-error.ts";
 import type { FilesOutput } from "./export-files.ts";
-import { configOf, exportImages } from "./export-images.ts";
+import { configOf, exportImages, type ImageVariant } from "./export-images.ts";
 import type { Links, PlatformBase } from "./linked-base.ts";
 import { internalStep } from "./progress.ts";
 import type { ContextReads } from "./read-context.ts";
@@ -82,6 +82,8 @@ export interface BuildOptions extends Operation {
   readonly contexts?: Readonly<Record<string, string>>;
   /** Names and values that go with the image. */
   readonly annotations?: readonly BuildAnnotation[];
+  /** The same image once more, for each: with other names, and annotations in place of those. */
+  readonly variants?: readonly BuildVariant[];
   /** What is to be said of the image, beside it in an index. Nothing when absent. */
   readonly attestations?: AttestOptions;
   /** Whether the result tells how it was made. */
@@ -110,6 +112,12 @@ export interface BuildOptions extends Operation {
   readonly onRecorded?: (buildID: string) => void;
 }
 
+/** What an image gets that is the same but for its names and annotations. */
+export interface BuildVariant {
+  readonly tags: readonly string[];
+  readonly annotations: readonly BuildAnnotation[];
+}
+
 /** What steps see, or don't, that no result may depend on. */
 export interface BuildConditions {
   /** The host's name that steps see. */
@@ -119,7 +127,13 @@ export interface BuildConditions {
 }
 
 /** What a build came to. */
-export interface BuildResult extends FilesResult {
+export interface BuildResult extends FilesResult, BuiltImage {
+  /** In the order of the options. */
+  readonly variants: readonly BuiltImage[];
+}
+
+/** An image that was built. */
+export interface BuiltImage {
   /** Of several platforms, the one that stands for all. */
   readonly image: Image;
   /** Digest of the index in the store, where there are several platforms, or where more is said of the image. */
@@ -150,14 +164,21 @@ export interface FilesResult {
  *   the last lines of output; the reason of `signal`, when that aborts
  */
 export async function build(deps: BuildDeps, options: BuildOptions): Promise<BuildResult> {
-  const references = (options.tags ?? []).map((tag) => parseTag(tag, "build tag cannot contain a digest"));
+  const { tags = [], annotations = [], labels = {} } = options;
+  const first = variantOf({ tags, annotations });
+  const others = (options.variants ?? []).map(variantOf);
   const { output: image, ...result } = await solveTarget(deps, options, (built, recorder) =>
-    internalStep(recorder, "exporting to image", () =>
-      exportImages(deps, built, { references, labels: options.labels ?? {}, annotations: options.annotations ?? [] }),
-    ),
+    internalStep(recorder, "exporting to image", async () => {
+      const [asked, ...variants] = await exportImages(deps, built, { labels, variants: [first, ...others] });
+      return { ...asked, variants };
+    }),
   );
   const seen = lintConfig(image.image.config).map(({ what, fix }) => `${what}. ${fix}`);
   return { ...result, ...image, warnings: [...result.warnings, ...seen] };
+}
+
+function variantOf({ tags, annotations }: BuildVariant): ImageVariant {
+  return { references: tags.map((tag) => parseTag(tag, "build tag cannot contain a digest")), annotations };
 }
 
 /** The same, for the target's files alone, or for what it leaves in the cache: no image is made. @throws {BuildError} as {@link build} */

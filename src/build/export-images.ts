@@ -26,10 +26,9 @@ export interface Built {
   readonly attest?: Attester;
 }
 
-/** What becomes of what was built. */
-export interface ExportOptions {
+/** A form of the image. Its annotations go into an index of its own; without any there may be none. */
+export interface ImageVariant {
   readonly references: readonly Reference[];
-  readonly labels: Readonly<Record<string, string>>;
   readonly annotations: readonly BuildAnnotation[];
 }
 
@@ -40,12 +39,12 @@ export interface Exported {
   readonly id: Digest;
 }
 
-/** Make the image of a target: of several platforms one image for all. Nothing is copied. */
-export async function exportImages(
+/** Make the image of a target in each variant: of several platforms one image for all. Nothing is copied. */
+export async function exportImages<const Variants extends readonly ImageVariant[]>(
   deps: ImageDeps,
   built: Built,
-  { references, labels, annotations }: ExportOptions,
-): Promise<Exported> {
+  { labels, variants }: { readonly labels: Readonly<Record<string, string>>; readonly variants: Variants },
+): Promise<{ readonly [Index in keyof Variants]: Exported }> {
   const images: IndexedImage[] = [];
   for (const target of built.targets) {
     const { platform } = target;
@@ -53,14 +52,26 @@ export async function exportImages(
     const config = built.complete?.(own) ?? own;
     const chainID = built.solved.get(target.lowered.output)?.chainID;
     const statements = await built.attest?.({ ...target, chainID, created: config.created ?? "" });
-    const said =
-      statements === undefined ? {} : { statements, subjects: references.map((name) => imageURL(name, platform)) };
-    images.push({ platform, config, ...annotationsFor(annotations, platform), ...said });
+    images.push({ platform, config, ...defined("statements", statements) });
   }
-  const [first, ...others] = images;
+  const made: Exported[] = [];
+  for (const variant of variants) made.push(await exportVariant(deps, images, variant));
+  return made as { readonly [Index in keyof Variants]: Exported };
+}
+
+async function exportVariant(
+  deps: ImageDeps,
+  images: readonly IndexedImage[],
+  { references, annotations }: ImageVariant,
+): Promise<Exported> {
+  const [first, ...others] = images.map((image) => ({
+    ...image,
+    ...annotationsFor(annotations, image.platform),
+    subjects: references.map((name) => imageURL(name, image.platform)),
+  }));
   if (first === undefined) throw new Error("a build without a platform");
   // An image that more is said of has an index, be it for one platform: it says that.
-  if (others.length === 0 && annotations.length === 0 && built.attest === undefined) {
+  if (others.length === 0 && annotations.length === 0 && first.statements === undefined) {
     const image = await createImage(deps, first.config, { references });
     return { image, id: image.id };
   }

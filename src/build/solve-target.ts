@@ -238,8 +238,11 @@ function loweredAs({ target, settings, noCacheStages, buildArgs }: BuildOptions)
 }
 
 /** Refuse what can't come of a build before anything is done. */
-function checkAsked({ annotations = [], attestations }: BuildOptions, platforms: readonly Platform[]): void {
-  checkAnnotations(annotations, {
+function checkAsked(
+  { annotations = [], variants = [], attestations }: BuildOptions,
+  platforms: readonly Platform[],
+): void {
+  checkAnnotations([...annotations, ...variants.flatMap((variant) => variant.annotations)], {
     platforms: platforms.length === 0 ? [hostPlatform] : platforms,
     hasIndex: platforms.length > 1 || isAttested(attestations),
   });

@@ -41,6 +41,8 @@ export interface SaveOptions extends Operation, BatchOptions {
   readonly form?: Omit<ImageForm, "compression">;
   /** Images for other platforms are refused; for any platform when empty or absent. One alone is saved without its index. */
   readonly platforms?: readonly Platform[];
+  /** Names that the images have in the archive, in place of those that they were asked for by. */
+  readonly references?: readonly Reference[];
   /** Told of each image what its manifest or index in the archive is known by, before any byte comes. */
   readonly onDescribed?: (descriptor: Described["descriptor"]) => void;
 }
@@ -66,8 +68,9 @@ export async function* saveImages(
   names: readonly string[],
   options: SaveOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const { format = "docker", compression, onDescribed = () => undefined } = options;
-  const named = namesSaved(deps, names);
+  const { format = "docker", compression, references, onDescribed = () => undefined } = options;
+  const asked = namesSaved(deps, names);
+  const named = references === undefined ? asked : asked.map((each) => ({ ...each, references }));
   checkCompression(named, options, (each) => isBuilt(deps, each));
   const asCame = format === "oci" && compression === undefined;
   const wholes = asCame

@@ -205,6 +205,24 @@ describe("annotations", () => {
     const own = top.manifests?.map(({ digest }) => blobIn(directory, digest).annotations);
     expect(own).toEqual([{ all: "1" }, { all: "arm" }]);
   });
+
+  test("of one output of several are in that one alone, and --annotation's in all", async () => {
+    const [first, second, archive] = [place(), place(), place()];
+    const name = `${registry.host}/team/variant:1`;
+    await built(
+      "--annotation=all=0",
+      `--output=type=oci,tar=false,dest=${first}`,
+      `--output=type=oci,tar=false,dest=${second},annotation.own=2`,
+      `--output=type=oci,dest=${archive},name=archived,annotation.own=3`,
+      `--output=type=image,push=true,name=${name},annotation.own=2`,
+    );
+    expect(inLayout(first).top.annotations).toEqual({ all: "0" });
+    expect(inLayout(second).top.annotations).toEqual({ all: "0", own: "2" });
+    expect((await atRegistry(name)).annotations).toEqual({ all: "0", own: "2" });
+    const { stdout } = await runProgram("skopeo", ["inspect", "--raw", `oci-archive:${archive}`]);
+    expect(JSON.parse(stdout).annotations).toEqual({ all: "0", own: "3" });
+    expect(await berth.out(["image", "ls", "-q", "archived"])).toBe(await berth.out(["image", "ls", "-q", name]));
+  });
 });
 
 describe("the form of an image in Docker's archive", () => {
@@ -278,10 +296,6 @@ test.each([
   [
     ["--annotation", "manifest[linux/s390x]:a=b"],
     "ERROR: failed to solve: invalid annotation: no platform linux/s390x",
-  ],
-  [
-    ["-o", "type=image,annotation.a=b", "-o", "type=image,annotation.a=c"],
-    "ERROR: the outputs of a build have the same",
   ],
 ])("what can't be is refused before anything is built: %j", async (args, says) => {
   const { code, stdout, stderr } = await build(...args);

@@ -1,6 +1,6 @@
 import type { Operation } from "../../base/operation.ts";
 import type { BuildAnnotation } from "../../build/annotations.ts";
-import type { BuildOptions, BuildResult, FilesResult } from "../../build/build.ts";
+import type { BuildOptions, BuildResult, BuildVariant, BuiltImage, FilesResult } from "../../build/build.ts";
 import { internalStep } from "../../build/progress.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -100,37 +100,48 @@ export async function buildAndExport(
   exporting: Exporting,
   options: Omit<BuildOptions, "files" | "tags"> & { readonly signal: AbortSignal },
 ): Promise<Exported> {
-  const { engine, io, outputs, tags } = exporting;
+  const { engine, io, outputs, guard } = exporting;
   const files = outputs.flatMap((output) => filesOf(output, io, options.signal));
-  const images = outputs.filter(isImageOutput);
-  if (images.length === 0) return { ...(await engine.buildFiles({ ...options, files })), names: [] };
-  const names = [...new Set(images.flatMap((output) => (isByDigest(output) ? tags : namesOf(output, tags))))];
-  const annotations = [...(options.annotations ?? []), ...annotationsIn(images)];
-  const result = await engine.build({ ...options, annotations, files, tags: exporting.guard ? [] : names });
-  if (exporting.guard) {
+  const forms = formsOf(exporting, options.annotations ?? []);
+  const [first, ...others] = forms.map(({ tags, annotations }) => ({ tags: guard ? [] : tags, annotations }));
+  if (first === undefined) return { ...(await engine.buildFiles({ ...options, files })), names: [] };
+  const result = await engine.build({ ...options, ...first, variants: others, files });
+  const images = [result, ...result.variants];
+  const made = forms.map((form, index) => ({ ...form, image: images[index] ?? result }));
+  if (guard) {
     const { guardNew } = await import("./guard.ts");
-    await guardNew(engine.images, { id: result.image.id, whole: result.id, names }, { signal: options.signal });
+    const names = made.flatMap(({ tags, image }) => tags.map((tag) => [tag, image.id] as const));
+    await guardNew(engine.images, { id: result.image.id, names }, { signal: options.signal });
   }
   const sent: { pushed?: SentImage; saved?: SentImage } = {};
-  for (const output of images) {
-    const image = await exportImage(exporting, { output, result }, options);
-    if (image !== undefined) sent[output.type === "image" ? "pushed" : "saved"] = image;
-  }
+  for (const { outputs, image } of made)
+    for (const output of outputs) {
+      const left = await exportImage(exporting, { output, image }, options);
+      if (left !== undefined) sent[output.type === "image" ? "pushed" : "saved"] = left;
+    }
   const last = sent.pushed ?? sent.saved;
+  const names = [...new Set(forms.flatMap((form) => form.tags))];
   return { ...result, names, ...(last === undefined ? {} : { sent: last }) };
+}
+
+/** Outputs that are one image in the store. */
+interface Form extends BuildVariant {
+  readonly outputs: readonly BuildOutput[];
+}
+
+/** Outputs with other annotations are other images in the store. @param all annotations that all of them have */
+function formsOf({ outputs, tags }: Exporting, all: readonly BuildAnnotation[]): readonly Form[] {
+  const images = outputs.filter(isImageOutput);
+  const groups = Map.groupBy(images, ({ annotations = [] }) => JSON.stringify(annotations));
+  return [...groups.values()].map((outputs) => ({
+    outputs,
+    tags: [...new Set(outputs.flatMap((output) => (isByDigest(output) ? tags : namesOf(output, tags))))],
+    annotations: [...all, ...(outputs[0]?.annotations ?? [])],
+  }));
 }
 
 function isByDigest(output: BuildOutput): boolean {
   return output.type === "image" && output.byDigest === true;
-}
-
-/** All outputs are one image in the store, whose annotations these are. @throws {CliError} */
-function annotationsIn(images: readonly BuildOutput[]): readonly BuildAnnotation[] {
-  const [first, ...others] = images.map(({ annotations = [] }) => annotations);
-  if (first === undefined || others.every((each) => JSON.stringify(each) === JSON.stringify(first))) return first ?? [];
-  throw new CliError("ERROR: the outputs of a build have the same annotations", {
-    hint: "`--annotation` gives them to all.",
-  });
 }
 
 function namesOf(output: BuildOutput, tags: readonly string[]): readonly string[] {
@@ -147,21 +158,25 @@ function filesOf(output: BuildOutput, io: Exporting["io"], signal: AbortSignal):
 
 interface Export {
   readonly output: BuildOutput;
-  readonly result: BuildResult;
+  readonly image: BuiltImage;
+}
+
+function wholeOf({ image, index }: BuiltImage): Digest {
+  return index ?? image.id;
 }
 
 /** @returns what was pushed last, or what was written */
 async function exportImage(
   exporting: Exporting,
-  { output, result }: Export,
+  { output, image }: Export,
   { signal, report }: Pick<BuildOptions, "report"> & { readonly signal: AbortSignal },
 ): Promise<SentImage | undefined> {
   const operation = { signal, ...(report === undefined ? {} : { report }) };
   const names = namesOf(output, exporting.tags).map((name) => withDefaultTag(parseReference(name)));
-  if (output.type === "image" && output.push) return await push(exporting.engine, { output, result, names }, operation);
+  if (output.type === "image" && output.push) return await push(exporting.engine, { output, image, names }, operation);
   if (output.type !== "oci" && output.type !== "docker") return undefined;
   return await internalStep(operation, `exporting to ${output.type} image format`, () =>
-    save(exporting, { output, result, names }, signal),
+    save(exporting, { output, image, names }, signal),
   );
 }
 
@@ -172,35 +187,33 @@ interface NamedExport<Type extends BuildOutput["type"]> extends Export {
 
 async function save(
   { engine: { images }, io }: Exporting,
-  { output, result, names }: NamedExport<"oci" | "docker">,
+  { output, image, names }: NamedExport<"oci" | "docker">,
   signal: AbortSignal,
 ): Promise<SentImage | undefined> {
-  const image = result.index ?? result.image.id;
   if (output.type === "oci" && output.isDirectory) {
-    return await images.writeLayout(image, { path: output.dest, names, form: output.form, signal });
+    return await images.writeLayout(wholeOf(image), { path: output.dest, names, form: output.form, signal });
   }
-  const saved = names.length === 0 ? [image] : names.map(familiar);
   const { compression, ...form } = output.form ?? { compression: undefined };
   const shape = { format: output.type, ...(compression === undefined ? {} : { compression, form }) };
   let described: SentImage | undefined;
   const onDescribed = (image: SentImage): void => {
     described = image;
   };
-  const options = { signal, reuse: output.dest !== "-", onDescribed, ...shape };
-  await writeTo(io, images.save(saved, options), { dest: output.dest, signal });
+  const options = { signal, references: names, reuse: output.dest !== "-", onDescribed, ...shape };
+  await writeTo(io, images.save([wholeOf(image)], options), { dest: output.dest, signal });
   return described;
 }
 
 async function push(
   { images }: Engine,
-  { output: { byDigest, form }, result, names }: NamedExport<"image">,
+  { output: { byDigest, form }, image, names }: NamedExport<"image">,
   operation: Operation & { readonly signal: AbortSignal },
 ): Promise<SentImage | undefined> {
   let sent: SentImage | undefined;
   const how = { ...(form === undefined ? {} : { form }), ...(byDigest === true ? { byDigest } : {}) };
   for (const name of names) {
     await internalStep(operation, `pushing ${fullName(name)}`, async () => {
-      const request = { ...how, image: result.index ?? result.image.id, signal: operation.signal };
+      const request = { ...how, image: wholeOf(image), signal: operation.signal };
       for await (const pushed of images.push(familiar(name), request)) {
         const { mediaType, digest, size } = pushed;
         sent = { mediaType, digest, size };

@@ -38,7 +38,7 @@ export const command: Command = defineCommand({
     if (values.guard) {
       const { guardNew } = await import("./guard.ts");
       using interrupt = interruptible(io);
-      await guardNew(images, { id: image.id, names: name === "" ? [] : [name] }, interrupt);
+      await guardNew(images, { id: image.id, names: name === "" ? [] : [[name, image.id]] }, interrupt);
     }
     io.stdout.write(`${image.id}\n`);
     return 0;

@@ -14,15 +14,14 @@ export async function guard(images: Images, image: string, operation: { readonly
 /** An image that was just made and has no name yet. */
 export interface NewImage {
   readonly id: string;
-  /** What the names are to lead to, where that is more than this image: an index. */
-  readonly whole?: string;
-  readonly names: readonly string[];
+  /** Names, and what each is to lead to: the image, or an index with it. */
+  readonly names: readonly (readonly [name: string, id: string])[];
 }
 
 /** Name an image in which nothing is found; else it goes again. @throws {CliError} with what is found */
 export async function guardNew(
   images: Images,
-  { id, whole = id, names }: NewImage,
+  { id, names }: NewImage,
   operation: { readonly signal: AbortSignal },
 ): Promise<void> {
   try {
@@ -32,5 +31,5 @@ export async function guardNew(
     if (references.length === 0) await images.remove(id, { prune: false });
     throw error;
   }
-  for (const name of names) await images.tag(whole, name);
+  for (const [name, target] of names) await images.tag(target, name);
 }
