@@ -41,8 +41,8 @@ export interface CopyOptions {
  */
 export async function copySelection(writer: RootWriter, selection: Selection, options: CopyOptions): Promise<void> {
   const { source } = selection;
-  const target = prepareTarget(writer, selection, options);
-  const copier = new Copier(writer, options);
+  const { path: target, isNew } = prepareTarget(writer, selection, options);
+  const copier = new Copier(writer, options, isNew ? [target] : []);
   let count = 0;
   for (const file of source.entry.kind === "dir" ? selection.below() : [source]) {
     if (count % turn === 0) {
@@ -60,17 +60,21 @@ export async function copySelection(writer: RootWriter, selection: Selection, op
 }
 
 /** The path, free of symlinks, that a source is copied to. Its directory is there; so is the path itself for a directory. */
-function prepareTarget(writer: RootWriter, { name, source }: Selection, { destination, owner }: CopyOptions): string {
-  writer.mkdirAll(/\/\.?$/.test(destination) ? destination : dirname(destination), owner);
+function prepareTarget(
+  writer: RootWriter,
+  { name, source }: Selection,
+  { destination, owner }: CopyOptions,
+): { readonly path: string; readonly isNew: boolean } {
+  const isDirectory = /\/\.?$/.test(destination);
+  const made = writer.mkdirAll(isDirectory ? destination : dirname(destination), owner);
   const resolved = writer.resolve(normalize(destination).replace(/(?<=.)\/$/, ""));
   if (source.entry.kind === "dir") {
-    writer.mkdirAll(resolved, owner);
-    return resolved;
+    return { path: resolved, isNew: writer.mkdirAll(resolved, owner) || (isDirectory && made) };
   }
-  if (writer.lstat(resolved)?.kind === "dir") return join(resolved, name);
+  if (writer.lstat(resolved)?.kind === "dir") return { path: join(resolved, name), isNew: false };
   // A dangling link leads to where not even a directory is.
   writer.mkdirAll(dirname(resolved), owner);
-  return resolved;
+  return { path: resolved, isNew: false };
 }
 
 class Copier {
@@ -79,13 +83,14 @@ class Copier {
   /** Names of files with several, by device and inode: they are one file again in the copy. */
   readonly #links: Map<string, string> = new Map();
   /** Directories that this copy has made: nothing can be in the way of what goes into them. */
-  readonly #fresh: Set<string> = new Set();
+  readonly #fresh: Set<string>;
   /** Directories whose attributes come last, since each file made in one changes its times. */
   readonly #directories: (readonly [file: SelectedFile, target: string])[] = [];
 
-  constructor(writer: RootWriter, options: CopyOptions) {
+  constructor(writer: RootWriter, options: CopyOptions, fresh: readonly string[]) {
     this.#writer = writer;
     this.#options = options;
+    this.#fresh = new Set(fresh);
   }
 
   /** Copy one file, of a directory not what is in it. Yields where a large one leaves others a turn. */

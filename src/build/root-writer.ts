@@ -47,12 +47,13 @@ export class RootWriter {
   /**
    * Make a directory and the parents that are missing, with mode 0755 and `owner`.
    *
+   * @returns whether it was missing
    * @throws {BerthError} invalid-argument, when something else is in the way
    */
-  mkdirAll(path: string, owner: Owner = { uid: 0, gid: 0 }): void {
+  mkdirAll(path: string, owner: Owner = { uid: 0, gid: 0 }): boolean {
     const resolved = this.resolve(path);
     const entry = this.lstat(resolved);
-    if (entry?.kind === "dir") return;
+    if (entry?.kind === "dir") return false;
     if (entry !== undefined) throw new BerthError("invalid-argument", `mkdir ${resolved}: not a directory`);
     this.mkdirAll(dirname(resolved), owner);
     const target = this.place(resolved);
@@ -60,6 +61,7 @@ export class RootWriter {
     this.#syscalls.chmod(target, 0o755);
     this.#syscalls.lchown(target, owner.uid, owner.gid);
     this.#present.add(resolved);
+    return true;
   }
 
   /** Where a new file for `path` goes on this machine; its directory is there, and nothing is in its place. */
