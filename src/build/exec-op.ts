@@ -16,6 +16,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { StartError } from "../runtime/runtime-error.ts";
 import { type Resources, runtimeSpec } from "../runtime/spec.ts";
 import { resolveUser } from "../runtime/user.ts";
+import type { Shells } from "../runtime/waiting-shell.ts";
 import type { WindowSize } from "../runtime/window-size.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
 import type { ActiveSnapshot, PrepareOptions } from "../snapshot/snapshotter.ts";
@@ -44,6 +45,8 @@ const userFileLimit = 10 << 20;
 /** What a step runs with. */
 export interface ExecDeps extends OpDeps {
   readonly runtime: Runtime;
+  /** Where further steps may follow. */
+  readonly shells?: Shells;
   readonly stepNetworks: StepNetworks;
   readonly emulators: Emulators;
   /** Proxy settings as `NAME=value`: the step sees them, its key doesn't. */
@@ -111,6 +114,7 @@ export interface StepTask extends ExecInputs {
 async function runStep(deps: ExecDeps, task: StepTask, operation: StepOperation): Promise<Solved> {
   const { vertex, parent } = task;
   const { op } = vertex;
+  deps.shells?.prepare();
   const id = randomID();
   const keys = { files: `build-${id}`, mounts: `build-${id}-mounts` };
   const snapshots: ActiveSnapshot[] = [];
@@ -232,7 +236,7 @@ interface BundleTask {
 
 /** Run a step to its end. @throws {BuildError} when the command can't be started or ends with another code than 0 */
 export async function runBundle(
-  deps: Pick<ExecDeps, "host" | "runtime" | "emulators">,
+  deps: Pick<ExecDeps, "host" | "runtime" | "emulators" | "shells">,
   { vertex, step }: BundleTask,
   { signal, report }: StepOperation,
 ): Promise<void> {
@@ -244,13 +248,14 @@ export async function runBundle(
   const id = basename(directory);
   const { host } = deps;
   const rootfs = snapshot.mounts();
-  await using bundle = await createBundle(join(directory, "bundle"), { id, spec, rootfs, host });
+  // Goes with the step's directory.
+  const bundle = await createBundle(join(directory, "bundle"), { id, spec, rootfs, host });
   const onOutput = (stream: "stdout" | "stderr", data: Uint8Array): void => {
     tail.add(data);
     report?.({ kind: "output", id: vertex.digest, stream, data });
   };
   try {
-    const exitCode = await deps.runtime.run(id, bundle, { signal, onOutput });
+    const exitCode = await deps.runtime.run(id, bundle, { signal, onOutput }, deps.shells);
     if (exitCode !== 0) {
       const isFull = tail.lines.some((line) => /no space left on device/i.test(line));
       const hint = idAdvice(host, tail.lines) ?? (isFull ? fullDiskHint : undefined);

@@ -6,6 +6,7 @@ import type { Networks } from "../network/networks.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Resources } from "../runtime/spec.ts";
+import { Shells } from "../runtime/waiting-shell.ts";
 import type { CacheImports } from "./cache-imports.ts";
 import { type CopySource, planCopy } from "./copy-op.ts";
 import { type FailedStep, planExec } from "./exec-op.ts";
@@ -70,6 +71,7 @@ export function openOps(
 ): Ops {
   const stepNetworks = openStepNetworks(deps);
   const emulators = openEmulators();
+  const shells = new Shells(deps.host);
   const sourceOf = (solved: Solved): CopySource => sourceIn(deps, options, solved);
   const baseImage = async (op: ImageOp, vertex: Digest, operation: StepOperation): Promise<Solved> => {
     for (const pull of options.pulls.filter(({ id }) => id === op.imageID)) {
@@ -99,7 +101,7 @@ export function openOps(
         return import("./git-op.ts").then(({ planGit }) => planGit({ ...deps, ...options }, op));
       case "exec":
         return planExec(
-          { ...deps, stepNetworks, emulators, ...options },
+          { ...deps, stepNetworks, emulators, shells, ...options },
           { ...rest, op },
           { parent, sources: inputs.map(sourceOf) },
         );
@@ -108,6 +110,7 @@ export function openOps(
     }
   };
   const close = async (): Promise<void> => {
+    shells[Symbol.dispose]();
     await emulators[Symbol.asyncDispose]();
     await stepNetworks[Symbol.asyncDispose]();
   };

@@ -86,6 +86,6 @@ function escaped(field: string): string {
 }
 
 /** One word for a POSIX shell. */
-function quote(word: string): string {
+export function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { ExecError, exec } from "../host/exec.ts";
+import type { Host } from "../host/host.ts";
 import { childrenOf, killIfThere } from "../host/process.ts";
-import type { Syscalls } from "../host/syscalls.ts";
 import type { Bundle } from "./bundle.ts";
 import { inNamespace } from "./enter-script.ts";
-import { openPipe } from "./pipe.ts";
+import { quickenCgroups } from "./quicken-cgroups.ts";
 import { startError } from "./runtime-error.ts";
+import { exitOf, type Shells, startShell } from "./waiting-shell.ts";
 
 /** Where the output of a build step goes. */
 export interface RunIO extends Pick<Operation, "signal"> {
@@ -21,6 +21,15 @@ export interface RunIO extends Pick<Operation, "signal"> {
 /** Milliseconds between two tries to end a container. */
 const retryPause = 20;
 
+/** What {@link runBundle} runs with. */
+export interface RunDeps {
+  /** The runtime's program and options. */
+  readonly runtime: readonly string[];
+  readonly host: Pick<Host, "runRoot" | "syscalls" | "cgroup" | "rootless">;
+  /** Where more bundles may be run after this one. */
+  readonly shells?: Shells;
+}
+
 /**
  * Run a bundle to its end: one process between this one and the container's.
  *
@@ -28,23 +37,19 @@ const retryPause = 20;
  * @throws the signal's reason, when it was cancelled; the container is gone by then
  */
 export async function runBundle(
-  { runtime, syscalls }: { readonly runtime: readonly string[]; readonly syscalls: Syscalls },
+  { runtime, host, shells }: RunDeps,
   { id, bundle }: { readonly id: string; readonly bundle: Bundle },
   { onOutput, signal }: RunIO,
 ): Promise<number> {
   signal?.throwIfAborted();
-  const [program, ...args] = commandLine(runtime, { id, bundle });
-  const stdout = openPipe(syscalls, join(bundle.path, "stdout"));
-  const stderr = openPipe(syscalls, join(bundle.path, "stderr"));
-  // In a session of its own: Ctrl-C at the terminal is for this process, which stops the container and knows why it ended.
-  const child = spawn(program, args, { stdio: ["ignore", stdout.writeEnd, stderr.writeEnd], detached: true });
-  for (const { writeEnd } of [stdout, stderr]) closeSync(writeEnd);
+  if (!host.rootless) quickenCgroups(host.cgroup);
+  using shell = shells?.take() ?? startShell(host);
+  const { child, stdout, stderr, ended } = shell;
   stdout.reader.on("data", (data: Buffer) => onOutput("stdout", data));
   stderr.reader.on("data", (data: Buffer) => onOutput("stderr", data));
-  const ended = exitOf(child).then(async (code) => {
-    await Promise.all([stdout.ended, stderr.ended]);
-    return code;
-  });
+  shell.run(bundle.enter, runWords(runtime, { id, bundle }));
+  // While this one is at work there is time.
+  shells?.prepare();
   const code = await stoppable({ runtime, id, child, signal }, ended);
   if (code !== 0) await throwStartError(bundle);
   return code;
@@ -61,7 +66,7 @@ export async function runBundleAttached(
   { signal }: Operation = {},
 ): Promise<number> {
   signal?.throwIfAborted();
-  const [program, ...args] = commandLine(runtime, { id, bundle });
+  const [program = "", ...args] = [...inNamespace(bundle.enter), ...runWords(runtime, { id, bundle })];
   const child = spawn(program, args, { stdio: "inherit" });
   const ended = exitOf(child);
   const code = await stoppable({ runtime, id, child, signal }, ended);
@@ -69,23 +74,15 @@ export async function runBundleAttached(
   return code;
 }
 
-function commandLine(
+function runWords(
   runtime: readonly string[],
   { id, bundle }: { readonly id: string; readonly bundle: Bundle },
-): readonly [string, ...string[]] {
-  const [enter = "", ...words] = inNamespace(bundle.enter);
-  return [enter, ...words, ...runtime, `--log=file:${logPath(bundle)}`, "run", `--bundle=${bundle.path}`, id];
+): readonly string[] {
+  return [...runtime, `--log=file:${logPath(bundle)}`, "run", `--bundle=${bundle.path}`, id];
 }
 
 function logPath({ path }: Bundle): string {
   return join(path, "runtime.log");
-}
-
-function exitOf(child: ChildProcess): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code, killedBy) => resolve(code ?? (killedBy === null ? 255 : 137)));
-  });
 }
 
 interface Stoppable {

@@ -23,6 +23,7 @@ import { waitExit } from "./exit.ts";
 import { readLogs } from "./logs.ts";
 import { runBundle } from "./run-bundle.ts";
 import { openRuntime } from "./runtime.ts";
+import { Shells } from "./waiting-shell.ts";
 import { resize } from "./window-size.ts";
 
 const place = scratchOfFile("runtime");
@@ -271,6 +272,22 @@ test("a build step's output and exit code come back, and nothing else", async ()
   expect(existsSync(join(place, "run", "crun", id))).toBe(false);
 });
 
+test("build steps run in shells that were started ahead, and the one too many ends", async () => {
+  const shells = new Shells(host);
+  const seen: string[] = [];
+  for (const word of ["one", "two"]) {
+    const id = randomID();
+    await using bundle = await bundleOf(id, ["sh", "-c", `echo ${word}; cat; exit 4`]);
+    const onOutput: AttachIO["onOutput"] = (_stream, data) => seen.push(String(Buffer.from(data)));
+    expect(await runtime.run(id, bundle, { onOutput }, shells)).toBe(4);
+  }
+  expect(seen).toEqual(["one\n", "two\n"]);
+  using left = shells.take();
+  expect(left.child.exitCode).toBeNull();
+  left[Symbol.dispose]();
+  expect(await left.ended).toBe(0);
+});
+
 test("a build step that is cancelled isn't asked to end, but is gone", async () => {
   const id = randomID();
   const script = "trap 'echo asked' TERM INT; echo started; while :; do sleep 0.05; done";
@@ -295,6 +312,6 @@ test("a build step is gone also where its runtime knows it no more while it runs
   const controller = new AbortController();
   const onOutput: AttachIO["onOutput"] = () => controller.abort(new Error("enough"));
   const io = { onOutput, signal: controller.signal };
-  const running = runBundle({ runtime: [forgetful], syscalls: host.syscalls }, { id, bundle }, io);
+  const running = runBundle({ runtime: [forgetful], host }, { id, bundle }, io);
   await expect(running).rejects.toThrow("enough");
 });

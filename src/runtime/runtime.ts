@@ -8,6 +8,7 @@ import { type ExecProcess, type ExecSubject, execProcess } from "./exec-process.
 import { type Monitor, type MonitorOptions, startMonitor } from "./monitor.ts";
 import { type RunIO, runBundle, runBundleAttached } from "./run-bundle.ts";
 import { StartError } from "./runtime-error.ts";
+import type { Shells } from "./waiting-shell.ts";
 
 /** crun, spoken to by argument vectors. A container that it made is a child of conmon, not of this process. */
 export interface Runtime {
@@ -25,7 +26,7 @@ export interface Runtime {
   /** A container that isn't paused, or has ended, is no error. */
   resume(id: string): Promise<void>;
   /** Run a bundle to its end without a monitor: a build step. @returns the exit code @throws {StartError} */
-  run(id: string, bundle: Bundle, io: RunIO): Promise<number>;
+  run(id: string, bundle: Bundle, io: RunIO, shells?: Shells): Promise<number>;
   /** The same on this process's standard streams, and on its terminal where the bundle has one. */
   runAttached(id: string, bundle: Bundle, operation?: Operation): Promise<number>;
 }
@@ -54,7 +55,7 @@ export function openRuntime(host: Host): Runtime {
       call("delete", ...(force ? ["--force"] : []), id).then(() => undefined, unlessGone),
     pause: async (id) => void (await call("pause", id)),
     resume,
-    run: (id, bundle, io) => runBundle({ runtime: base, syscalls: host.syscalls }, { id, bundle }, io),
+    run: (id, bundle, io, shells) => runBundle({ runtime: base, host, ...(shells && { shells }) }, { id, bundle }, io),
     runAttached: (id, bundle, operation) => runBundleAttached({ runtime: base }, { id, bundle }, operation),
   };
 }

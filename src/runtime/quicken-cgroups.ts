@@ -1,0 +1,19 @@
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CgroupLayout } from "../host/cgroup.ts";
+
+/**
+ * The kernel lets the first change of a cgroup wait for 10 ms and more, and those right after it pass. This is one that changes nothing,
+ * for whoever is about to need another: the caller goes where it is. Where that can't be done, nothing gets quicker.
+ *
+ * @see cgroup_threadgroup_rwsem in kernel/cgroup/cgroup.c
+ */
+export function quickenCgroups({ version }: CgroupLayout): void {
+  const line = readFileSync("/proc/self/cgroup", "utf8")
+    .split("\n")
+    .find((each) => (version === 2 ? each.startsWith("0::") : /^\d+:devices:/.test(each)));
+  if (line === undefined) return;
+  const [, controller = "", path = ""] = line.split(":");
+  writeFile(join("/sys/fs/cgroup", controller, path, "cgroup.procs"), String(process.pid)).catch(() => undefined);
+}
