@@ -129,9 +129,7 @@ function selectAll(syscalls: Syscalls, op: CopyOp, sources: readonly CopySource[
     try {
       return op.parents ? selectParents(tree, path, options) : selectSource(tree, path, options);
     } catch (error) {
-      if (!isKind(error, "not-found") || !(error instanceof BerthError)) throw error;
-      const message = `failed to compute cache key: failed to calculate checksum of ref: ${error.message}`;
-      throw new BerthError("not-found", message, { cause: error, hint: key === undefined ? ofContext : ofStage });
+      throw unfound(error, key === undefined);
     }
   };
   const { origins, unpack } = op;
@@ -144,6 +142,13 @@ function selectAll(syscalls: Syscalls, op: CopyOp, sources: readonly CopySource[
     const source = from(input - 1);
     return { source, unpack, selections: select(path, source) };
   });
+}
+
+/** What BuildKit says of a source that isn't there; any other error as it is. */
+export function unfound(error: unknown, inContext: boolean): unknown {
+  if (!isKind(error, "not-found") || !(error instanceof BerthError)) return error;
+  const message = `failed to compute cache key: failed to calculate checksum of ref: ${error.message}`;
+  return new BerthError("not-found", message, { cause: error, hint: inContext ? ofContext : ofStage });
 }
 
 const ofContext = "Paths are relative to the build context; .dockerignore may leave the file out.";

@@ -12,7 +12,7 @@ import { cacheMountName } from "./cache-mounts.ts";
 import { useLockPath } from "./cache-usage.ts";
 import { contentKey } from "./content-key.ts";
 import { copySelection } from "./copy-files.ts";
-import type { CopySource } from "./copy-op.ts";
+import { type CopySource, unfound } from "./copy-op.ts";
 import type { ExecOp, StepMount } from "./graph.ts";
 import { FileLister } from "./history/file-list.ts";
 import { layerDirectories } from "./layer-directories.ts";
@@ -63,12 +63,20 @@ export async function mountKeys(
       continue;
     }
     const files = new FileLister();
-    const selections = selectSource(source.tree, mount.source, deps.host);
+    const selections = selectedBy(source.tree, mount.source, deps.host);
     const key = await contentKey(deps, selections, { ...ownerOption(source), lister: files });
     onContent({ key, mount: mount.target, files });
     keys.push(key);
   }
   return keys;
+}
+
+function selectedBy(...asked: Parameters<typeof selectSource>): ReturnType<typeof selectSource> {
+  try {
+    return selectSource(...asked);
+  } catch (error) {
+    throw unfound(error, true);
+  }
 }
 
 /**
@@ -143,7 +151,7 @@ class MountPreparer {
     // The file system of a stage without a layer is a directory, too.
     if (entry === undefined && resolved === "/")
       return this.#push(await this.#directory(`${index}-empty`), target, readonly);
-    if (entry === undefined) throw new BerthError("not-found", `${JSON.stringify(path)}: not found`);
+    if (entry === undefined) throw unfound(new BerthError("not-found", `${JSON.stringify(path)}: not found`), false);
     if (entry.kind !== "dir") return this.#push(readonly ? entry.source : await copy(), target, readonly);
     const layers = layersOf(this.#deps.snapshotter, source.chainID);
     const lower = layerDirectories(this.#deps.host.syscalls, layers, resolved);

@@ -176,6 +176,18 @@ describe("a build that fails", () => {
       message: /"\/nosuch": not found(.|\n)*hint: With --from, paths are those of the stage or image/,
     },
     {
+      name: "for a missing source of a mount",
+      files: { Dockerfile: "FROM busybox\nRUN --mount=source=nosuch,target=/n true\n" },
+      message:
+        /failed to compute cache key: failed to calculate checksum of ref: "\/nosuch": not found(.|\n)*hint: Paths/,
+    },
+    {
+      name: "for a missing source of a mount from a stage",
+      files: { Dockerfile: "FROM busybox AS a\nFROM busybox\nRUN --mount=from=a,source=/nosuch,target=/n true\n" },
+      message:
+        /failed to compute cache key: failed to calculate checksum of ref: "\/nosuch": not found(.|\n)*hint: With/,
+    },
+    {
       name: "for a user that isn't there",
       files: { Dockerfile: "FROM busybox\nUSER nosuch\nRUN id\n" },
       message:
