@@ -6,8 +6,11 @@ export interface CSignature {
   readonly arguments: readonly ("i32" | "u32" | "u64" | "buffer" | "string")[];
 }
 
+/** What a C function takes. */
+export type CValue = number | bigint | string | Uint8Array;
+
 /** A C function. Its result is a number for `i32`, else a bigint. */
-export type CFunction = (...values: readonly (number | bigint | string | Uint8Array)[]) => number | bigint;
+export type CFunction = (...values: readonly CValue[]) => number | bigint;
 
 let program: ffi.DynamicLibrary | undefined;
 

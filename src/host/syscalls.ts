@@ -1,7 +1,7 @@
 import ffi from "node:ffi";
 import { type BigIntStats, chmodSync, fchmodSync, fchownSync, lchownSync, lstatSync, type Stats } from "node:fs";
 import { constants } from "node:os";
-import { cFunctions } from "../base/c-functions.ts";
+import { type CValue, cFunctions } from "../base/c-functions.ts";
 
 /** A failed system call. `code` is the errno's name (`ENOENT`), as in Node's own errors. */
 export class SyscallError extends Error {
@@ -134,12 +134,23 @@ const longestSocketPath = 107;
 /** Most bytes of one attribute, and of a file's list of names: XATTR_SIZE_MAX. */
 const xattrLimit = 65536;
 
-/** Where this thread has its `errno`, for all its life; looked up ahead, so that nothing comes between a call and its error. */
-let errnoLocation = 0n;
+type CallName = Exclude<keyof typeof functions, "__errno_location">;
 
-function libc(): typeof functions {
+/** Where this thread has its `errno`, for all its life. */
+let errnoLocation = 0n;
+/** Of the last call that failed. */
+let errno = 0;
+
+/**
+ * Call a function. `errno` is read in here: to enter another function may be the moment at which this thread collects garbage.
+ *
+ * @returns its result; where that is negative, `errno` is set
+ */
+function call(name: CallName, ...values: readonly CValue[]): number {
   if (errnoLocation === 0n) errnoLocation = BigInt(functions.__errno_location());
-  return functions;
+  const result = Number(functions[name](...values));
+  if (!(result >= 0)) errno = ffi.getInt32(errnoLocation);
+  return result;
 }
 
 /** The kernel that this process runs on. */
@@ -157,44 +168,47 @@ export const linux: Syscalls = {
     else fchmodSync(fd, mode);
   },
   mknod: (path, mode, major, minor) => {
-    check("mknod", libc().mknod(cPath(path), mode, makeDevice(major, minor)), path);
+    check("mknod", path, cPath(path), mode, makeDevice(major, minor));
   },
   lsetxattr: (path, name, value) => {
-    check("lsetxattr", libc().lsetxattr(cPath(path), name, value, BigInt(value.length), 0), path);
+    check("lsetxattr", path, cPath(path), name, value, BigInt(value.length), 0);
   },
   lgetxattr,
   llistxattr,
   lremovexattr: (path, name) => {
-    check("lremovexattr", libc().lremovexattr(cPath(path), name), path);
+    check("lremovexattr", path, cPath(path), name);
   },
   lutimes: (path, atimeNs, mtimeNs) => {
-    check("utimensat", libc().utimensat(atFdcwd, cPath(path), timesOf(atimeNs, mtimeNs), atSymlinkNofollow), path);
+    check("utimensat", path, atFdcwd, cPath(path), timesOf(atimeNs, mtimeNs), atSymlinkNofollow);
   },
   futimes: (fd, atimeNs, mtimeNs) => {
-    check("futimens", libc().futimens(fd, timesOf(atimeNs, mtimeNs)));
+    check("futimens", undefined, fd, timesOf(atimeNs, mtimeNs));
   },
   tryFlock: (fd, kind) => {
     const operation = (kind === "exclusive" ? lockExclusive : lockShared) | lockNonblocking;
-    if (Number(libc().flock(fd, operation)) === 0) return true;
-    const errno = currentErrno();
-    if (errno === EWOULDBLOCK) return false;
+    // Once in a thousand commands under load there was an error that flock(2) doesn't have: what is real is there again.
+    for (const isLast of [false, true]) {
+      if (call("flock", fd, operation) === 0) return true;
+      if (errno === EWOULDBLOCK) return false;
+      if (isLast) break;
+    }
     throw new SyscallError("flock", errno);
   },
   connectSeqpacket,
   shutdown: (fd) => {
-    check("shutdown", libc().shutdown(fd, shutdownBoth));
+    check("shutdown", undefined, fd, shutdownBoth);
   },
   unread: (fd) => queued(fd, fionread),
   unsent: (fd) => queued(fd, siocoutq),
   spread: (fd) => {
     const flags = Buffer.alloc(8);
-    if (Number(libc().ioctl(fd, getFlags, flags)) !== 0) return false;
+    if (call("ioctl", fd, getFlags, flags) !== 0) return false;
     flags.writeInt32LE(flags.readInt32LE(0) | topDirectory);
-    return Number(libc().ioctl(fd, setFlags, flags)) === 0;
+    return call("ioctl", fd, setFlags, flags) === 0;
   },
   windowSize: (fd) => {
     const size = Buffer.alloc(8);
-    if (Number(libc().ioctl(fd, tiocgwinsz, size)) !== 0) return undefined;
+    if (call("ioctl", fd, tiocgwinsz, size) !== 0) return undefined;
     return { rows: size.readUInt16LE(0), columns: size.readUInt16LE(2) };
   },
   makeRaw,
@@ -205,9 +219,8 @@ export const linux: Syscalls = {
 const valueBuffer = Buffer.allocUnsafeSlow(xattrLimit);
 
 function lgetxattr(path: PathLike, name: string): Buffer | undefined {
-  const size = Number(libc().lgetxattr(cPath(path), name, valueBuffer, BigInt(valueBuffer.length)));
+  const size = call("lgetxattr", cPath(path), name, valueBuffer, BigInt(valueBuffer.length));
   if (size >= 0) return Buffer.from(valueBuffer.subarray(0, size));
-  const errno = currentErrno();
   if (errno === ENODATA) return undefined;
   throw new SyscallError("lgetxattr", errno, String(path));
 }
@@ -217,27 +230,27 @@ const listBuffer = Buffer.alloc(1024);
 function llistxattr(path: PathLike): readonly string[] {
   const cString = cPath(path);
   let names = listBuffer;
-  let size = Number(libc().llistxattr(cString, names, BigInt(names.length)));
-  if (size < 0 && currentErrno() === ERANGE) {
+  let size = call("llistxattr", cString, names, BigInt(names.length));
+  if (size < 0 && errno === ERANGE) {
     names = Buffer.alloc(xattrLimit);
-    size = Number(libc().llistxattr(cString, names, BigInt(names.length)));
+    size = call("llistxattr", cString, names, BigInt(names.length));
   }
-  if (size < 0) throw new SyscallError("llistxattr", currentErrno(), String(path));
+  if (size < 0) throw new SyscallError("llistxattr", errno, String(path));
   return size === 0 ? [] : names.toString("utf8", 0, size - 1).split("\0");
 }
 
 function connectSeqpacket(path: string): number {
   const bytes = Buffer.from(path);
   if (bytes.length > longestSocketPath) throw new SyscallError("connect", constants.errno.ENAMETOOLONG, path);
-  const fd = Number(libc().socket(afUnix, seqpacketCloexec, 0));
-  if (fd < 0) throw new SyscallError("socket", currentErrno());
+  const fd = call("socket", afUnix, seqpacketCloexec, 0);
+  if (fd < 0) throw new SyscallError("socket", errno);
   const address = Buffer.alloc(2 + longestSocketPath + 1);
   address.writeUInt16LE(afUnix);
   bytes.copy(address, 2);
-  if (Number(libc().connect(fd, address, address.length)) === 0) return fd;
-  const errno = currentErrno();
-  libc().close(fd);
-  throw new SyscallError("connect", errno, path);
+  if (call("connect", fd, address, address.length) === 0) return fd;
+  const error = new SyscallError("connect", errno, path);
+  call("close", fd);
+  throw error;
 }
 
 /** The kernel's `struct termios`: four words of flags, a byte for the line discipline, then the control characters. */
@@ -273,29 +286,25 @@ function hideInput(fd: number): (() => void) | undefined {
 
 function changeModes(fd: number, edit: (modes: Buffer, change: ChangeFlags) => void): (() => void) | undefined {
   const before = Buffer.alloc(termios.size);
-  if (Number(libc().ioctl(fd, tcgets, before)) !== 0) return undefined;
+  if (call("ioctl", fd, tcgets, before) !== 0) return undefined;
   const modes = Buffer.from(before);
   edit(modes, (at, cleared, set = 0) => {
     modes.writeUInt32LE(((modes.readUInt32LE(at) & ~cleared) | set) >>> 0, at);
   });
-  check("ioctl", libc().ioctl(fd, tcsets, modes));
+  check("ioctl", undefined, fd, tcsets, modes);
   // The terminal may be gone by then.
-  return () => void libc().ioctl(fd, tcsets, before);
+  return () => void call("ioctl", fd, tcsets, before);
 }
 
 function queued(fd: number, request: bigint): number {
   const count = Buffer.alloc(8);
-  check("ioctl", libc().ioctl(fd, request, count));
+  check("ioctl", undefined, fd, request, count);
   return count.readInt32LE(0);
 }
 
-function check(syscall: string, result: number | bigint, path?: PathLike): void {
-  if (Number(result) !== 0) throw new SyscallError(syscall, currentErrno(), path === undefined ? path : String(path));
-}
-
-/** Right only straight after the call that failed: nothing else may run on this thread in between. */
-function currentErrno(): number {
-  return ffi.getInt32(errnoLocation);
+/** A call that may not fail. @throws {SyscallError} */
+function check(name: CallName, path: PathLike | undefined, ...values: readonly CValue[]): void {
+  if (call(name, ...values) !== 0) throw new SyscallError(name, errno, path === undefined ? path : String(path));
 }
 
 /** Filled for one call, which is done with it: a buffer of its own for each would be most of what a call costs. */
