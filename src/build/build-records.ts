@@ -1,10 +1,10 @@
-import { rmSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import type { Host } from "../host/host.ts";
 import { type Lock, lock, lockPath, tryLock } from "../host/lock.ts";
 import { digestOf, hexOf } from "../oci/digest.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
 import type { BuildCache, BuildRecord } from "./cache.ts";
-import type { StepClaim } from "./solve.ts";
+import type { ClaimOptions, StepClaim } from "./solve.ts";
 
 /** How long a step that ran may wait for others, so that a build of short steps writes once, milliseconds. */
 const gatherFor = 1000;
@@ -40,15 +40,17 @@ export class BuildRecords implements AsyncDisposable {
     this.#anyNew ||= isNew;
   }
 
-  /** Wait until no other build runs the step. @param waits called where one does */
-  async claim(
-    key: string,
-    { signal, waits }: { readonly signal: AbortSignal; readonly waits: () => void },
-  ): Promise<StepClaim> {
+  /** As {@link SolverDeps} says. */
+  async claim(key: string, { signal, waits, since }: ClaimOptions): Promise<StepClaim | undefined> {
     const { host } = this.#deps;
     const path = lockPath(host, `step-${hexOf(digestOf(key))}`);
     const free = tryLock(host.syscalls, path);
-    if (free === undefined) waits();
+    if (free === undefined) {
+      // Each claim makes the file anew.
+      const begun = statSync(path, { throwIfNoEntry: false })?.mtime;
+      if (since !== undefined && begun !== undefined && begun < since) return undefined;
+      waits();
+    }
     const held = free ?? (await lock(host.syscalls, path, { signal }));
     let isKept = false;
     return {

@@ -177,7 +177,7 @@ class Imports implements CacheImports {
     const record = found.find(({ layers }) => layers !== undefined) ?? (this.#takesNames ? found[0] : undefined);
     if (record === undefined) return undefined;
     const { chainID, created, name } = record;
-    return { key, chainID, created, name, ranHere: false };
+    return { key, chainID, created, name };
   }
 
   /** Fetch and unpack what isn't here. @returns false, where it can't be had: nothing of that cache is a hit any more */

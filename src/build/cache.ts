@@ -9,8 +9,8 @@ export interface BuildRecord {
   readonly created: string;
   /** The step's name, for people. */
   readonly name: string;
-  /** True where it ran on this machine, whose clock `created` is then. */
-  readonly ranHere: boolean;
+  /** When it started, RFC 3339, where a build of this machine ran it. */
+  readonly started?: string;
 }
 
 /** Keys to results. A key covers the step and the content that it reads, so a record never goes stale. */
@@ -46,7 +46,7 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
       await db.write((sql) => {
         // Steps that turned out to be the same have one record, which this build used once.
         const byKey = new Map(records.map((record) => [record.key, record]));
-        for (const { key, chainID, created, name, ranHere } of byKey.values())
+        for (const { key, chainID, created, name, started } of byKey.values())
           sql.run(
             // A layer that was taken from an earlier build may have been pruned since.
             `INSERT INTO build_record (key, chain_id, created, used, detail)
@@ -57,15 +57,15 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
             chainID,
             created,
             now,
-            JSON.stringify({ name, uses: 1, ranHere }),
-            JSON.stringify({ ranHere }),
+            JSON.stringify({ name, uses: 1, started }),
+            JSON.stringify({ started: started ?? null }),
           );
       }, options);
     },
   };
 }
 
-function readDetail(detail: string): Pick<BuildRecord, "name" | "ranHere"> {
-  const { name, ranHere } = JSON.parse(detail) as { readonly name?: unknown; readonly ranHere?: unknown };
-  return { name: typeof name === "string" ? name : "", ranHere: ranHere === true };
+function readDetail(detail: string): Pick<BuildRecord, "name" | "started"> {
+  const { name, started } = JSON.parse(detail) as { readonly name?: unknown; readonly started?: unknown };
+  return { name: typeof name === "string" ? name : "", ...(typeof started === "string" && { started }) };
 }

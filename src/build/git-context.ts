@@ -51,7 +51,7 @@ export async function openGitContext(
     const made = known?.chainID ?? (await work.run({ signal, ...(report === undefined ? {} : { report }) })).chainID;
     if (made === undefined) throw new Error("a checkout has no layer");
     await snapshotter.flush();
-    await cache.save([known ?? { key, chainID: made, created: new Date().toISOString(), name, ranHere: true }]);
+    await cache.save([known ?? { key, chainID: made, created: new Date().toISOString(), name }]);
     return made;
   });
   // What lies on a layer holds it.

@@ -46,9 +46,7 @@ export async function retryKept(deps: BuildDeps, kept: KeptStep, options: StepRu
     await deps.snapshotter.flush();
     const created = new Date().toISOString();
     const name = `${kept.name} (retried)`;
-    await openBuildCache(deps.db, () => true).save(
-      kept.keys.map((key) => ({ key, chainID, created, name, ranHere: true })),
-    );
+    await openBuildCache(deps.db, () => true).save(kept.keys.map((key) => ({ key, chainID, created, name })));
     await deps.db.write((sql) => deleteKept(sql, kept.id));
     if (kept.mounts !== undefined) await deps.snapshotter.remove(kept.mounts);
     await deps.snapshotter.referred([chainID]);

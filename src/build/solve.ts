@@ -83,12 +83,10 @@ export interface SolverDeps {
   /**
    * Wait until no other build runs the step that is recorded under `key`, and keep others from it. Nobody is waited for when absent.
    *
-   * @param options `waits` is called where one runs it
+   * @param options `waits` is called where one runs it. One that began it before `since` isn't waited for
+   * @returns undefined then
    */
-  readonly claim?: (
-    key: string,
-    options: { readonly signal: AbortSignal; readonly waits: () => void },
-  ) => Promise<StepClaim>;
+  readonly claim?: (key: string, options: ClaimOptions) => Promise<StepClaim | undefined>;
   /**
    * What others than berth have left of a step, for which there is no record.
    *
@@ -99,6 +97,13 @@ export interface SolverDeps {
     inputs: readonly Solved[],
     solved: (vertex: Digest) => Promise<Solved>,
   ): Promise<FoundStep | undefined>;
+}
+
+/** How a step is claimed; see {@link SolverDeps}. */
+export interface ClaimOptions {
+  readonly signal: AbortSignal;
+  readonly waits: () => void;
+  readonly since?: Date;
 }
 
 /** A step that no other build runs until this is disposed. */
@@ -163,7 +168,7 @@ export async function solve(
 }
 
 /** A result that is there, and the step's name. */
-type Hit = FoundStep & Pick<BuildRecord, "name" | "ranHere">;
+type Hit = FoundStep & Pick<BuildRecord, "name" | "started">;
 
 /** What is looked up. */
 interface Lookup {
@@ -181,7 +186,7 @@ class Solver {
   /** Work under way by its key: two vertices may turn out to be the same work once their inputs are known. */
   readonly #flights: Map<string, Promise<Solved>>;
   readonly #slots: Slots;
-  readonly #began: string = new Date().toISOString();
+  readonly #began: Date = new Date();
 
   constructor(deps: SolverDeps, graph: Graph, options: SolveOptions & { readonly signal: AbortSignal }) {
     this.#deps = deps;
@@ -236,7 +241,7 @@ class Solver {
       // What another builder made has whatever times it had. It may name what is read, so that no other key is made of that.
       if (place > 0 || latest !== undefined) continue;
       const found = await this.#deps.findStep?.(vertex, inputs, (digest) => this.solve(digest));
-      if (found !== undefined) return { ...found, name: vertex.name, ranHere: false };
+      if (found !== undefined) return { ...found, name: vertex.name };
     }
     return undefined;
   }
@@ -246,44 +251,46 @@ class Solver {
     { hit, inputs }: { readonly hit: Hit; readonly inputs: readonly Solved[] },
     keys: readonly string[],
   ): Solved {
-    const { chainID, created, name, ranHere, isUnknown = false } = hit;
+    const { chainID, created, name, started, isUnknown = false } = hit;
     // A name that this build alone has is no part of another one.
     const isRecorded = [hit, ...inputs].every((each) => each.isUnknown !== true);
-    if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, chainID, created, name, ranHere }, false);
+    const record = { chainID, created, name, ...(started !== undefined && { started }) };
+    if (isRecorded) for (const key of keys) this.#options.onRecord?.({ key, ...record }, false);
     return step.cached({ chainID, created, ...(isUnknown ? { isUnknown } : {}) });
   }
 
-  /** Run a step that another build may be running: what it made meanwhile is a hit, also where no earlier result is wanted. */
+  /** Run a step that another build may be running. What was made since this build began is a hit also where none is wanted. */
   async #runOnce(
     { step, inputs, work, noCache }: Omit<Lookup, "vertex"> & { readonly step: Step },
     keys: readonly string[],
   ): Promise<Solved> {
     const { cache, claim: claimStep } = this.#deps;
-    const again = (): boolean => noCache && keys.some((each) => cache.find(each) !== undefined);
+    const since = noCache ? this.#began : undefined;
     const [key] = keys.slice(-1);
-    if (key === undefined || claimStep === undefined) return this.#run(step, work, { keys, again: again() });
-    using claim = await claimStep(key, { signal: this.#options.signal, waits: () => step.started() });
+    if (key === undefined || claimStep === undefined) return this.#run(step, work, { keys, noCache });
+    const { signal } = this.#options;
+    using claim = await claimStep(key, { signal, waits: () => step.started(), ...(since && { since }) });
     const found = cache.find(key);
-    const isNew = found !== undefined && found.ranHere && found.created > this.#began;
-    if (found !== undefined && (isNew || !noCache)) return this.#hit(step, { hit: found, inputs }, keys);
-    const solved = await this.#run(step, work, { keys, again: again() });
-    if (solved.created !== undefined) claim.keep();
+    if (found !== undefined && isSince(found, since)) return this.#hit(step, { hit: found, inputs }, keys);
+    const solved = await this.#run(step, work, { keys, noCache });
+    if (solved.created !== undefined) claim?.keep();
     return solved;
   }
 
   async #run(
     step: Step,
     work: Work,
-    { keys, again = false }: { readonly keys: readonly string[]; readonly again?: boolean },
+    { keys, noCache }: { readonly keys: readonly string[]; readonly noCache: boolean },
   ): Promise<Solved> {
     using _slot = await this.#slots.take();
     this.#options.signal.throwIfAborted();
     step.started();
+    const started = new Date().toISOString();
     const { signal, report, latest } = this.#options;
     const solved = await work.run({
       signal,
       keys,
-      again,
+      again: noCache && keys.some((key) => this.#deps.cache.find(key) !== undefined),
       ...(report === undefined ? {} : { report }),
       ...(latest === undefined ? {} : { latest }),
     });
@@ -293,9 +300,15 @@ class Solver {
     if (chainID === undefined || names.length === 0) return solved;
     const created = new Date().toISOString();
     const { name } = step.vertex;
-    for (const key of names) this.#options.onRecord?.({ key, chainID, created, name, ranHere: true }, true);
+    for (const key of names) this.#options.onRecord?.({ key, chainID, created, name, started }, true);
     return { ...solved, created };
   }
+}
+
+/** Whether a step started after `since`, which no record from a time to come has. Any will do when that is absent. */
+function isSince({ started }: BuildRecord, since: Date | undefined): boolean {
+  if (since === undefined) return true;
+  return started !== undefined && started > since.toISOString() && started <= new Date().toISOString();
 }
 
 /** What was made under another limit of times is something else. */

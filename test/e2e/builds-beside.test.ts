@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
@@ -56,10 +56,11 @@ test.each(["SIGINT", "SIGKILL"] as const)(
   },
 );
 
-test("builds without cache run an equal step once as well, and again when the other has ended", async () => {
+test("builds without cache that begin together run an equal step once as well, and again when the other has ended", async () => {
   await using berth = await openBerthWithBusybox();
+  // Both have begun by the second step, be it that one was slow to.
   const context = await berth.files("context", {
-    Dockerfile: `FROM busybox\n${mount} touch /told/begun; sleep 2; cat /proc/sys/kernel/random/uuid > /stamp\n`,
+    Dockerfile: "FROM busybox\nRUN sleep 2\nRUN cat /proc/sys/kernel/random/uuid > /stamp; sleep 1\n",
   });
   const build = async (tag: string): Promise<string> => {
     await berth.out(["build", "-q", "--no-cache", "-t", tag, context]);
@@ -70,4 +71,19 @@ test("builds without cache run an equal step once as well, and again when the ot
   expect(second).toBe(first);
   expect(first).not.toBe(await stampIn(berth, "before"));
   expect(await build("third")).not.toBe(first);
+});
+
+test("a build without cache neither waits for a step that began before it nor takes what comes of it", async () => {
+  await using berth = await openBerthWithBusybox();
+  const context = await berth.files("context", {
+    Dockerfile: `FROM busybox\n${mount} test -e /told/begun && exit; touch /told/begun; while [ ! -e /told/on ]; do sleep 0.1; done\n`,
+  });
+  const running = berth.run(["build", "-q", context]);
+  await told(berth, "begun");
+  const { code, stderr } = await berth.run(["build", "--progress", "plain", "--no-cache", context]);
+  expect(code, stderr).toBe(0);
+  expect(stderr).not.toContain("CACHED");
+  const [cache] = namesIn(join(berth.directory, "root/build-cache"));
+  writeFileSync(join(berth.directory, "root/build-cache", cache ?? "", "on"), "");
+  expect((await running).code).toBe(0);
 });
