@@ -60,6 +60,8 @@ export interface Syscalls {
   tryFlock(fd: number, kind: "exclusive" | "shared"): boolean;
   /** socket(2) and connect(2) of a SOCK_SEQPACKET unix socket; the descriptor, close-on-exec. */
   connectSeqpacket(path: string): number;
+  /** pipe2(2), close-on-exec. Node's own are sockets, which a process can't open again as `/dev/stdout`. */
+  pipe(): { readonly readEnd: number; readonly writeEnd: number };
   /** shutdown(2) of a socket in both directions: whoever reads from it gets its end, another thread too. */
   shutdown(fd: number): void;
   /** TIOCGWINSZ on a terminal; undefined when `fd` is none. */
@@ -104,6 +106,7 @@ const functions = cFunctions({
   flock: { return: "i32", arguments: ["i32", "i32"] },
   socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
   connect: { return: "i32", arguments: ["i32", "buffer", "u32"] },
+  pipe2: { return: "i32", arguments: ["buffer", "i32"] },
   shutdown: { return: "i32", arguments: ["i32", "i32"] },
   close: { return: "i32", arguments: ["i32"] },
   ioctl: { return: "i32", arguments: ["i32", "u64", "buffer"] },
@@ -120,7 +123,8 @@ const lockExclusive = 2;
 const lockShared = 1;
 const lockNonblocking = 4;
 const afUnix = 1;
-const seqpacketCloexec = 5 | 0o2000000;
+const closeOnExec = 0o2000000;
+const seqpacketCloexec = 5 | closeOnExec;
 const shutdownBoth = 2;
 const tcgets = 0x5401n;
 const tcsets = 0x5402n;
@@ -195,6 +199,11 @@ export const linux: Syscalls = {
     throw new SyscallError("flock", errno);
   },
   connectSeqpacket,
+  pipe: () => {
+    const ends = Buffer.alloc(8);
+    check("pipe2", undefined, ends, closeOnExec);
+    return { readEnd: ends.readInt32LE(0), writeEnd: ends.readInt32LE(4) };
+  },
   shutdown: (fd) => {
     check("shutdown", undefined, fd, shutdownBoth);
   },

@@ -51,8 +51,11 @@ export function enterPath(directory: string): string {
  */
 export function inNamespace(script: string, like?: number): readonly string[] {
   const entered = like === undefined ? [] : ["nsenter", "--target", String(like), "--mount", "--root"];
-  return [...entered, "unshare", "--mount", "--propagation", "slave", "/bin/sh", script];
+  return [...entered, ...ownNamespace, script];
 }
+
+/** Words that start a shell in a mount namespace of its own, which sees later mounts of the host where those are shared. */
+export const ownNamespace = ["unshare", "--mount", "--propagation", "slave", "/bin/sh"] as const;
 
 /** crun makes directories there whatever it finds, so it gets a place of its own, which is gone with the namespace. */
 const unifiedCover: Mount & { readonly place: string } = {

@@ -14,6 +14,8 @@ export function quickenCgroups({ version }: CgroupLayout): void {
     .split("\n")
     .find((each) => (version === 2 ? each.startsWith("0::") : /^\d+:devices:/.test(each)));
   if (line === undefined) return;
-  const [, controller = "", path = ""] = line.split(":");
-  writeFile(join("/sys/fs/cgroup", controller, path, "cgroup.procs"), String(process.pid)).catch(() => undefined);
+  // A path may have colons in it.
+  const [, controller = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+  const group = join("/sys/fs/cgroup", controller, path);
+  writeFile(join(group, "cgroup.procs"), String(process.pid), { flag: "r+" }).catch(() => undefined);
 }

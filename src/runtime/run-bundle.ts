@@ -25,7 +25,7 @@ const retryPause = 20;
 export interface RunDeps {
   /** The runtime's program and options. */
   readonly runtime: readonly string[];
-  readonly host: Pick<Host, "runRoot" | "syscalls" | "cgroup" | "rootless">;
+  readonly host: Pick<Host, "syscalls" | "cgroup" | "rootless">;
   /** Where more bundles may be run after this one. */
   readonly shells?: Shells;
 }

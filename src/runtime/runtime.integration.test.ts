@@ -15,7 +15,8 @@ import { randomID } from "../base/ids.ts";
 import { scratchOfFile } from "../base/testing.ts";
 import { exec } from "../host/exec.ts";
 import { openHost } from "../host/host.ts";
-import { isAlive } from "../host/process.ts";
+import { childrenOf, isAlive } from "../host/process.ts";
+import { linux, type Syscalls } from "../host/syscalls.ts";
 import type { RuntimeSpec } from "../oci/runtime-spec.ts";
 import { type AttachIO, attach } from "./attach.ts";
 import { type Bundle, createBundle } from "./bundle.ts";
@@ -286,6 +287,35 @@ test("build steps run in shells that were started ahead, and the one too many en
   expect(left.child.exitCode).toBeNull();
   left[Symbol.dispose]();
   expect(await left.ended).toBe(0);
+});
+
+test("a build step runs also where the shell that was started ahead was killed, or none could be", async () => {
+  const output = async (shells: Shells): Promise<string> => {
+    const id = randomID();
+    await using bundle = await bundleOf(id, ["echo", "done"]);
+    let seen = "";
+    const onOutput: AttachIO["onOutput"] = (_stream, data) => {
+      seen += Buffer.from(data);
+    };
+    await runtime.run(id, bundle, { onOutput }, shells);
+    return seen;
+  };
+  using shells = new Shells(host);
+  const before = childrenOf(process.pid) ?? [];
+  shells.prepare();
+  const [ahead] = (childrenOf(process.pid) ?? []).filter((pid) => !before.includes(pid));
+  process.kill(ahead ?? 0, "SIGKILL");
+  await vi.waitUntil(() => !(childrenOf(process.pid) ?? []).includes(ahead ?? 0));
+  expect(await output(shells)).toBe("done\n");
+  let pipes = 0;
+  const pipe = (): ReturnType<Syscalls["pipe"]> => {
+    // Two for the first, one for the next.
+    if (++pipes > 3) throw new Error("no more descriptors");
+    return linux.pipe();
+  };
+  using short = new Shells({ syscalls: { ...linux, pipe } });
+  expect(await output(short)).toBe("done\n");
+  expect(pipes).toBe(4);
 });
 
 test("a build step that is cancelled isn't asked to end, but is gone", async () => {

@@ -1,9 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync } from "node:fs";
-import { join } from "node:path";
-import { randomHex } from "../base/ids.ts";
 import type { Host } from "../host/host.ts";
-import { quote } from "./enter-script.ts";
+import { ownNamespace, quote } from "./enter-script.ts";
 import { openPipe, type Pipe } from "./pipe.ts";
 
 /** A shell in a mount namespace of its own that waits for what to do. Disposing ends one that still waits. */
@@ -11,40 +8,40 @@ export interface WaitingShell extends Disposable {
   readonly child: ChildProcess;
   readonly stdout: Pipe;
   readonly stderr: Pipe;
-  /** The exit code of what it became, or 255 and the like, when all was read that was written. */
+  /** The exit code of what it became, when all was read that was written. Rejects where it could not be started. */
   readonly ended: Promise<number>;
   /** Have it run a script with arguments, and nothing on its standard input. */
   run(script: string, args: readonly string[]): void;
 }
 
-/** Start one, in a session of its own: Ctrl-C at the terminal is for this process, which stops the container and knows why it ended. */
-export function startShell({ runRoot, syscalls }: Pick<Host, "runRoot" | "syscalls">): WaitingShell {
-  const place = join(runRoot, `pipe-${randomHex(8)}`);
-  const [stdout, stderr] = [openPipe(syscalls, place), openPipe(syscalls, place)];
-  const child = spawn("unshare", ["--mount", "--propagation", "slave", "/bin/sh"], {
-    stdio: ["pipe", stdout.writeEnd, stderr.writeEnd],
-    detached: true,
-  });
-  const { stdin } = child;
-  if (stdin === null) throw new Error("a pipe was asked for");
-  for (const { writeEnd } of [stdout, stderr]) closeSync(writeEnd);
-  // One that has ended is told by its exit code.
-  stdin.on("error", () => undefined);
+/**
+ * Start one, in a session of its own: Ctrl-C at the terminal is for this process, which stops the container and knows why it ended. On a
+ * machine whose mounts are private, it doesn't see what the user mounts later.
+ */
+export function startShell({ syscalls }: Pick<Host, "syscalls">): WaitingShell {
+  using stack = new DisposableStack();
+  const stdout = stack.use(openPipe(syscalls));
+  const stderr = stack.use(openPipe(syscalls));
+  const [program, ...args] = ownNamespace;
+  const child = spawn(program, args, { stdio: ["pipe", stdout.writeEnd, stderr.writeEnd], detached: true });
+  for (const pipe of [stdout, stderr]) pipe.handedOver();
+  // There is none where it could not be started. One that has ended is told by its exit code.
+  const stdin = child.stdin ?? undefined;
+  stdin?.on("error", () => undefined);
   const ended = exitOf(child).then(async (code) => {
     await Promise.all([stdout.ended, stderr.ended]);
     return code;
   });
   // Nobody looks at one that was never told anything.
   ended.catch(() => undefined);
+  stack.defer(() => stdin?.destroy());
+  const owned = stack.move();
   return {
     ...{ child, stdout, stderr, ended },
     // One line, which it has read whole before it has another standard input.
-    run: (script, args) =>
-      void stdin.end(`{ exec </dev/null; set -- ${args.map(quote).join(" ")}; . ${quote(script)}; }\n`),
-    [Symbol.dispose]: () => {
-      if (stdin.writable) stdin.destroy();
-      for (const { reader } of [stdout, stderr]) if (!reader.readableFlowing) reader.destroy();
-    },
+    run: (script, words) =>
+      void stdin?.end(`{ exec </dev/null; set -- ${words.map(quote).join(" ")}; . ${quote(script)}; }\n`),
+    [Symbol.dispose]: () => owned.dispose(),
   };
 }
 
@@ -56,28 +53,38 @@ export function exitOf(child: ChildProcess): Promise<number> {
   });
 }
 
-/** Shells for steps that come one after the other: the next one is started before it is needed. */
+/** Shells for steps that come one after the other: the next one is started before it is needed, which only saves time. */
 export class Shells implements Disposable {
-  readonly #host: Pick<Host, "runRoot" | "syscalls">;
+  readonly #host: Pick<Host, "syscalls">;
   #next: WaitingShell | undefined;
 
-  constructor(host: Pick<Host, "runRoot" | "syscalls">) {
+  constructor(host: Pick<Host, "syscalls">) {
     this.#host = host;
   }
 
   /** Start one, where none waits. */
   prepare(): void {
-    this.#next ??= startShell(this.#host);
+    try {
+      this.#next ??= startShell(this.#host);
+    } catch {
+      // Whoever needs one is told, if that is still so then.
+    }
   }
 
   /** One that waits; the caller's from now on. */
   take(): WaitingShell {
-    const next = this.#next ?? startShell(this.#host);
+    const next = this.#next;
     this.#next = undefined;
-    return next;
+    if (next !== undefined && isWaiting(next.child)) return next;
+    next?.[Symbol.dispose]();
+    return startShell(this.#host);
   }
 
   [Symbol.dispose](): void {
     this.#next?.[Symbol.dispose]();
   }
+}
+
+function isWaiting({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid !== undefined && exitCode === null && signalCode === null;
 }
