@@ -169,7 +169,7 @@ export async function build(deps: BuildDeps, options: BuildOptions): Promise<Bui
   const others = (options.variants ?? []).map(variantOf);
   const { output: image, ...result } = await solveTarget(deps, options, (built, recorder) =>
     internalStep(recorder, "exporting to image", async () => {
-      const [asked, ...variants] = await exportImages(deps, built, { labels, variants: [first, ...others] });
+      const [asked, ...variants] = await exportImages(deps, built, { labels, first, others });
       return { ...asked, variants };
     }),
   );

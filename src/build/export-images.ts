@@ -32,6 +32,13 @@ export interface ImageVariant {
   readonly annotations: readonly BuildAnnotation[];
 }
 
+/** What becomes of what was built. */
+export interface ExportOptions {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly first: ImageVariant;
+  readonly others: readonly ImageVariant[];
+}
+
 /** The image that became of what was built; see `BuildResult`. */
 export interface Exported {
   readonly image: Image;
@@ -40,11 +47,11 @@ export interface Exported {
 }
 
 /** Make the image of a target in each variant: of several platforms one image for all. Nothing is copied. */
-export async function exportImages<const Variants extends readonly ImageVariant[]>(
+export async function exportImages(
   deps: ImageDeps,
   built: Built,
-  { labels, variants }: { readonly labels: Readonly<Record<string, string>>; readonly variants: Variants },
-): Promise<{ readonly [Index in keyof Variants]: Exported }> {
+  { labels, first, others }: ExportOptions,
+): Promise<readonly [Exported, ...Exported[]]> {
   const images: IndexedImage[] = [];
   for (const target of built.targets) {
     const { platform } = target;
@@ -54,9 +61,9 @@ export async function exportImages<const Variants extends readonly ImageVariant[
     const statements = await built.attest?.({ ...target, chainID, created: config.created ?? "" });
     images.push({ platform, config, ...defined("statements", statements) });
   }
-  const made: Exported[] = [];
-  for (const variant of variants) made.push(await exportVariant(deps, images, variant));
-  return made as { readonly [Index in keyof Variants]: Exported };
+  const made: [Exported, ...Exported[]] = [await exportVariant(deps, images, first)];
+  for (const variant of others) made.push(await exportVariant(deps, images, variant));
+  return made;
 }
 
 async function exportVariant(

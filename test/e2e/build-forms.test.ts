@@ -223,6 +223,24 @@ describe("annotations", () => {
     expect(JSON.parse(stdout).annotations).toEqual({ all: "0", own: "3" });
     expect(await berth.out(["image", "ls", "-q", "archived"])).toBe(await berth.out(["image", "ls", "-q", name]));
   });
+
+  const annotationsOf = async (name: string): Promise<Manifest["annotations"]> => {
+    const pushed = `${registry.host}/team/${name}:1`;
+    await berth.out(["tag", name, pushed]);
+    await berth.out(["push", "-q", pushed]);
+    return (await atRegistry(pushed)).annotations;
+  };
+
+  test("go with a name that several outputs have as the last one to the store says", async () => {
+    const image = (value: number) => `--output=type=image,name=named-twice,annotation.own=${value}`;
+    await built(image(1), image(2), image(1), `--output=type=oci,dest=${place()},name=named-twice,annotation.own=3`);
+    expect(await annotationsOf("named-twice")).toEqual({ own: "1" });
+  });
+
+  test("stay with what the guard lets through", async () => {
+    await built("--guard", "-t", "guarded", "--annotation=own=1");
+    expect(await annotationsOf("guarded")).toEqual({ own: "1" });
+  });
 });
 
 describe("the form of an image in Docker's archive", () => {

@@ -103,41 +103,49 @@ export async function buildAndExport(
   const { engine, io, outputs, guard } = exporting;
   const files = outputs.flatMap((output) => filesOf(output, io, options.signal));
   const forms = formsOf(exporting, options.annotations ?? []);
-  const [first, ...others] = forms.map(({ tags, annotations }) => ({ tags: guard ? [] : tags, annotations }));
+  const [first, ...others] = [...forms.values()].map((form) => (guard ? { ...form, tags: [] } : form));
   if (first === undefined) return { ...(await engine.buildFiles({ ...options, files })), names: [] };
   const result = await engine.build({ ...options, ...first, variants: others, files });
   const images = [result, ...result.variants];
-  const made = forms.map((form, index) => ({ ...form, image: images[index] ?? result }));
+  const made = new Map([...forms].map(([key, form], index) => [key, { ...form, image: images[index] ?? result }]));
   if (guard) {
     const { guardNew } = await import("./guard.ts");
-    const names = made.flatMap(({ tags, image }) => tags.map((tag) => [tag, image.id] as const));
+    const names = [...made.values()].flatMap(({ tags, image }) => tags.map((tag) => [tag, wholeOf(image)] as const));
     await guardNew(engine.images, { id: result.image.id, names }, { signal: options.signal });
   }
   const sent: { pushed?: SentImage; saved?: SentImage } = {};
-  for (const { outputs, image } of made)
-    for (const output of outputs) {
-      const left = await exportImage(exporting, { output, image }, options);
-      if (left !== undefined) sent[output.type === "image" ? "pushed" : "saved"] = left;
-    }
+  for (const output of outputs.filter(isImageOutput)) {
+    const image = made.get(formKey(output))?.image ?? result;
+    const left = await exportImage(exporting, { output, image }, options);
+    if (left !== undefined) sent[output.type === "image" ? "pushed" : "saved"] = left;
+  }
   const last = sent.pushed ?? sent.saved;
-  const names = [...new Set(forms.flatMap((form) => form.tags))];
+  const names = [...forms.values()].flatMap((form) => form.tags);
   return { ...result, names, ...(last === undefined ? {} : { sent: last }) };
 }
 
-/** Outputs that are one image in the store. */
-interface Form extends BuildVariant {
-  readonly outputs: readonly BuildOutput[];
+/**
+ * Outputs with other annotations are other images in the store. A name that several have leads to what goes to the store or a registry, and
+ * to the last of those.
+ *
+ * @param all annotations that all of them have
+ * @returns each by {@link formKey}, in the order of the outputs
+ */
+function formsOf({ outputs, tags }: Exporting, all: readonly BuildAnnotation[]): ReadonlyMap<string, BuildVariant> {
+  const images = outputs.filter(isImageOutput);
+  const keys = new Map<string, string>();
+  for (const output of images.toSorted((a, b) => Number(a.type === "image") - Number(b.type === "image")))
+    for (const name of isByDigest(output) ? tags : namesOf(output, tags)) keys.set(name, formKey(output));
+  return new Map(
+    images.map((output) => {
+      const names = [...keys].filter(([, key]) => key === formKey(output)).map(([name]) => name);
+      return [formKey(output), { tags: names, annotations: [...all, ...(output.annotations ?? [])] }];
+    }),
+  );
 }
 
-/** Outputs with other annotations are other images in the store. @param all annotations that all of them have */
-function formsOf({ outputs, tags }: Exporting, all: readonly BuildAnnotation[]): readonly Form[] {
-  const images = outputs.filter(isImageOutput);
-  const groups = Map.groupBy(images, ({ annotations = [] }) => JSON.stringify(annotations));
-  return [...groups.values()].map((outputs) => ({
-    outputs,
-    tags: [...new Set(outputs.flatMap((output) => (isByDigest(output) ? tags : namesOf(output, tags))))],
-    annotations: [...all, ...(outputs[0]?.annotations ?? [])],
-  }));
+function formKey({ annotations = [] }: BuildOutput): string {
+  return JSON.stringify(annotations);
 }
 
 function isByDigest(output: BuildOutput): boolean {
