@@ -109,8 +109,9 @@ class Extractor implements TarVisitor, Disposable {
   readonly #chown: boolean;
   #header: TarHeader | undefined;
   #file: { readonly fd: number; readonly path: ByteString } | undefined;
-  /** How far the current file is written. */
+  /** How far the current file is written, and how far its content has come, holes and all. */
   #written = 0;
+  #reached = 0;
   #size = 0;
   #intact = true;
 
@@ -150,6 +151,7 @@ class Extractor implements TarVisitor, Disposable {
     if (this.#file === undefined) return;
     const { path } = this.#file;
     if (!isHole(chunk)) this.#write(this.#file.fd, chunk, offset);
+    this.#reached = offset + chunk.length;
     this.#options.onContent?.(path.slice(this.#root.length + 1), chunk, offset);
   }
 
@@ -169,6 +171,9 @@ class Extractor implements TarVisitor, Disposable {
     if (this.#file === undefined) return;
     const { fd, path } = this.#file;
     if (this.#written < header.size) ftruncateSync(fd, header.size);
+    // A hole at its end is content, too.
+    if (this.#reached < header.size)
+      this.#options.onContent?.(path.slice(this.#root.length + 1), Buffer.alloc(0), header.size);
     const { uid, gid } = this.#options.owner ?? header;
     const { syscalls } = this.#options;
     if (this.#chown) syscalls.lchown(pathOf(path), uid, gid, fd);
@@ -221,6 +226,7 @@ class Extractor implements TarVisitor, Disposable {
     switch (header.type) {
       case "file":
         this.#written = 0;
+        this.#reached = 0;
         this.#file = { fd: this.#replacing(path, () => openSync(pathOf(path), createFlags, 0o600)), path };
         return;
       case "dir":

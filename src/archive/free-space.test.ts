@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { bytesOf } from "./byte-string.ts";
 import { FreeSpace } from "./free-space.ts";
@@ -22,4 +23,12 @@ test("files beyond the free inodes are refused by name", () => {
   expect(() => free.file("b")).toThrow(
     /^no space left on device: "b" is file 1000 of the archive, \d+ inodes are free$/,
   );
+});
+
+test("files that each fit are refused where together they don't: holes take nothing while they are written", () => {
+  const free = new FreeSpace(place);
+  const { bavail, bsize } = statfsSync("/dev");
+  const size = Math.floor(bavail * bsize * 0.6);
+  free.announce("a", size);
+  expect(() => free.announce("b", size)).toThrow(/^no space left on device: the files up to "b" have /);
 });

@@ -14,31 +14,39 @@ const filesAtOnce = 1000;
  */
 export class FreeSpace {
   readonly #directory: ByteString;
-  readonly #most: FileLimits;
+  readonly #limits: FileLimits;
   #announced = 0;
+  /** Of all files, holes and all, and what could be written of them when it was first asked. */
+  #total = 0;
+  #most: number | undefined;
   #files = 0;
 
   /** @param directory on the file system that is written to; absolute */
-  constructor(directory: ByteString, most: FileLimits = limits) {
+  constructor(directory: ByteString, fileLimits: FileLimits = limits) {
     this.#directory = directory;
-    this.#most = most;
+    this.#limits = fileLimits;
   }
 
   /** @throws {BerthError} failed-precondition, when `size` bytes for the file `name` are more than is free; as {@link file} */
   announce(name: ByteString, size: number): void {
     this.file(name);
     this.#announced += size;
+    this.#total += size;
     if (this.#announced < limits.freeBytes) return;
     this.#announced = 0;
     const free = Math.max(0, freeBytes(pathOf(this.#directory)) - limits.freeBytes);
     if (size > free) throw this.#full(`${shown(name)} has ${humanSize(size)}, ${humanSize(free)} may be written`);
+    // Holes take nothing of the disk, so that it doesn't tell how many there were.
+    this.#most ??= free + this.#total - size;
+    const files = `the files up to ${shown(name)} have ${humanSize(this.#total)}`;
+    if (this.#total > this.#most) throw this.#full(`${files}, ${humanSize(this.#most)} could be written`);
   }
 
   /** Count one file or directory. @throws {BerthError} invalid-argument, when there are too many; failed-precondition, when no more go on the disk */
   file(name: ByteString): void {
     this.#files++;
-    if (this.#files > this.#most.files) {
-      const message = `too many files: the archive has more than ${this.#most.files}, at ${shown(name)}`;
+    if (this.#files > this.#limits.files) {
+      const message = `too many files: the archive has more than ${this.#limits.files}, at ${shown(name)}`;
       throw new BerthError("invalid-argument", message, {
         hint: "Archives with files without end are made to fill disks. Where you trust it, make several layers of it.",
       });
@@ -46,7 +54,7 @@ export class FreeSpace {
     if (this.#files % filesAtOnce !== 0) return;
     const { files, ffree } = statfsSync(pathOf(this.#directory));
     // Some file systems make inodes as they go, and tell of none.
-    if (files === 0 || ffree > this.#most.freeInodes) return;
+    if (files === 0 || ffree > this.#limits.freeInodes) return;
     throw this.#full(`${shown(name)} is file ${this.#files} of the archive, ${ffree} inodes are free`);
   }
 

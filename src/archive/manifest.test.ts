@@ -70,5 +70,7 @@ test("the sum of a file that is written in pieces, with holes, is that of the wh
   expect(sums.get("f", whole.length)).toBe(crc32(whole));
   expect(checksum(join(place, "f"))).toBe(crc32(whole));
   expect(sums.get("g", 0)).toBeUndefined();
+  sums.add("hole", Buffer.alloc(0), 70_000);
+  expect(sums.get("hole", 70_000)).toBe(crc32(Buffer.alloc(70_000)));
   expect(sums.get("f", 5)).toBeUndefined();
 });

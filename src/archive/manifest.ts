@@ -6,6 +6,7 @@ import { crc32, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zl
 import { BerthError } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
+import { crcWithZeros, polynomial } from "./crc.ts";
 import { type FileKind, kindOf } from "./file-kind.ts";
 import { type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, isWhiteout, opaqueXattr } from "./whiteout.ts";
@@ -229,7 +230,7 @@ export async function* observe(directory: string, options: ObserveOptions): Asyn
     const isRead = stats.isFile() && first === undefined && stats.size > 0n;
     yield entryOf(file, {
       first,
-      crc: isRead ? (sum?.(name, Number(stats.size)) ?? checksum(path)) : 0,
+      crc: isRead ? (sum?.(name, Number(stats.size)) ?? (await checksumAmongOthers(path))) : 0,
       ...attributesOf(syscalls, file),
     });
   }
@@ -245,11 +246,25 @@ const readBuffer = Buffer.allocUnsafeSlow(1 << 20);
 
 /** CRC-32 of a regular file's content. */
 export function checksum(path: ByteString): number {
+  const summing = checksumByTurns(path);
+  for (;;) {
+    const { done, value } = summing.next();
+    if (done === true) return value;
+  }
+}
+
+/** Pieces of a file after which others get a turn. */
+const piecesPerTurn = 64;
+
+/** The same, with a yield where others may have a turn. A piece is done with by then: all files share one buffer. */
+function* checksumByTurns(path: ByteString): Generator<undefined, number> {
   const fd = openSync(pathOf(path), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     let crc = 0;
+    let pieces = 0;
     for (let read = readSync(fd, readBuffer); read > 0; read = readSync(fd, readBuffer)) {
       crc = crc32(readBuffer.subarray(0, read), crc);
+      if (++pieces % piecesPerTurn === 0) yield;
     }
     return crc;
   } finally {
@@ -257,8 +272,14 @@ export function checksum(path: ByteString): number {
   }
 }
 
-/** The polynomial of CRC-32, lowest bit first. @see ISO 3309 */
-const polynomial = 0xedb88320;
+async function checksumAmongOthers(path: ByteString): Promise<number> {
+  const summing = checksumByTurns(path);
+  for (;;) {
+    const { done, value } = summing.next();
+    if (done === true) return value;
+    await turn();
+  }
+}
 
 /**
  * Where the one bit lies that makes a content of `size` bytes have the checksum `found` and not `expected`: a CRC says so, as each
@@ -277,8 +298,6 @@ export function flippedBit(
   }
   return undefined;
 }
-
-const zeros = Buffer.alloc(1 << 16);
 
 /** The checksums of files that are written piece by piece, each from its beginning to its end. */
 export class ContentSums {
@@ -299,9 +318,7 @@ export class ContentSums {
 }
 
 function afterHole({ crc, at }: { readonly crc: number; readonly at: number }, end: number): number {
-  let result = crc;
-  for (let left = end - at; left > 0; left -= zeros.length) result = crc32(zeros.subarray(0, left), result);
-  return result;
+  return crcWithZeros(crc, Math.max(0, end - at));
 }
 
 /** What a file was and what it is, where they differ. */
