@@ -136,7 +136,7 @@ function checkCompression(
 
 async function describe(deps: ImageDeps, named: NamedImage, options: SaveOptions): Promise<SavedImage> {
   const image = imageSaved(deps, named, options.platforms ?? []);
-  if (image.config.rootfs.diff_ids.length === 0) {
+  if (image.config.rootfs.diff_ids.length === 0 && options.format !== "oci") {
     throw new BerthError("unimplemented", "empty export - not implemented");
   }
   const config = readConfig(deps, image.id);

@@ -261,6 +261,7 @@ describe("save", () => {
       return `${Config.replace("blobs/sha256/", "sha256:")} ${RepoTags}`;
     };
     expect(await config()).toBe(`${idOf(multi, "linux/amd64")} multi:1`);
+    expect(await config("--platform", "")).toBe(await config());
     expect(await config("--platform", "linux/arm64")).toBe(`${idOf(multi, "linux/arm64/v8")} multi:1`);
     const refused = await berth.run(["save", "-o", "x.tar", "--platform", "linux/arm64,linux/amd64", "multi:1"]);
     expect(refused.stderr).toMatch(/one platform only\nhint: `berth save --format oci`/);
@@ -270,6 +271,18 @@ describe("save", () => {
       expect(absent.stderr).toContain("The store has it for linux/amd64, linux/arm64/v8, linux/s390x.");
     }
   });
+});
+
+test("an image without layers is saved as a layout, which has it whole, and not in Docker's format", async () => {
+  const context = await berth.files("bare", { Dockerfile: 'FROM scratch\nCMD ["x"]\n' });
+  const id = await berth.out(["build", "-q", "-t", "bare", context]);
+  expect((await berth.run(["save", "-o", "bare.tar", "bare"])).stderr).toContain("empty export - not implemented");
+  await berth.out(["save", "--format", "oci", "-o", "bare.tar", "bare"]);
+  await berth.out(["rmi", "bare"]);
+  await berth.out(["load", "-i", join(berth.directory, "bare.tar")]);
+  expect(await berth.out(["images", "-q", "--no-trunc", "bare"])).toBe(id);
+  await berth.out(["rmi", "bare"]);
+  await berth.out(["builder", "prune", "-af"]);
 });
 
 describe("rmi", () => {

@@ -9,7 +9,7 @@ export function platformList(description: string): Flag<readonly string[]> {
     description,
     valueName: "stringSlice",
     initial: [],
-    read: (given, before) => [...before, ...given.split(",")],
+    read: (given, before) => [...before, ...(given === "" ? [] : given.split(","))],
   };
 }
 
