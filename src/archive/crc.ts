@@ -16,13 +16,18 @@ export function crcWithZeros(crc: number, count: number): number {
   return ~result >>> 0;
 }
 
+/** A polynomial times x modulo that of CRC-32: what a change of one bit does to the checksum where the content has one bit more behind it. */
+export function timesX(value: number): number {
+  return ((value & 1) === 1 ? (value >>> 1) ^ polynomial : value >>> 1) >>> 0;
+}
+
 /** The product of two polynomials modulo that of CRC-32. */
 function product(left: number, right: number): number {
   let sum = 0;
   let shifted = right;
   for (let bit = one; bit !== 0; bit >>>= 1) {
     if ((left & bit) !== 0) sum ^= shifted;
-    shifted = (shifted & 1) === 1 ? (shifted >>> 1) ^ polynomial : shifted >>> 1;
+    shifted = timesX(shifted);
   }
   return sum >>> 0;
 }

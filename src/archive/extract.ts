@@ -151,6 +151,11 @@ class Extractor implements TarVisitor, Disposable {
     if (this.#file === undefined) return;
     const { path } = this.#file;
     if (!isHole(chunk)) this.#write(this.#file.fd, chunk, offset);
+    this.#tell(path, chunk, offset);
+  }
+
+  /** Content has come; an empty chunk says where a hole before it ends. */
+  #tell(path: ByteString, chunk: Buffer, offset: number): void {
     this.#reached = offset + chunk.length;
     this.#options.onContent?.(path.slice(this.#root.length + 1), chunk, offset);
   }
@@ -172,8 +177,7 @@ class Extractor implements TarVisitor, Disposable {
     const { fd, path } = this.#file;
     if (this.#written < header.size) ftruncateSync(fd, header.size);
     // A hole at its end is content, too.
-    if (this.#reached < header.size)
-      this.#options.onContent?.(path.slice(this.#root.length + 1), Buffer.alloc(0), header.size);
+    if (this.#reached < header.size) this.#tell(path, Buffer.alloc(0), header.size);
     const { uid, gid } = this.#options.owner ?? header;
     const { syscalls } = this.#options;
     if (this.#chown) syscalls.lchown(pathOf(path), uid, gid, fd);

@@ -6,7 +6,7 @@ import { crc32, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zl
 import { BerthError } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
-import { crcWithZeros, polynomial } from "./crc.ts";
+import { crcWithZeros, polynomial, timesX } from "./crc.ts";
 import { type FileKind, kindOf } from "./file-kind.ts";
 import { type WalkedFile, walk } from "./walk.ts";
 import { isOpaque, isWhiteout, opaqueXattr } from "./whiteout.ts";
@@ -293,8 +293,8 @@ export function flippedBit(
   // What a change of the last bit does to the checksum; each bit before it is one step further.
   let effect = polynomial;
   for (let bit = 0; bit < size * 8; bit++) {
-    if (effect >>> 0 === change) return bit;
-    effect = effect & 1 ? (effect >>> 1) ^ polynomial : effect >>> 1;
+    if (effect === change) return bit;
+    effect = timesX(effect);
   }
   return undefined;
 }

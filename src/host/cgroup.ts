@@ -8,11 +8,12 @@ export interface CgroupLayout {
   readonly controllers: readonly string[];
 }
 
-const mountPoint = "/sys/fs/cgroup";
+/** Where the hierarchies of this machine are mounted. */
+export const cgroupMountPoint = "/sys/fs/cgroup";
 
 /** Look at the cgroup hierarchies of this machine. @see cgroups(7) */
 export function probeCgroups(): CgroupLayout {
-  const unified = `${mountPoint}/cgroup.controllers`;
+  const unified = `${cgroupMountPoint}/cgroup.controllers`;
   if (existsSync(unified)) {
     return { version: 2, hybrid: false, controllers: readFileSync(unified, "utf8").trim().split(" ") };
   }
@@ -23,5 +24,5 @@ export function probeCgroups(): CgroupLayout {
     .map((line) => line.split("\t"))
     .filter(([, hierarchy, , enabled]) => hierarchy !== "0" && enabled === "1")
     .map(([name]) => name ?? "");
-  return { version: 1, hybrid: existsSync(`${mountPoint}/unified/cgroup.procs`), controllers };
+  return { version: 1, hybrid: existsSync(`${cgroupMountPoint}/unified/cgroup.procs`), controllers };
 }

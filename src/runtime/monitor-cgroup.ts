@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../base/errors.ts";
-import type { CgroupLayout } from "../host/cgroup.ts";
+import { type CgroupLayout, cgroupMountPoint } from "../host/cgroup.ts";
 
-const mountPoint = "/sys/fs/cgroup";
 /** The hierarchies that login managers and CI runners end processes by; `systemd` is v1's named one. */
 const hierarchies = ["systemd", "memory", "pids", "freezer"];
 
@@ -11,7 +10,7 @@ const passedOver: readonly string[] = ["ENOENT", "EROFS", "EACCES", "EPERM", "ES
 
 /** Move a monitor to a cgroup of its own. A hierarchy that isn't there or forbids it is passed over, as is a process that ended. */
 export async function joinMonitorCgroup(layout: CgroupLayout, pid: number): Promise<void> {
-  const tops = layout.version === 2 ? [mountPoint] : hierarchies.map((name) => join(mountPoint, name));
+  const tops = layout.version === 2 ? [cgroupMountPoint] : hierarchies.map((name) => join(cgroupMountPoint, name));
   for (const top of tops) {
     const group = join(top, "berth-monitors");
     try {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { CgroupLayout } from "../host/cgroup.ts";
+import { type CgroupLayout, cgroupMountPoint } from "../host/cgroup.ts";
 
 /**
  * The kernel lets the first change of a cgroup wait for 10 ms and more, and those right after it pass. This is one that changes nothing,
@@ -16,6 +16,6 @@ export function quickenCgroups({ version }: CgroupLayout): void {
   if (line === undefined) return;
   // A path may have colons in it.
   const [, controller = "", path = ""] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-  const group = join("/sys/fs/cgroup", controller, path);
+  const group = join(cgroupMountPoint, controller, path);
   writeFile(join(group, "cgroup.procs"), String(process.pid), { flag: "r+" }).catch(() => undefined);
 }
