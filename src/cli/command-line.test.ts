@@ -8,6 +8,7 @@ import type { Entry } from "./group.ts";
 import { flagTable } from "./help.ts";
 import { groups, topLevel } from "./registry.ts";
 import type { Terminal } from "./terminal/terminal.ts";
+import { outputInto } from "./terminal/testing.ts";
 
 interface Outcome {
   readonly code: number;
@@ -24,8 +25,8 @@ async function berth(...argv: readonly string[]): Promise<Outcome> {
   stdin.end();
   const io: Terminal = {
     stdin,
-    stdout,
-    stderr,
+    stdout: outputInto(stdout),
+    stderr: outputInto(stderr),
     env: {},
     setVariable: () => undefined,
     cwd: "/",

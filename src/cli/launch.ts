@@ -43,6 +43,8 @@ const lateModules = new Set(
     "module",
     "net",
     "readline/promises",
+    "stream",
+    "stream/promises",
     "worker_threads",
     "zlib",
   ].map((name) => `node:${name}`),

@@ -3,10 +3,11 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { CliError } from "./cli-error.ts";
 import { printError } from "./print-error.ts";
+import { outputInto } from "./terminal/testing.ts";
 
 function printed(error: unknown): { readonly code: number; readonly text: string } {
   const stderr = new PassThrough();
-  const code = printError({ stderr }, error);
+  const code = printError({ stderr: outputInto(stderr) }, error);
   stderr.end();
   let text = "";
   for (let piece: unknown = stderr.read(); piece !== null; piece = stderr.read()) text += String(piece);

@@ -84,6 +84,10 @@ export interface Syscalls {
    * other places of the disk (chattr +T). False on file systems that have no such flag, and where the caller may not.
    */
   spread(fd: number): boolean;
+  /** Whether a pipe or a socket takes 4096 bytes without a wait, or tells at once that nobody reads from it: poll(2). */
+  hasRoom(fd: number): boolean;
+  /** _exit(2): end this process as it is, without what Node does then. */
+  exit(code: number): void;
   /** Bytes that lie in a pipe, not yet read: FIONREAD. */
   unread(fd: number): number;
   /** What a socket has sent and its peer has not taken yet, 0 when all is taken: SIOCOUTQ. */
@@ -110,6 +114,8 @@ const functions = cFunctions({
   shutdown: { return: "i32", arguments: ["i32", "i32"] },
   close: { return: "i32", arguments: ["i32"] },
   ioctl: { return: "i32", arguments: ["i32", "u64", "buffer"] },
+  _exit: { return: "i32", arguments: ["i32"] },
+  poll: { return: "i32", arguments: ["buffer", "u64", "i32"] },
 });
 
 const errnoNames: ReadonlyMap<number, string> = new Map(
@@ -129,6 +135,7 @@ const shutdownBoth = 2;
 const tcgets = 0x5401n;
 const tcsets = 0x5402n;
 const tiocgwinsz = 0x5413n;
+const pollOut = 4;
 const fionread = 0x541bn;
 const siocoutq = 0x5411n;
 const getFlags = 0x80086601n;
@@ -206,6 +213,15 @@ export const linux: Syscalls = {
   },
   shutdown: (fd) => {
     check("shutdown", undefined, fd, shutdownBoth);
+  },
+  hasRoom: (fd) => {
+    const asked = Buffer.alloc(8);
+    asked.writeInt32LE(fd);
+    asked.writeInt16LE(pollOut, 4);
+    return call("poll", asked, 1n, 0) > 0;
+  },
+  exit: (code) => {
+    call("_exit", code);
   },
   unread: (fd) => queued(fd, fionread),
   unsent: (fd) => queued(fd, siocoutq),

@@ -29,7 +29,7 @@ export const command: Command = defineCommand({
     const { containers } = await engine();
     const { id } = await containers.get(name);
     for await (const { stream, data } of containers.logs(id, options)) {
-      if (!io[stream].write(data)) await once(io[stream], "drain");
+      if (!io[stream].write(data)) await once(io[stream].stream, "drain");
     }
     return 0;
   },

@@ -6,6 +6,7 @@ import { PassThrough } from "node:stream";
 import { beforeAll, expect, test } from "vitest";
 import { scratchOfFile } from "../../base/testing.ts";
 import { checkTarget } from "./output-file.ts";
+import { outputInto } from "./testing.ts";
 
 const directory = scratchOfFile("output");
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 });
 
 const check = (output: string): Promise<void> =>
-  checkTarget({ stdout: new PassThrough() }, { output, failure: "failed to save image" });
+  checkTarget({ stdout: outputInto(new PassThrough()) }, { output, failure: "failed to save image" });
 
 // Each as Docker 28.5 tells it.
 test.each([

@@ -74,7 +74,7 @@ export async function writeArchive(
   { output, signal, mode = 0o600 }: WriteOptions,
 ): Promise<void> {
   if (output === undefined)
-    return await pipeline(Readable.from(archive, { objectMode: false }), stdout, { end: false, signal });
+    return await pipeline(Readable.from(archive, { objectMode: false }), stdout.stream, { end: false, signal });
   const partial = `${output}.${process.pid}.tmp`;
   try {
     // A power loss leaves an earlier archive or this one; where there is none, it isn't waited for, as no program that copies does.

@@ -3,6 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
+import { outputInto } from "./testing.ts";
 
 const options = { tty: true, stdin: true, stdout: true, stderr: true, detachKeys: undefined, kill: undefined };
 
@@ -10,8 +11,8 @@ test("the detach keys leave a process that is still being connected to", async (
   const stdin = new PassThrough();
   const io: Terminal = {
     stdin,
-    stdout: new PassThrough(),
-    stderr: new PassThrough(),
+    stdout: outputInto(new PassThrough()),
+    stderr: outputInto(new PassThrough()),
     env: {},
     setVariable: () => undefined,
     cwd: "/",

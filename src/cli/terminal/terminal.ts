@@ -7,12 +7,16 @@ export type Input = Readable & {
 };
 
 /** Standard output or error: a terminal where `isTTY` is true, which then has a size. */
-export type Output = NodeJS.WritableStream & {
-  readonly isTTY?: boolean;
-  readonly fd?: number;
-  readonly columns?: number;
-  readonly rows?: number;
-};
+export interface Output {
+  readonly isTTY: boolean;
+  readonly fd: number;
+  readonly columns: number | undefined;
+  readonly rows: number | undefined;
+  /** All that was written before comes before it. @returns false where the reader is behind, until the stream's `drain` */
+  write(data: string | Uint8Array): boolean;
+  /** The same, for whoever writes much. */
+  readonly stream: NodeJS.WritableStream;
+}
 
 /** What a command has of the process that it runs in. */
 export interface Terminal {
