@@ -34,6 +34,8 @@ export interface HttpResponse {
   fleeting(): AsyncIterable<Buffer>;
   /** Give the body up. */
   discard(): void;
+  /** Give the body up, and wait for the end of a short one: the next request then takes the same connection. */
+  finish(): Promise<void>;
 }
 
 /** Begins a request: `http.request` or `https.request`, with what a server needs. */
@@ -168,15 +170,22 @@ async function drained(outgoing: ClientRequest): Promise<void> {
 function responseOf(incoming: IncomingMessage, request: HttpRequest, patience: Patience): HttpResponse {
   // Whoever reads the body is told; where nobody does, nobody need be.
   incoming.on("error", () => undefined);
+  const body = bodyOf(incoming, incoming, { ...request, patience });
+  // The connection can be used again when the body is read to its end.
+  const discard = (): void => void (isShort(incoming, request.method) ? incoming.resume() : incoming.destroy());
   return {
     url: request.url,
     method: request.method,
     status: incoming.statusCode ?? 0,
     headers: incoming.headers,
-    body: bodyOf(incoming, incoming, { ...request, patience }),
+    body,
     fleeting: () => bodyOf(incoming, bodyPastParser(incoming) ?? incoming, { ...request, patience }),
-    // The connection can be used again when the body is read to its end.
-    discard: () => void (isShort(incoming, request.method) ? incoming.resume() : incoming.destroy()),
+    discard,
+    finish: async () => {
+      if (!isShort(incoming, request.method)) return discard();
+      // What fails now is told by the next request, or nobody need know.
+      await Array.fromAsync(body).catch(discard);
+    },
   };
 }
 

@@ -88,7 +88,7 @@ export function openEndpoint(parts: EndpointParts): Endpoint {
       heard(response);
       const mine = known && response.status === 401 && response.url.origin === base.origin;
       if (!mine || refusals === mostRefusals || !authorizer.refused(response, authorization, scopes)) return response;
-      response.discard();
+      await response.finish();
     }
   };
   const attempt = async (request: EndpointRequest): Promise<HttpResponse> => {
@@ -125,7 +125,7 @@ export function openEndpoint(parts: EndpointParts): Endpoint {
         const response = await parts.transport.send({ method: "GET", url, headers: {} });
         heard(response);
         if (response.status === 401) authorizer.refused(response, undefined, []);
-        response.discard();
+        await response.finish();
         return response.status;
       } catch (error) {
         throw described(error, "GET", url);
