@@ -17,7 +17,8 @@ void runCommandLine(process.argv.slice(2), terminal, async (places, use) => {
 }).then((code) => {
   process.exitCode = code;
   if (terminal.stdout.isBehind || terminal.stderr.isBehind) return;
-  // Last of those who listen. Node would free all memory and wait for its threads, which the kernel does sooner.
-  process.once("exit", () => linux.exit(code));
+  // Last of those who listen. Node would free all memory and wait for its threads, which the kernel does sooner; a profile is written then.
+  const isProfiled = process.execArgv.some((flag) => flag.includes("-prof"));
+  if (!isProfiled) process.once("exit", () => linux.exit(code));
   process.exit();
 });

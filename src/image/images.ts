@@ -141,10 +141,21 @@ export async function createImage(deps: ImageDeps, config: ImageConfig, options:
   const { references = [], ...image } = options;
   const bytes = Buffer.from(JSON.stringify(config));
   const id = digestOf(bytes);
-  await storeConfigs(deps, [{ bytes, ...image }], (sql) => {
+  const refer = (sql: Sql): void => {
     for (const reference of references) pointReference(sql, reference, { id, index: undefined });
-  });
+  };
+  if (!(await isRecorded(deps, id, refer))) await storeConfigs(deps, [{ bytes, ...image }], refer);
   return getImage(deps, id);
+}
+
+/** Whether an image is here already, with all that it needs: what `refer` records of it is recorded then. */
+async function isRecorded({ db, content }: ImageDeps, id: Digest, refer: (sql: Sql) => void): Promise<boolean> {
+  if (content.verify(id) !== "whole") return false;
+  return await db.write((sql) => {
+    const there = sql.get("SELECT 1 FROM image WHERE id = ? AND config IS NOT NULL", id) !== undefined;
+    if (there) refer(sql);
+    return there;
+  });
 }
 
 /** A config, as bytes. */

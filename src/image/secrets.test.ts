@@ -21,6 +21,7 @@ describe("a secret is known by its form", () => {
     ["Slack token", `${"xoxb"}-${word(24)}`],
     ["Google API key", `${"AIza"}${word(35)}`],
     ["Stripe key", `${"sk_live"}_${word(24)}`],
+    ["PyPI token", `${"pypi"}-AgEIcHlwaS5vcmc${word(60)}`],
     ["registry credentials", `{"auths":{"r.example":{"auth": "${word(20)}=="}}}`],
     ["password in a URL", `git clone https://user:${word(12)}@host.test/r.git`],
   ])("%s", (what, text) => {
