@@ -34,9 +34,8 @@ interface Row {
 export function openBuildCache(db: Database, exists: (chainID: ChainID) => boolean): BuildCache {
   return {
     find: (key) => {
-      const row = db.read((sql) =>
-        sql.get<Row>("SELECT chain_id, created, detail FROM build_record WHERE key = ? AND chain_id IS NOT NULL", key),
-      );
+      const query = "SELECT chain_id, created, detail FROM build_record WHERE key = ? AND chain_id IS NOT NULL";
+      const row = db.get<Row>(query, key);
       if (row === undefined || !exists(row.chain_id)) return undefined;
       return { key, chainID: row.chain_id, created: row.created, ...readDetail(row.detail) };
     },

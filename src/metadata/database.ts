@@ -22,4 +22,6 @@ export interface Database extends Disposable {
   write<T>(body: (sql: Sql) => T, options?: { readonly durable?: boolean }): Promise<T>;
   /** One consistent read. */
   read<T>(body: (sql: Sql) => T): T;
+  /** The first row of one query, which is consistent by itself: half as long as {@link read}. */
+  get<Row>(text: string, ...parameters: readonly SqlValue[]): Row | undefined;
 }

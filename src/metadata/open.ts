@@ -81,6 +81,13 @@ function wrap(connection: DatabaseSync, { path, synchronous }: DatabaseFile): Da
     write: (body, { durable = true } = {}) =>
       whenFree(() => (durable ? transaction("BEGIN IMMEDIATE", body) : relaxed(body))),
     read: (body) => transaction("BEGIN", body),
+    get: (text, ...parameters) => {
+      try {
+        return sql.get(text, ...parameters);
+      } catch (error) {
+        throw asNoSpace(error, path);
+      }
+    },
     [Symbol.dispose]: () => connection.close(),
   };
 }

@@ -42,7 +42,7 @@ const referrers = `SELECT chain_id FROM image_layer
   UNION SELECT chain_id FROM kept_step_layer`;
 
 /** The record of a layer. @param directory where layers lie */
-export function findRecord(sql: Sql, directory: string, chainID: ChainID): LayerRecord | undefined {
+export function findRecord(sql: Pick<Sql, "get">, directory: string, chainID: ChainID): LayerRecord | undefined {
   const row = sql.get<Row>(`${select} WHERE layer.chain_id = ?`, chainID);
   return row === undefined ? undefined : recordOf(row, directory);
 }

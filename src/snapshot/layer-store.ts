@@ -70,7 +70,7 @@ export class LayerStore implements AsyncDisposable {
 
   find(chainID: ChainID): LayerRecord | undefined {
     const pending = this.#pending.get(chainID);
-    return pending?.layer ?? this.#db.read((sql) => findRecord(sql, this.paths.layers, chainID));
+    return pending?.layer ?? findRecord(this.#db, this.paths.layers, chainID);
   }
 
   all(): readonly LayerRecord[] {
