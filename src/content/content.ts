@@ -154,7 +154,10 @@ async function* readPart(file: FileHandle, first: number, end: number): AsyncGen
 const notFound = (digest: Digest): BerthError => new BerthError("not-found", `content ${digest}: not found`);
 const otherDigest = (digest: Digest, found: string): BerthError =>
   new BerthError("invalid-argument", `content has the digest ${found}, expected ${digest}`);
-const damaged = (digest: Digest): BerthError => new BerthError("data-loss", `content ${digest} is damaged`);
+const damaged = (digest: Digest): BerthError =>
+  new BerthError("data-loss", `content ${digest} is damaged`, {
+    hint: "`berth system check --repair` takes it from another copy, or fetches it again.",
+  });
 
 /** A file that is being written is locked. */
 function isStray(syscalls: Syscalls, path: string): boolean {

@@ -7,6 +7,8 @@ import type { ImageDeps } from "./images.ts";
 import { diffIDsIn, layersIn, manifestBlobs, packedLayer } from "./manifest-records.ts";
 import { otherDigest, wrongBlob } from "./wrong-blob.ts";
 
+const again = "--repair fetches it again where its registry can be asked; else remove the image, and pull or load it.";
+
 interface ManifestRow {
   readonly digest: Digest;
   readonly imageID: Digest;
@@ -29,7 +31,7 @@ export async function* checkManifests(deps: ImageDeps, options: ImageCheckOption
       what: `manifest ${digest}: ${wrong}`,
       imageID,
       ...(writer === null
-        ? { advice: "Pull or load the image again.", mend: () => fetchAgain(options.healer, row) }
+        ? { advice: again, mend: () => fetchAgain(options.healer, row) }
         : { advice: "Nothing is lost: berth makes it again when it is needed.", mend: () => forget(deps, digest) }),
     };
   }
@@ -76,6 +78,6 @@ function* checkBlobs({ db, content }: ImageDeps, { quick, signal, healer }: Imag
     if (wrong === undefined) continue;
     const what = `blob ${digest}: ${wrong}`;
     const mend = async (): Promise<boolean | string> => (await healer?.blob({ digest, size }, { imageID })) ?? false;
-    yield { invariant: "B1", what, imageID, advice: "Pull or load the image again.", mend };
+    yield { invariant: "B1", what, imageID, advice: again, mend };
   }
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { retryAfter, startAttempts } from "./attempts.ts";
 
 const now = Date.parse("2026-11-28T12:00:00Z");
@@ -21,6 +21,14 @@ test("the last failure is thrown when there are no more attempts; what was achie
   attempts.progressed();
   await attempts.again(new Error("second"), { after: 0 });
   await expect(attempts.again(new Error("third"), { after: 0 })).rejects.toThrow("third");
+});
+
+test("what a server asks for is waited for, and by chance a little more", async () => {
+  using chance = vi.spyOn(Math, "random").mockReturnValue(1);
+  const started = performance.now();
+  await startAttempts(2).again(new Error("failed"), { after: 50 });
+  expect(performance.now() - started).toBeGreaterThan(150);
+  expect(chance).toHaveBeenCalled();
 });
 
 test("a signal ends the waiting with its reason", async () => {

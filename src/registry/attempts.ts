@@ -4,7 +4,7 @@ import { stoppedBy } from "../base/operation.ts";
 /** How often something is tried, and how long it is waited for in between. */
 export interface Attempts {
   /**
-   * Wait before the next attempt: as long as the server asks for, or else a while that doubles each time, with a share of chance so
+   * Wait before the next attempt: as long as the server asks for, or else a while that doubles each time; by chance a little longer, so
    * that many who failed at once don't come again at once.
    *
    * @param failure what is thrown when there are no more attempts, or the server asks for more time than anybody waits
@@ -31,7 +31,8 @@ export function startAttempts(most: number): Attempts {
       failed++;
       if (failed >= most || (after ?? 0) > longestAsked) throw failure;
       const pause = Math.min(firstPause * 2 ** (failed - 1), longestPause);
-      const wait = after ?? pause * (0.5 + Math.random() / 2);
+      const chance = (pause * Math.random()) / 2;
+      const wait = after === undefined ? pause / 2 + chance : after + chance;
       try {
         await sleep(wait, undefined, stoppedBy(signal));
       } catch (error) {

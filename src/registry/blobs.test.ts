@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import type { Handler } from "../../test/support/listen.ts";
 import { openScriptedRegistry, type ScriptedRegistry } from "../../test/support/registry.ts";
@@ -111,6 +112,21 @@ test("a byte now and then is a stall, too", async () => {
       /^Get "http:\/\/.*\/v2\/app\/blobs\/sha256:[0-9a-f]+": nothing came for 0.1 seconds$/,
     ),
   });
+});
+
+test("nor is it overlooked when its time is over while a piece is being read", async () => {
+  const trickling: Handler = (_, response) => {
+    response.writeHead(200);
+    const timer = setInterval(() => response.write("x"), 30);
+    response.on("close", () => clearInterval(timer));
+  };
+  const registry = await answering(trickling);
+  const settings = { maxDownloadAttempts: 1 };
+  const stream = repositoryOfTest(registry.host, { settings, patience: { stall: 100 } }).blob(blob);
+  const read = async (): Promise<void> => {
+    for await (const _ of stream) await sleep(60);
+  };
+  await expect(read()).rejects.toThrow("nothing came for 0.1 seconds");
 });
 
 test("a slow reader is no stall", async () => {

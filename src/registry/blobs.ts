@@ -61,6 +61,9 @@ interface BlobRange {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Attempts at a mirror: once more where it stopped in the middle, then the next one goes on. */
+export const mirrorAttempts = 2;
+
 /** How {@link readBlobFrom} reads. */
 export interface BlobReading extends BlobRange {
   readonly spare: Spare;
@@ -80,11 +83,13 @@ export async function* readBlobFrom(
 ): AsyncGenerator<Uint8Array> {
   let { offset: at } = range;
   for (const [n, server] of servers.entries()) {
+    const isLast = n === servers.length - 1;
+    const maxAttempts = isLast ? range.maxAttempts : Math.min(range.maxAttempts, mirrorAttempts);
     try {
       const source = await server();
       const readers = {
         alone: (offset: number, onParts: (given: boolean) => void) =>
-          readBlob(source, { ...range, offset, onAnswer: (answer) => onParts(givesParts(answer)) }),
+          readBlob(source, { ...range, offset, maxAttempts, onAnswer: (answer) => onParts(givesParts(answer)) }),
         range: (offset: number, end: number, stop: AbortSignal) => readOnce(source, { ...range, offset, end }, stop),
       };
       for await (const chunk of readInRanges(readers, { ...range, at }, spare)) {
@@ -94,7 +99,7 @@ export async function* readBlobFrom(
       }
       return;
     } catch (error) {
-      if (n === servers.length - 1 || !(error instanceof BerthError)) throw error;
+      if (isLast || !(error instanceof BerthError)) throw error;
     }
   }
 }

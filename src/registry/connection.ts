@@ -200,9 +200,11 @@ async function* bodyOf(
   { signal, url, patience }: Pick<HttpRequest, "signal" | "url"> & { readonly patience: Patience },
 ): AsyncGenerator<Buffer> {
   let waiting = true;
+  let isDue = false;
   const stalled = (): void => {
     const what = `nothing came for ${patience.stall / 1000} seconds`;
     if (waiting) incoming.destroy(connectionFailure(what, { again: true }));
+    else isDue = true;
   };
   const timer = setTimeout(stalled, patience.stall);
   const aborted = (): void => void incoming.destroy(signal?.reason);
@@ -216,8 +218,13 @@ async function* bodyOf(
       waiting = false;
       yield chunk;
       waiting = true;
-      if (fresh < leastProgress && monotonic() - given < slowReader) continue;
+      if (fresh < leastProgress && monotonic() - given < slowReader) {
+        // The time was over while the reader had the piece.
+        if (isDue) stalled();
+        continue;
+      }
       fresh = 0;
+      isDue = false;
       timer.refresh();
     }
   } catch (error) {

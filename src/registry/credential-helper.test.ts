@@ -1,5 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { scratchOfFile } from "../base/testing.ts";
 import { type CredentialHelper, credentialHelper } from "./credential-helper.ts";
@@ -62,6 +63,13 @@ test.each([
   const answer = helper(name, script).get("host");
   if (message === undefined) expect(await answer).toBeUndefined();
   else await expect(answer).rejects.toThrow(message);
+});
+
+test("a helper that says what it was told doesn't say the secret", async () => {
+  const told = helper("echo", `cat "$DIRECTORY/input"; cat "$DIRECTORY/input" >&2; exit 3`);
+  const error = await told.store("host", { username: "me", password: 'a "secret"' }).catch((each: unknown) => each);
+  expect(String(error)).toContain(`out: \`{"ServerURL":"host","Username":"me","Secret":"***"}\``);
+  expect(inspect(error, { depth: null })).not.toContain("secret\\");
 });
 
 test("a helper that doesn't end is ended", async () => {

@@ -44,7 +44,8 @@ export function credentialHelper(name: string, { env, patience = patienceOfUsers
     throw new BerthError("invalid-argument", `the name of a credential helper has a slash: ${JSON.stringify(name)}`);
   }
   const program = `docker-credential-${name}`;
-  const call = async (verb: Verb, input: string, { signal }: Operation): Promise<string> => {
+  /** @param secret of what it is told: nothing that it says of a failure may have it */
+  const call = async (verb: Verb, input: string, { signal }: Operation, secret = ""): Promise<string> => {
     const limit = AbortSignal.timeout(patience);
     const either = signal === undefined ? limit : AbortSignal.any([signal, limit]);
     try {
@@ -55,8 +56,10 @@ export function credentialHelper(name: string, { env, patience = patienceOfUsers
         ? { what: `no answer after ${patience / 1000} s` }
         : complaintOf(program, error);
       if (out === notFound) return "";
-      throw new BerthError("unavailable", `error ${doing[verb]} credentials - err: ${what}, out: \`${out}\``, {
-        cause: error,
+      const message = `error ${doing[verb]} credentials - err: ${what}, out: \`${out}\``;
+      throw new BerthError("unavailable", without(message, secret), {
+        // Whoever looks at the cause would find it there.
+        ...(secret === "" && { cause: error }),
         hint: `config.json names ${program} as the place of credentials: install it, or take its name out.`,
       });
     }
@@ -67,16 +70,20 @@ export function credentialHelper(name: string, { env, patience = patienceOfUsers
       return answer === "" ? undefined : authIn(answer, program);
     },
     store: async (key, { username, password, identityToken }, operation = {}) => {
-      const who =
-        identityToken === undefined
-          ? { Username: username, Secret: password }
-          : { Username: tokenUser, Secret: identityToken };
-      await call("store", JSON.stringify({ ServerURL: key, ...who }), operation);
+      const Secret = identityToken ?? password ?? "";
+      const Username = identityToken === undefined ? username : tokenUser;
+      await call("store", JSON.stringify({ ServerURL: key, Username, Secret }), operation, Secret);
     },
     erase: async (key, operation = {}) => {
       await call("erase", key, operation);
     },
   };
+}
+
+/** A text without a secret, as it is and as JSON has it. */
+function without(text: string, secret: string): string {
+  if (secret === "") return text;
+  return text.replaceAll(JSON.stringify(secret).slice(1, -1), "***").replaceAll(secret, "***");
 }
 
 /** Why a helper failed, and what it said of that. */

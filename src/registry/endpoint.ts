@@ -1,3 +1,4 @@
+import { monotonic } from "../base/clock.ts";
 import { type Attempts, startAttempts } from "./attempts.ts";
 import type { Authorizer } from "./authorization.ts";
 import type { HttpResponse, RequestBody } from "./connection.ts";
@@ -47,6 +48,8 @@ export interface Endpoint {
   greet(): Promise<number>;
   /** What the server last said of its quota. */
   rateLimit(): RateLimit | undefined;
+  /** Whether it failed just now, in a way that may pass, and hasn't answered since. */
+  isDown(): boolean;
 }
 
 /** What an endpoint is made of. */
@@ -62,6 +65,8 @@ export interface EndpointParts {
   readonly mirrored?: string;
 }
 
+/** Milliseconds in which a server that failed is not expected to answer. */
+const downFor = 60_000;
 /** Times that a request is made with what the server said of the time before: for a token, and for a new one. */
 const mostRefusals = 2;
 
@@ -71,9 +76,11 @@ export function openEndpoint(parts: EndpointParts): Endpoint {
   /** Whether it ever answered: what fails before that is told as Docker's first request, and is not tried again. */
   let answered = false;
   let rateLimit: RateLimit | undefined;
+  let failed: number | undefined;
 
   const heard = (response: HttpResponse): void => {
     answered = true;
+    failed = undefined;
     rateLimit = rateLimitOf(response.headers) ?? rateLimit;
     if (response.url.origin === base.origin) parts.warnings(response, authorizer.conceal);
   };
@@ -114,6 +121,8 @@ export function openEndpoint(parts: EndpointParts): Endpoint {
         try {
           return await attempt(request);
         } catch (error) {
+          if (!mayPass(error)) throw error;
+          failed = monotonic();
           if (!mayPass(error, answered)) throw error;
           await attempts.again(error, { after: error.facts.after, signal: request.signal });
         }
@@ -132,6 +141,7 @@ export function openEndpoint(parts: EndpointParts): Endpoint {
       }
     },
     rateLimit: () => rateLimit,
+    isDown: () => failed !== undefined && monotonic() - failed < downFor,
   };
 }
 

@@ -40,9 +40,10 @@ export function openRepository({ name, maxAttempts, mirrors, own, givers, spare 
     last = await own();
     return last;
   };
+  const mirrorsUp = (): readonly Source[] => mirrors().filter(({ endpoint }) => !endpoint.isDown());
   /** Ask the mirrors one after the other, then the registry itself; its error is the one that counts. */
   const read = async <T>(ask: (source: Source) => Promise<T>): Promise<T> => {
-    for (const mirror of mirrors()) {
+    for (const mirror of mirrorsUp()) {
       try {
         const answer = await ask(mirror);
         last = mirror;
@@ -60,7 +61,7 @@ export function openRepository({ name, maxAttempts, mirrors, own, givers, spare 
     resolve: (tagOrDigest, operation) => pulled(tagOrDigest, (each) => resolveManifest(each, tagOrDigest, operation)),
     async *blob(blob, { offset = 0, end = blob.size, fleeting = false, partOnly = false, signal } = {}) {
       const { digest, size } = blob;
-      const trusted = mirrors().filter(({ endpoint }) => givers.isTrusted(digest, endpoint));
+      const trusted = mirrorsUp().filter(({ endpoint }) => givers.isTrusted(digest, endpoint));
       const servers = [...trusted.map((mirror) => () => Promise.resolve(mirror)), self];
       const onGiver = ({ endpoint }: Source): void => givers.gave(digest, endpoint);
       const range = { blob, offset, end: Math.min(end, size), fleeting, partOnly };

@@ -5,8 +5,9 @@ import type { Settings } from "../host/settings.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { AuthSubject } from "./auth-file.ts";
 import { type Authorizer, type AuthorizerParts, openAuthorizer } from "./authorization.ts";
+import { mirrorAttempts } from "./blobs.ts";
 import type { Patience } from "./connection.ts";
-import { type Endpoint, openEndpoint } from "./endpoint.ts";
+import { type Endpoint, type EndpointParts, openEndpoint } from "./endpoint.ts";
 import { openGivers } from "./givers.ts";
 import { denied, openRepository } from "./open-repository.ts";
 import { type Env, proxyFor, proxySettings } from "./proxies.ts";
@@ -17,7 +18,7 @@ import type { Credentials, Repository } from "./repository.ts";
 import { dockerHubIndex, type SearchQuery, type SearchResult, searchIndex } from "./search.ts";
 import { insecureAddress, isInsecure, type Lookup, serversOf } from "./servers.ts";
 import { type Source, scopeOf } from "./source.ts";
-import { openTransport } from "./transport.ts";
+import { openTransport, type Transport } from "./transport.ts";
 import { openWarnings } from "./warnings.ts";
 
 /** What an engine knows of registries: settings, credentials, connections, tokens. Nobody is contacted before a call needs it. */
@@ -129,6 +130,12 @@ interface Endpoints extends Disposable {
   readonly own: (name: string) => Promise<Endpoint>;
 }
 
+/** How a server is asked. */
+type Asking = Pick<EndpointParts, "transport" | "maxAttempts" | "mirrored">;
+
+/** Milliseconds. */
+const mirrorWait = 15_000;
+
 type Identity = Pick<AuthorizerParts, "credentials" | "offline">;
 
 function openEndpoints(options: RegistriesOptions): Endpoints {
@@ -138,20 +145,24 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
   const pinned = new Map<string, Awaited<ReturnType<typeof insecureAddress>>>();
   const insecure = (url: URL): boolean => isInsecure(url.host, settings) || pinned.get(url.host) !== undefined;
   const proxies = proxySettings(settings.proxies, env);
-  const transport = openTransport({
-    verifies: (url) => !insecure(url),
-    userAgent: `berth/${version}`,
-    proxies,
-    addressOf: (url) => pinned.get(url.host),
-    env,
-    patience: { ...patienceOf(settings), ...patience },
-  });
-  const endpointWith = (base: URL, identity: Identity, mirrored?: string): OpenedEndpoint => {
+  const usual = { ...patienceOf(settings), ...patience };
+  const transportWith = (waits: Partial<Patience>): Transport =>
+    openTransport({
+      verifies: (url) => !insecure(url),
+      userAgent: `berth/${version}`,
+      proxies,
+      addressOf: (url) => pinned.get(url.host),
+      env,
+      patience: waits,
+    });
+  const transport = transportWith(usual);
+  const mirrorTransport = transportWith(impatient(usual));
+  const own = { transport, maxAttempts: settings.maxDownloadAttempts };
+  const endpointWith = (base: URL, identity: Identity, how: Asking = own): OpenedEndpoint => {
     // What a registry without TLS says is nothing that its token server could make safe.
     const allowsPlain = (url: URL): boolean => base.protocol === "http:" || insecure(base) || insecure(url);
-    const authorizer = openAuthorizer({ transport, allowsPlain, ...identity });
-    const parts = { base, transport, authorizer, allowsPlain, warnings, maxAttempts: settings.maxDownloadAttempts };
-    return { endpoint: openEndpoint({ ...parts, ...(mirrored !== undefined && { mirrored }) }), authorizer };
+    const authorizer = openAuthorizer({ transport: how.transport, allowsPlain, ...identity });
+    return { endpoint: openEndpoint({ base, authorizer, allowsPlain, warnings, ...how }), authorizer };
   };
   /** Who a user is at Docker Hub is nothing for its mirrors, which are asked as the hosts that they are. */
   const mirrorAt = memoized((name: string) => {
@@ -159,7 +170,8 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
     const base = new URL(url);
     const isProxy = base.host !== domain;
     const identity = { credentials: () => credentials({ domain: base.host }) };
-    return endpointWith(base, identity, isProxy ? domain : undefined).endpoint;
+    const how = { transport: mirrorTransport, maxAttempts: Math.min(settings.maxDownloadAttempts, mirrorAttempts) };
+    return endpointWith(base, identity, { ...how, ...(isProxy && { mirrored: domain }) }).endpoint;
   });
   const serversFor = memoized(async (domain: string) => {
     // Behind a proxy it is the proxy that looks the name up.
@@ -182,8 +194,16 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
     with: endpointWith,
     mirror: ({ href }, domain) => mirrorAt(`${href} ${domain}`),
     own: ownOf,
-    [Symbol.dispose]: () => transport[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      transport[Symbol.dispose]();
+      mirrorTransport[Symbol.dispose]();
+    },
   };
+}
+
+/** What a mirror is waited for, as there is another to ask: Docker's 15 s. @see moby daemon/pkg/registry/auth.go */
+function impatient({ connect = mirrorWait, answer = mirrorWait, ...rest }: Partial<Patience>): Partial<Patience> {
+  return { ...rest, connect: Math.min(connect, mirrorWait), answer: Math.min(answer, mirrorWait) };
 }
 
 const systemLookup: Lookup = (name) => process.getBuiltinModule("node:dns").promises.lookup(name, { all: true });

@@ -305,6 +305,18 @@ test("a mirror is asked as the host that it is, and left alone where it fails", 
   expect(asked(registry)).toBe(1);
 });
 
+test.each([
+  ["fails", (_: unknown, response: Parameters<Handler>[1]) => void response.writeHead(500).end()],
+  ["says nothing", () => undefined],
+])("a mirror that %s isn't asked for the rest", async (_, handler) => {
+  const mirror = await scripted(handler);
+  const registry = await answering({ body: "bytes" });
+  const registries = new Map([[registry.host, { mirrors: [mirror.url] }]]);
+  const repository = repositoryOfTest(registry.host, { settings: { registries }, patience: { answer: 200 } });
+  for (let n = 0; n < 5; n++) expect(await Array.fromAsync(repository.blob(blob))).toHaveLength(1);
+  expect([mirror.requests.length, asked(registry)]).toEqual([2, 5]);
+});
+
 test("a mirror is told whose registry is meant, and a registry isn't told its own name", async () => {
   const mirror = await scripted((request, response) => {
     const { searchParams } = new URL(request.url ?? "", "http://x");
