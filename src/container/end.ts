@@ -7,9 +7,9 @@ import { lockPath } from "../host/lock.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
 import { cleanPath } from "../volume/mount-spec.ts";
-import { attend, isAttended } from "./attendance.ts";
+import { attend, endAttendance, isAttended } from "./attendance.ts";
 import { type Container, isActive } from "./container.ts";
-import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
+import { bundlePath, type ContainerDeps, exitDirectory, lockContainer } from "./deps.ts";
 import {
   deleteContainers,
   endedRuns,
@@ -47,7 +47,8 @@ export async function settleEnd(deps: ContainerDeps, id: string): Promise<void> 
     container?.request.autoRemove === true ? erase(deps, container) : undefined,
   ]);
   rmSync(bundlePath(deps, id), { recursive: true, force: true });
-  if (!isAttended(deps, id)) rmSync(attendancePath(deps, id), { force: true });
+  // With how it ended: who attended until now may have taken this look for somebody else's waiting.
+  if (!isAttended(deps, id)) endAttendance(deps, id);
   const startedAt = run.started_at;
   // Last, so that whoever finds this interrupted does it again.
   await recordEnd(deps, id, { code, oomKilled, startedAt, finishedAt: new Date().toISOString() });

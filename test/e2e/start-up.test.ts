@@ -17,7 +17,8 @@ beforeEach(() => {
 afterEach(() => rmSync(copy, { recursive: true }));
 
 function berth(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ["--", join(copy, "berth.cjs"), ...args], { encoding: "utf8" });
+  const node = ["--disable-warning=ExperimentalWarning", "--"];
+  return spawnSync(process.execPath, [...node, join(copy, "berth.cjs"), ...args], { encoding: "utf8" });
 }
 
 /** What was kept of the code for a verb. */
