@@ -1,4 +1,4 @@
-import type { Database } from "../metadata/database.ts";
+import type { Database, Sql } from "../metadata/database.ts";
 import type { ChainID } from "../oci/digest.ts";
 
 /** What an earlier build made for a key. */
@@ -45,23 +45,35 @@ export function openBuildCache(db: Database, exists: (chainID: ChainID) => boole
       await db.write((sql) => {
         // Steps that turned out to be the same have one record, which this build used once.
         const byKey = new Map(records.map((record) => [record.key, record]));
-        for (const { key, chainID, created, name, started } of byKey.values())
-          sql.run(
-            // A layer that was taken from an earlier build may have been pruned since.
-            `INSERT INTO build_record (key, chain_id, created, used, detail)
-             SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM layer WHERE chain_id = ?2)
-             ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id, created = excluded.created, used = excluded.used,
-               detail = json_patch(json_set(detail, '$.uses', coalesce(json_extract(detail, '$.uses'), 1) + 1), ?6)`,
-            key,
-            chainID,
-            created,
-            now,
-            JSON.stringify({ name, uses: 1, started }),
-            JSON.stringify({ started: started ?? null }),
-          );
+        for (const record of byKey.values()) if (!noteUse(sql, record, now)) keep(sql, record, now);
       }, options);
     },
   };
+}
+
+/** What a record's detail is after another use. */
+const usedOnceMore = "json_set(detail, '$.uses', coalesce(json_extract(detail, '$.uses'), 1) + 1)";
+
+/** Note that a record was used, which costs half of keeping it: no index is written. @returns false where it isn't there as it is now */
+function noteUse(sql: Sql, { key, chainID, created }: BuildRecord, now: string): boolean {
+  const { changes } = sql.run(
+    `UPDATE build_record SET used = ?4, detail = ${usedOnceMore} WHERE key = ?1 AND chain_id = ?2 AND created = ?3`,
+    ...[key, chainID, created, now],
+  );
+  return changes > 0;
+}
+
+function keep(sql: Sql, { key, chainID, created, name, started }: BuildRecord, now: string): void {
+  sql.run(
+    // A layer that was taken from an earlier build may have been pruned since.
+    `INSERT INTO build_record (key, chain_id, created, used, detail)
+     SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM layer WHERE chain_id = ?2)
+     ON CONFLICT (key) DO UPDATE SET chain_id = excluded.chain_id, created = excluded.created, used = excluded.used,
+       detail = json_patch(${usedOnceMore}, ?6)`,
+    ...[key, chainID, created, now],
+    JSON.stringify({ name, uses: 1, started }),
+    JSON.stringify({ started: started ?? null }),
+  );
 }
 
 function readDetail(detail: string): Pick<BuildRecord, "name" | "started"> {
