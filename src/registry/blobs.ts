@@ -61,8 +61,8 @@ interface BlobRange {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Attempts at a mirror: once more where it stopped in the middle, then the next one goes on. */
-export const mirrorAttempts = 2;
+/** Attempts at a blob of a mirror: once more where it stopped in the middle, then the next one goes on. */
+const mirrorAttempts = 2;
 
 /** How {@link readBlobFrom} reads. */
 export interface BlobReading extends BlobRange {

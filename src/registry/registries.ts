@@ -5,7 +5,6 @@ import type { Settings } from "../host/settings.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { AuthSubject } from "./auth-file.ts";
 import { type Authorizer, type AuthorizerParts, openAuthorizer } from "./authorization.ts";
-import { mirrorAttempts } from "./blobs.ts";
 import type { Patience } from "./connection.ts";
 import { type Endpoint, type EndpointParts, openEndpoint } from "./endpoint.ts";
 import { openGivers } from "./givers.ts";
@@ -170,7 +169,8 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
     const base = new URL(url);
     const isProxy = base.host !== domain;
     const identity = { credentials: () => credentials({ domain: base.host }) };
-    const how = { transport: mirrorTransport, maxAttempts: Math.min(settings.maxDownloadAttempts, mirrorAttempts) };
+    // There is another to ask.
+    const how = { transport: mirrorTransport, maxAttempts: 1 };
     return endpointWith(base, identity, { ...how, ...(isProxy && { mirrored: domain }) }).endpoint;
   });
   const serversFor = memoized(async (domain: string) => {
