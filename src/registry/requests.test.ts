@@ -286,6 +286,17 @@ test("a token server without TLS gets no password of a registry with TLS", async
   expect(tokens.requests).toEqual([]);
 });
 
+test("a token server whose address is no server's is named", async () => {
+  const registry = await answering({
+    status: 401,
+    headers: { "www-authenticate": 'Bearer realm="file:///etc/passwd",service="x"' },
+  });
+  await expect(has(registry.host)).rejects.toMatchObject({
+    kind: "permission-denied",
+    message: expect.stringMatching(/: the token server has no address of HTTP: file:\/\/\/etc\/passwd$/),
+  });
+});
+
 test("a mirror is asked as the host that it is, and left alone where it fails", async () => {
   const mirror = await scripted((request, response) => {
     if (request.url === "/mirror/v2/") return void response.end();
