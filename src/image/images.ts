@@ -144,12 +144,12 @@ export async function createImage(deps: ImageDeps, config: ImageConfig, options:
   const refer = (sql: Sql): void => {
     for (const reference of references) pointReference(sql, reference, { id, index: undefined });
   };
-  if (!(await isRecorded(deps, id, refer))) await storeConfigs(deps, [{ bytes, ...image }], refer);
+  if (!(await referToRecorded(deps, id, refer))) await storeConfigs(deps, [{ bytes, ...image }], refer);
   return getImage(deps, id);
 }
 
-/** Whether an image is here already, with all that it needs: what `refer` records of it is recorded then. */
-async function isRecorded({ db, content }: ImageDeps, id: Digest, refer: (sql: Sql) => void): Promise<boolean> {
+/** Do what `refer` does where the image is here already, with all that it needs. @returns false where it isn't, and nothing was done */
+async function referToRecorded({ db, content }: ImageDeps, id: Digest, refer: (sql: Sql) => void): Promise<boolean> {
   if (content.verify(id) !== "whole") return false;
   return await db.write((sql) => {
     const there = sql.get("SELECT 1 FROM image WHERE id = ? AND config IS NOT NULL", id) !== undefined;

@@ -121,8 +121,7 @@ export function openEndpoint(parts: EndpointParts): Endpoint {
         try {
           return await attempt(request);
         } catch (error) {
-          if (!mayPass(error)) throw error;
-          failed = monotonic();
+          if (mayPass(error)) failed = monotonic();
           if (!mayPass(error, answered)) throw error;
           await attempts.again(error, { after: error.facts.after, signal: request.signal });
         }

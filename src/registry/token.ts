@@ -88,12 +88,11 @@ export interface Token {
  */
 export async function fetchToken(parts: TokenParts, request: TokenRequest): Promise<Token> {
   const { realm } = request.service;
-  if (realm.protocol !== "https:" && !(realm.protocol === "http:" && parts.allowsPlain(realm))) {
-    const { host, href, protocol } = realm;
-    if (protocol !== "http:")
-      throw new BerthError("permission-denied", `the token server has no address of HTTP: ${href}`);
-    throw new BerthError("permission-denied", `the token server ${host} is reached without TLS`, {
-      hint: `Where that is meant to be, name ${host} in "insecure-registries" of the settings file.`,
+  if (realm.protocol !== "https:" && realm.protocol !== "http:")
+    throw new BerthError("permission-denied", `the token server has no address of HTTP: ${realm.href}`);
+  if (realm.protocol === "http:" && !parts.allowsPlain(realm)) {
+    throw new BerthError("permission-denied", `the token server ${realm.host} is reached without TLS`, {
+      hint: `Where that is meant to be, name ${realm.host} in "insecure-registries" of the settings file.`,
     });
   }
   const { credentials } = request;
