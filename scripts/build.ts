@@ -11,7 +11,7 @@ const dist = join(project, "dist");
 const places = { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" };
 const berthBuild = { BERTH_BUILD: JSON.stringify(commit()) };
 
-// A file each: the command and what starts it, the library, and the thread that both start.
+// A file each: the command and what starts it, the library, and the threads that both start.
 const command = await bundleCommand();
 await bundle("src/cli/launch.ts", "berth.cjs", "cjs", {
   ...places,
@@ -20,6 +20,7 @@ await bundle("src/cli/launch.ts", "berth.cjs", "cjs", {
 });
 await bundle("src/index.ts", "index.js", "esm", berthBuild);
 await bundle("src/snapshot/unpack-worker.ts", "unpack-worker.cjs", "cjs", places);
+await bundle("src/archive/hash-worker.ts", "hash-worker.cjs", "cjs", places);
 removeEarlier();
 
 async function bundle(

@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import { lstatSync } from "node:fs";
-import { setImmediate as turn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { Operation } from "../base/operation.ts";
 import type { Syscalls } from "../host/syscalls.ts";
@@ -8,13 +6,13 @@ import { type DiffID, parseDigest } from "../oci/digest.ts";
 import { type ByteString, bytesOf } from "./byte-string.ts";
 import { type HeaderStyle, headersOf } from "./entry-header.ts";
 import { attributesOf, entryOf, type ManifestEntry, type ManifestRecorder } from "./manifest.ts";
+import { PieceHash } from "./piece-hash.ts";
 import { noXattrs } from "./tar-header.ts";
 import {
   type Allocate,
   allocateFor,
   Batcher,
   type BatchOptions,
-  buffersInTurn,
   type Part,
   paddedContent,
   partOf,
@@ -39,9 +37,6 @@ export const layerWriters = {
 
 /** A number of {@link layerWriters}. */
 export type LayerWriter = (typeof layerWriters)[keyof typeof layerWriters];
-
-/** Batches between two turns of the event loop. */
-const batchesPerTurn = 16;
 
 /** What reading a layer's directory needs. */
 export interface LayerTarOptions extends Operation, BatchOptions {
@@ -127,21 +122,19 @@ export async function* manifestTar(
 
 /** The digest of what {@link layerTar} yields for a directory, without making it. */
 export async function hashLayer(directory: string, options: HashOptions): Promise<HashedLayer> {
-  const hash = createHash("sha256");
   const { manifest } = options;
+  await using hash = new PieceHash();
   const writer = new TreeWriter(options, {
-    allocate: buffersInTurn(1),
+    allocate: () => hash.memory(),
     ...(manifest === undefined ? {} : { manifest }),
   });
   let bytes = 0;
-  let batches = 0;
   for (const batch of writer.batches(walk(bytesOf(directory), options))) {
-    hash.update(batch);
+    await hash.update(batch);
     bytes += batch.length;
-    if (++batches % batchesPerTurn === 0) await turn();
     options.signal?.throwIfAborted();
   }
-  return { diffID: parseDigest(`sha256:${hash.digest("hex")}`), size: writer.size, bytes };
+  return { diffID: parseDigest(`sha256:${await hash.digest()}`), size: writer.size, bytes };
 }
 
 interface WriterOptions {

@@ -24,7 +24,7 @@ export function allocateFor({ reuse = false }: BatchOptions): Allocate {
 }
 
 /** As many buffers, in turn. */
-export function buffersInTurn(count: number): Allocate {
+function buffersInTurn(count: number): Allocate {
   const buffers = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(batchSize));
   let turn = 0;
   return () => buffers[turn++ % count] as Buffer;
