@@ -141,21 +141,35 @@ export async function createImage(deps: ImageDeps, config: ImageConfig, options:
   const { references = [], ...image } = options;
   const bytes = Buffer.from(JSON.stringify(config));
   const id = digestOf(bytes);
-  const refer = (sql: Sql): void => {
-    for (const reference of references) pointReference(sql, reference, { id, index: undefined });
-  };
-  if (!(await referToRecorded(deps, id, refer))) await storeConfigs(deps, [{ bytes, ...image }], refer);
+  if (!(await referToRecorded(deps, id, references))) {
+    await storeConfigs(deps, [{ bytes, ...image }], (sql) => pointAll(sql, references, id));
+  }
   return getImage(deps, id);
 }
 
-/** Do what `refer` does where the image is here already, with all that it needs. @returns false where it isn't, and nothing was done */
-async function referToRecorded({ db, content }: ImageDeps, id: Digest, refer: (sql: Sql) => void): Promise<boolean> {
+function pointAll(sql: Sql, references: readonly Reference[], id: Digest): void {
+  for (const reference of references) pointReference(sql, reference, { id, index: undefined });
+}
+
+/** Give names to an image that is here already, with all that it needs. @returns false where it isn't, and nothing was done */
+async function referToRecorded(
+  { db, content }: ImageDeps,
+  id: Digest,
+  references: readonly Reference[],
+): Promise<boolean> {
   if (content.verify(id) !== "whole") return false;
-  return await db.write((sql) => {
-    const there = sql.get("SELECT 1 FROM image WHERE id = ? AND config IS NOT NULL", id) !== undefined;
-    if (there) refer(sql);
-    return there;
-  });
+  const isHere = (sql: Sql): boolean =>
+    sql.get("SELECT 1 FROM image WHERE id = ? AND config IS NOT NULL", id) !== undefined;
+  const pointIf = (sql: Sql, holds: boolean): boolean => {
+    if (holds) pointAll(sql, references, id);
+    return holds;
+  };
+  // Of names that lead there already the time alone is new, which isn't worth the wait for the disk.
+  const leadThere = (sql: Sql): boolean => references.every((reference) => pointsTo(sql, reference, id));
+  return (
+    (await db.write((sql) => pointIf(sql, isHere(sql) && leadThere(sql)), { durable: false })) ||
+    (await db.write((sql) => pointIf(sql, isHere(sql))))
+  );
 }
 
 /** A config, as bytes. */
@@ -279,6 +293,12 @@ export function pointReference(sql: Sql, reference: Reference, { id, index }: Ta
      SET image_id = excluded.image_id, index_digest = excluded.index_digest, tagged_at = excluded.tagged_at`,
     ...[name, id, index ?? null, new Date().toISOString()],
   );
+}
+
+/** Whether a name leads to this image, and to no index. */
+function pointsTo(sql: Sql, reference: Reference, id: Digest): boolean {
+  const query = "SELECT 1 FROM image_reference WHERE reference = ? AND image_id = ? AND index_digest IS NULL";
+  return sql.get(query, familiar(reference), id) !== undefined;
 }
 
 function toImage(deps: ImageDeps, row: ImageRow): Image {
