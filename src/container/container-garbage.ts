@@ -7,7 +7,7 @@ import { lockPath, tryLock } from "../host/lock.ts";
 import { leaseNames } from "../snapshot/collect.ts";
 import { heldNames } from "../snapshot/lease.ts";
 import { storePaths } from "../snapshot/store-paths.ts";
-import { attendancePath, bundlePath, type ContainerDeps, exitDirectory } from "./deps.ts";
+import { attendancePath, bundlePath, type ContainerDeps, exitDirectory, isRecorded } from "./deps.ts";
 import { forgetRun, runOf } from "./records.ts";
 import { clearStart } from "./start.ts";
 
@@ -16,7 +16,7 @@ const idPattern = /^[a-f0-9]{64}$/;
 /** Starts that were killed half way: a bundle, and no process on record. */
 export function halfStarted(deps: ContainerDeps): readonly Garbage[] {
   return namesIn(join(deps.host.runRoot, "containers"))
-    .filter((id) => idPattern.test(id) && isRecorded(deps, id) && isFree(deps, id) && isHalf(deps, id))
+    .filter((id) => idPattern.test(id) && isRecorded(deps.db, id) && isFree(deps, id) && isHalf(deps, id))
     .map((id) => ({
       what: `a start of container ${shortID(id)} that was killed half way`,
       remove: async () => {
@@ -24,10 +24,6 @@ export function halfStarted(deps: ContainerDeps): readonly Garbage[] {
         if (taken !== undefined && isHalf(deps, id)) await clearStart(deps, id);
       },
     }));
-}
-
-function isRecorded({ db }: ContainerDeps, id: string): boolean {
-  return db.read((sql) => sql.get("SELECT 1 FROM container WHERE id = ?", id)) !== undefined;
 }
 
 /** Asked while nobody else starts or settles it. */

@@ -1,7 +1,8 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Operation } from "../base/operation.ts";
 import type { Host } from "../host/host.ts";
-import { type Lock, lock, lockPath } from "../host/lock.ts";
+import { lock, lockPath } from "../host/lock.ts";
 import type { ImageDeps } from "../image/images.ts";
 import type { Database } from "../metadata/database.ts";
 import type { Networks } from "../network/networks.ts";
@@ -34,9 +35,26 @@ export function exitDirectory(deps: { readonly host: Host }): string {
   return join(deps.host.runRoot, "exits");
 }
 
-/** One command at a time changes a container's state: one upper directory, one mount. */
-export function lockContainer(deps: { readonly host: Host }, id: string): Promise<Lock> {
-  return lock(deps.host.syscalls, lockPath(deps.host, id));
+/**
+ * One command at a time changes a container's state: one upper directory, one mount. Its lock goes with its record: whoever has waited for
+ * it while the container was removed leaves none behind.
+ */
+export async function lockContainer(
+  deps: { readonly host: Host; readonly db: Database },
+  id: string,
+): Promise<Disposable> {
+  const held = await lock(deps.host.syscalls, lockPath(deps.host, id));
+  return {
+    [Symbol.dispose]() {
+      if (!isRecorded(deps.db, id)) rmSync(held.path, { force: true });
+      held[Symbol.dispose]();
+    },
+  };
+}
+
+/** Whether there is a container of this whole ID. */
+export function isRecorded(db: Database, id: string): boolean {
+  return db.get("SELECT 1 FROM container WHERE id = ?", id) !== undefined;
 }
 
 /** Held by those who wait for a container and will clean up after it: the exit command need not start then. */

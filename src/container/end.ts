@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { BerthError } from "../base/errors.ts";
 import { isID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
-import { lockPath } from "../host/lock.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
 import { cleanPath } from "../volume/mount-spec.ts";
@@ -203,7 +202,6 @@ async function eraseFiles(deps: ContainerDeps, container: Container, volumes: bo
   await deps.snapshotter.remove(id);
   rmSync(container.directory, { recursive: true, force: true });
   if (!isAttended(deps, id)) rmSync(join(exitDirectory(deps), id), { force: true });
-  rmSync(lockPath(deps.host, id), { force: true });
   if (!volumes) return;
   for (const name of unnamedVolumes(container)) {
     if (!isMounted(deps, name)) await deps.volumes.remove(name, { force: true });

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
+import { startProgram } from "../support/program.ts";
 
 let berth: Berth;
 beforeAll(async () => {
@@ -212,6 +214,21 @@ test("a container that can't be made leaves no anonymous volume", async () => {
   }
   await berth.out(["rm", "-v", "first"]);
   expect(volumes()).toHaveLength(before.length - 1);
+});
+
+test("of commands that settle the same end one removes the container, and the others leave no lock behind", async () => {
+  const id = await detached("ended", untilGo, "--rm");
+  const lock = join(berth.env["BERTH_RUN_ROOT"] ?? "", "locks", id);
+  const holder = startProgram("flock", [lock, "sh", "-c", "echo held; read end"], {});
+  await once(holder.stdout ?? holder, "data");
+  await go("ended");
+  const settling = [1, 2, 3].map(() => berth.out(["internal-exited", id]));
+  // By then all of them wait for the lock, or have seen that the container still runs.
+  await sleep(1000);
+  holder.stdin?.end();
+  await Promise.all(settling);
+  expect(await eventually(async () => ((await berth.out(["ps", "-aq"])) === "" ? true : undefined))).toBe(true);
+  expect(await eventually(async () => (existsSync(lock) ? undefined : "gone"), 5)).toBe("gone");
 });
 
 test("rm refuses a running container until it is forced", async () => {
