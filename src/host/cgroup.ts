@@ -26,3 +26,19 @@ export function probeCgroups(): CgroupLayout {
     .map(([name]) => name ?? "");
   return { version: 1, hybrid: existsSync(`${cgroupMountPoint}/unified/cgroup.procs`), controllers };
 }
+
+/**
+ * The path of a process's cgroup in one hierarchy, from that hierarchy's root; undefined where the process is in none.
+ *
+ * @param table what `/proc/PID/cgroup` says
+ * @param controller of the hierarchy's; empty for that of version 2
+ * @see cgroups(7), /proc files
+ */
+export function cgroupIn(table: string, controller: string): string | undefined {
+  for (const line of table.split("\n")) {
+    // A path may have colons in it.
+    const [, controllers = "", path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (path !== undefined && controllers.split(",").includes(controller)) return path;
+  }
+  return undefined;
+}
