@@ -29,7 +29,7 @@ import { makeMountPoints } from "./mount-points.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { OutputTail } from "./output-tail.ts";
 import { RootWriter } from "./root-writer.ts";
-import { checkRootlessStep, idAdvice, strangersBelow } from "./rootless-step.ts";
+import { cgroupOfSteps, checkRootlessStep, idAdvice, strangersBelow } from "./rootless-step.ts";
 import type { KeyedContent, Solved, StepOperation, Work } from "./solve.ts";
 import type { SshAgents } from "./ssh-agent.ts";
 import { mountKeys, prepareMounts } from "./step-mounts.ts";
@@ -184,14 +184,16 @@ export async function openStep(
   options: StepOptions,
 ): Promise<OpenedStep> {
   const { signal, places, args = wanted.args, terminal = false } = options;
-  const { cgroupParent = "berth/build", ulimits, shmSize } = wanted.settings ?? {};
+  const { ulimits, shmSize } = wanted.settings ?? {};
   const hostname = wanted.settings?.hostname ?? deps.hostname ?? usualHostname;
   const { secrets = new Map(), agents = new Map() } = deps;
   await using stack = new AsyncDisposableStack();
   const { path: directory } = stack.use(await heldDir(deps.host.syscalls, deps.host.runRoot, "step-"));
   const tree = deps.snapshotter.view(parent);
   const user = userOf(tree, wanted);
-  await checkRootlessStep(deps.host, { op: wanted, user, ...(deps.resources && { resources: deps.resources }) });
+  await checkRootlessStep(deps.host, { op: wanted, user });
+  const { resources = {} } = deps;
+  const cgroup = cgroupOfSteps(deps.host, { ...wanted, resources });
   const op = asRootless(deps.host, wanted);
   const network = op.network === "default" ? stack.use(await deps.stepNetworks.take(signal)) : undefined;
   const fill = deps.imports === undefined ? {} : { fill: deps.imports.fill };
@@ -210,8 +212,8 @@ export async function openStep(
     hostname,
     mounts,
     network: networkOf(op, network),
-    cgroupsPath: join("/", cgroupParent, basename(directory)),
-    resources: deps.resources ?? {},
+    ...(cgroup === undefined ? {} : { cgroupsPath: join(cgroup, basename(directory)) }),
+    resources,
     ...deps.security,
     ...(op.security === "insecure" ? { privileged: { devices: insecureDevices } } : {}),
     ...(ulimits === undefined ? {} : { ulimits }),

@@ -1,18 +1,19 @@
+import { join } from "node:path/posix";
 import { textOf } from "../archive/byte-string.ts";
 import { BerthError } from "../base/errors.ts";
+import { findDelegation, openDelegation } from "../host/delegated-cgroup.ts";
 import type { Host } from "../host/host.ts";
 import { lacking, lackOfIds, lackOfNamespace, ownIds } from "../host/user-namespaces.ts";
 import type { ChainID } from "../oci/digest.ts";
 import type { SpecUser } from "../oci/runtime-spec.ts";
-import type { Resources } from "../runtime/spec.ts";
 import type { ExecOp } from "./graph.ts";
 import type { OpDeps } from "./op-deps.ts";
+import { neededControllers } from "./step-limits.ts";
 
 /** What a step is to run with. */
 export interface WantedStep {
   readonly op: ExecOp;
   readonly user: SpecUser;
-  readonly resources?: Resources;
 }
 
 /**
@@ -22,15 +23,9 @@ export interface WantedStep {
  */
 export async function checkRootlessStep({ rootless }: Pick<Host, "rootless">, wanted: WantedStep): Promise<void> {
   if (!rootless) return;
-  const { op, user, resources = {} } = wanted;
+  const { op, user } = wanted;
   const lack = await lackOfNamespace();
   if (lack !== undefined) throw lacking("RUN needs to mount its file system, and can't", lack);
-  if (Object.keys(resources).length > 0 || op.settings?.cgroupParent !== undefined) {
-    throw needsRoot(
-      "limits of steps need cgroups, which only root can make",
-      "Leave out the limits and --cgroup-parent",
-    );
-  }
   if (op.security === "insecure") {
     throw needsRoot(
       "security.insecure gives a step the rights of root of this machine",
@@ -39,6 +34,26 @@ export async function checkRootlessStep({ rootless }: Pick<Host, "rootless">, wa
   }
   checkIds("the step runs as", user);
   for (const mount of op.mounts) if ("uid" in mount) checkIds(`its ${mount.type} mount belongs to`, mount);
+}
+
+/**
+ * The cgroup that steps' own are made in, from the hierarchy's root. Where berth isn't root of the machine it is one that was delegated to
+ * the user, for steps that need it; undefined for those that don't.
+ *
+ * @throws {BerthError} failed-precondition, naming the controller or the right that is missing
+ */
+export function cgroupOfSteps(
+  { rootless, cgroup }: Pick<Host, "rootless" | "cgroup">,
+  limits: Parameters<typeof neededControllers>[0],
+): string | undefined {
+  const { cgroupParent = "berth/build" } = limits.settings ?? {};
+  if (!rootless) return join("/", cgroupParent);
+  const controllers = neededControllers(limits);
+  if (controllers === undefined) return undefined;
+  const found = findDelegation(cgroup, controllers);
+  if ("lack" in found) throw lacking("limits of steps need cgroups", found.lack);
+  openDelegation(found.path, controllers);
+  return join(found.path, cgroupParent);
 }
 
 /**

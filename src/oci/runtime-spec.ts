@@ -76,7 +76,8 @@ export interface SpecMount {
 /** @see runtime-spec v1.1 config-linux.md */
 export interface LinuxSpec {
   readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
-  readonly cgroupsPath: string;
+  /** From the hierarchy's root. */
+  readonly cgroupsPath?: string;
   readonly resources: object;
   readonly seccomp?: object;
   readonly maskedPaths?: readonly string[];

@@ -17,6 +17,8 @@ export interface Bundle extends AsyncDisposable {
   readonly path: string;
   /** Script that puts the root file system together and becomes the runtime; see {@link enterFiles}. */
   readonly enter: string;
+  /** The container gets a cgroup of its own. */
+  readonly hasCgroup: boolean;
   /** Leave the bundle in place when it is disposed: its container goes on. */
   keep(): void;
 }
@@ -47,6 +49,7 @@ export async function createBundle(path: string, content: BundleContent): Promis
   return {
     path,
     enter: script.path,
+    hasCgroup: spec.linux.cgroupsPath !== undefined,
     keep: () => {
       kept = true;
     },

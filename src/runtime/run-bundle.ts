@@ -78,7 +78,8 @@ function runWords(
   runtime: readonly string[],
   { id, bundle }: { readonly id: string; readonly bundle: Bundle },
 ): readonly string[] {
-  return [...runtime, `--log=file:${logPath(bundle)}`, "run", `--bundle=${bundle.path}`, id];
+  const manager = bundle.hasCgroup ? [] : ["--cgroup-manager=disabled"];
+  return [...runtime, ...manager, `--log=file:${logPath(bundle)}`, "run", `--bundle=${bundle.path}`, id];
 }
 
 function logPath({ path }: Bundle): string {

@@ -33,13 +33,7 @@ export interface Runtime {
 
 /** Open the runtime of an engine; its state lies below the run root. */
 export function openRuntime(host: Host): Runtime {
-  const base = [
-    "crun",
-    "--root",
-    runtimeState(host),
-    "--cgroup-manager",
-    host.rootless ? "disabled" : "cgroupfs",
-  ] as const;
+  const base = ["crun", "--root", runtimeState(host), "--cgroup-manager", "cgroupfs"] as const;
   const call = (...args: readonly string[]): Promise<unknown> => exec([...base, ...args]);
   const resume = async (id: string): Promise<void> => void (await call("resume", id).catch(unlessGone));
   return {

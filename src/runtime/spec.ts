@@ -50,7 +50,8 @@ export interface SpecInput {
   readonly mounts: readonly SpecMount[];
   /** A network namespace of its own, the host's, or the one at a path. */
   readonly network: "new" | "host" | { readonly path: string };
-  readonly cgroupsPath: string;
+  /** The container's cgroup, from the hierarchy's root; it stays in the caller's when absent. */
+  readonly cgroupsPath?: string;
   readonly resources: Resources;
   readonly capAdd?: readonly string[];
   readonly capDrop?: readonly string[];
@@ -86,7 +87,7 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
     mounts: mountsOf(input),
     linux: {
       namespaces: namespacesOf(input),
-      cgroupsPath: input.cgroupsPath,
+      ...(input.cgroupsPath === undefined ? {} : { cgroupsPath: input.cgroupsPath }),
       resources: { devices: privileged ? everyDevice : defaultDevices, ...limitsOf(input.resources) },
       sysctl: { ...(input.network === "new" ? networkSysctls(input.ids) : {}), ...input.sysctls },
       ...(confined ? { seccomp: defaultSeccomp(capabilities.bounding, hostPlatform.architecture) } : {}),
@@ -190,6 +191,18 @@ function limitsOf(resources: Resources): object {
     pids: pidsLimit > 0 ? { limit: pidsLimit } : {},
   };
   return Object.fromEntries(Object.entries(limits).filter(([, limit]) => Object.keys(limit).length > 0));
+}
+
+/** The controllers of cgroup v2 that limits need. */
+export function controllersFor(resources: Resources): readonly string[] {
+  const { memory, memorySwap, nanoCpus, cpuQuota, cpuPeriod, cpuShares, cpusetCpus, cpusetMems, pidsLimit } = resources;
+  const limits: Readonly<Record<string, readonly (number | string | undefined)[]>> = {
+    cpu: [nanoCpus, cpuQuota, cpuPeriod, cpuShares],
+    cpuset: [cpusetCpus, cpusetMems],
+    memory: [memory, memorySwap],
+    pids: [pidsLimit],
+  };
+  return Object.keys(limits).filter((name) => limits[name]?.some((limit) => limit !== undefined));
 }
 
 const characterDevice = (allow: boolean, major: number, minor: number): object => ({

@@ -181,7 +181,12 @@ test.each<readonly [what: string, caller: Caller, args: readonly string[], said:
     ["build", "networks"],
     /33.*\/etc\/subuid has no subordinate IDs for builder\nhint: usermod/,
   ],
-  ["a limit", "subordinate IDs", ["build", "--no-cache", "-m", "64m", "networks"], /limits of steps need cgroups/],
+  [
+    "a limit",
+    "subordinate IDs",
+    ["build", "--no-cache", "-m", "64m", "networks"],
+    /limits of steps need cgroups: .*\nhint: /,
+  ],
   ["a container", "subordinate IDs", ["run", "busybox"], /containers need root of this machine/],
 ])("what can't be had is refused with a sentence: %s", async (_what, caller, args, said) => {
   const file = join(callers.directory, "context/Dockerfile.networks");

@@ -21,18 +21,26 @@ const name = "maria";
 const uid = 4712;
 const home = `/home/${name}`;
 const service = ["systemd-run", "--pipe", "--wait", "--quiet", "--collect"];
+const asUser = [
+  ...["setpriv", `--reuid=${name}`, `--regid=${name}`, "--init-groups"],
+  ...["env", "-i", "PATH=/usr/bin:/bin", `XDG_RUNTIME_DIR=/run/user/${uid}`, `HOME=${home}`],
+];
+const asService = [...service, `--uid=${name}`, `--gid=${name}`, "-E", `HOME=${home}`];
 
 /** Where an ordinary user's command may run: the words that start it there. */
-export const places: Readonly<Record<"manager" | "login" | "service", readonly string[]>> = {
+export const places: Readonly<
+  Record<"manager" | "scope" | "login" | "service" | "delegated service", readonly string[]>
+> = {
   /** A service of the user's own manager, whose cgroup belongs to the user. */
-  manager: [
-    ...["setpriv", `--reuid=${name}`, `--regid=${name}`, "--init-groups"],
-    ...["env", "-i", "PATH=/usr/bin:/bin", `XDG_RUNTIME_DIR=/run/user/${uid}`, ...service, "--user"],
-  ],
+  manager: [...asUser, ...service, "--user"],
+  /** A scope of that manager, which may have cgroups below it. */
+  scope: [...asUser, "systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes"],
   /** A login. */
   login: ["su", "-l", name, "-c"],
   /** A service of the system. */
-  service: [...service, `--uid=${name}`, `--gid=${name}`, "-E", `HOME=${home}`],
+  service: asService,
+  /** One whose cgroup belongs to the user. */
+  "delegated service": [...asService, "-p", "Delegate=yes"],
 };
 
 /** The user of the machine's tests. */
