@@ -6,7 +6,7 @@ import { childrenOf } from "./process.ts";
 import type { Lack } from "./user-namespaces.ts";
 
 /** The words in front of a command that give it a cgroup of its own, by the manager of the user who starts it. */
-const scopeWords = ["systemd-run", "--user", "--scope", "-p", "Delegate=yes"] as const;
+export const scopeWords = ["systemd-run", "--user", "--scope", "-p", "Delegate=yes"] as const;
 
 /** Where this process goes in its cgroup: one that gives controllers to those below it may have no processes itself. */
 const ownGroup = "berth-command";

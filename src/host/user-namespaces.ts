@@ -65,7 +65,7 @@ export function lackOfIds(): Lack | undefined {
   const caller = callerOf();
   if (caller === 0 || (process.getuid?.() === 0 && ownIds() > 1)) return undefined;
   const name = nameOf(caller) ?? String(caller);
-  if (!isInPath("newuidmap") || !isInPath("newgidmap")) {
+  if (programPath("newuidmap") === undefined || programPath("newgidmap") === undefined) {
     return { what: "newuidmap and newgidmap aren't installed", remedy: "apt-get install -y uidmap" };
   }
   for (const file of ["/etc/subuid", "/etc/subgid"]) {
@@ -115,6 +115,8 @@ function nameOf(uid: number): string | undefined {
     .find(([, , id]) => id === String(uid))?.[0];
 }
 
-function isInPath(program: string): boolean {
-  return (process.env["PATH"] ?? "/usr/bin:/bin").split(":").some((each) => existsSync(`${each}/${program}`));
+/** Where a program lies, by PATH. */
+export function programPath(program: string): string | undefined {
+  const directories = (process.env["PATH"] ?? "/usr/bin:/bin").split(":");
+  return directories.map((each) => `${each}/${program}`).find((path) => existsSync(path));
 }

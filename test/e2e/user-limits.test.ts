@@ -28,21 +28,24 @@ describe.skipIf(!isMachine)("an ordinary user builds", () => {
     expect((await user.run(words, ["doctor"])).stdout).toMatch(/subordinate IDs +warning/);
   });
 
-  test.each(["scope", "delegated service"] as const)("with limits of steps that hold, in a %s", async (place) => {
-    const files = "/sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.swap.max /sys/fs/cgroup/cpu.max";
-    const limited = `FROM busybox\nRUN --network=none echo limits: $(cat ${files})\n`;
-    const flags = ["-m", "32m", "--cpu-quota", "50000", "--cgroup-parent", "of-mine"];
-    const { code, stderr } = await user.build(places[place], limited, ...flags);
-    const limits = expect.stringMatching(/ limits: 33554432 33554432 50000 100000$/m);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: limits });
-    const eating = "FROM busybox\nRUN --network=none head -c 200m /dev/zero | tail\n";
-    const killed = await user.build(places[place], eating, "-m", "32m");
-    expect(killed).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/^#\d+ [\d.]+ Killed\n#\d+ ERROR: .*: exit code: 137$/m),
-    });
-    expect(cgroupsNamed("step-", "berth-command", "of-mine")).toEqual([]);
-  });
+  test.each(["login", "scope", "delegated service"] as const)(
+    "with limits of steps that hold, in a %s",
+    async (place) => {
+      const files = "/sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.swap.max /sys/fs/cgroup/cpu.max";
+      const limited = `FROM busybox\nRUN --network=none echo limits: $(cat ${files})\n`;
+      const flags = ["-m", "32m", "--cpu-quota", "50000", "--cgroup-parent", "of-mine"];
+      const { code, stderr } = await user.build(places[place], limited, ...flags);
+      const limits = expect.stringMatching(/ limits: 33554432 33554432 50000 100000$/m);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: limits });
+      const eating = "FROM busybox\nRUN --network=none head -c 200m /dev/zero | tail\n";
+      const killed = await user.build(places[place], eating, "-m", "32m");
+      expect(killed).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^#\d+ [\d.]+ Killed\n#\d+ ERROR: .*: exit code: 137$/m),
+      });
+      expect(cgroupsNamed("step-", "berth-command", "of-mine")).toEqual([]);
+    },
+  );
 
   test("with limits of a step that the next command ends where this one was killed", async () => {
     const building = user.build(places.scope, "FROM busybox\nRUN --network=none sleep 1000\n", "-m", "32m");

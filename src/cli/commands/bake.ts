@@ -2,6 +2,7 @@ import { attestText } from "../../bake/definition/entries.ts";
 import { isRemote } from "../../bake/definition/paths.ts";
 import { printable } from "../../bake/definition/print.ts";
 import { type Plan, planTargets } from "../../bake/definition/targets.ts";
+import { scopeForLimits } from "../../build/step-limits.ts";
 import { buildTargets, checkTargets } from "../bake/build-targets.ts";
 import { callTargets, type TargetCall } from "../bake/call-targets.ts";
 import { readConfig, shownError } from "../bake/define.ts";
@@ -138,6 +139,9 @@ async function run(
   checkPrivileges(plan.targets.values(), allowed, io);
   const builds = new Map<string, TargetBuild>();
   for (const [name, target] of plan.targets) builds.set(name, await targetBuild(name, target, io));
+  const limits = [...builds.values()].map(({ options }) => options);
+  // A definition that came on standard input doesn't come again.
+  if (!values.file.includes("-")) await scopeForLimits(limits, io.env);
   const calls = callsOf(plan, builds, values);
   const { signal } = interrupt;
   if (calls.length > 0) {

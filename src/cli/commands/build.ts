@@ -5,6 +5,7 @@ import { isAttested } from "../../build/attest/options.ts";
 import type { BuildOptions } from "../../build/build.ts";
 import { askedPlatforms } from "../../build/platforms.ts";
 import { isRemote } from "../../build/remote-context.ts";
+import { scopeForLimits } from "../../build/step-limits.ts";
 import type { WatchedContext } from "../../build/watch-context.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { fullName, parseReference, withDefaultTag } from "../../oci/reference.ts";
@@ -74,6 +75,7 @@ async function buildImage({ values, args: [path = ""], io, engine }: Call<BuildV
   const exporting = { io, outputs, tags: values.tag, guard: values.guard };
   if (asked === undefined) await checkRequest(values, { options, outputs }, io);
   await checkRecordOutputs(io, values);
+  await scopeForLimits([options], io.env);
   const program = values.watch ? await watchedProgram(values.file) : undefined;
   const place = program?.place ?? (await buildContextPlace(path, values.file, io));
   const opened = await engine();
