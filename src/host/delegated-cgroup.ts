@@ -32,7 +32,8 @@ export function findDelegation({ version }: CgroupLayout, controllers: readonly 
   if (missing.length > 0) return { lack: lackOfControllers(path, missing) };
   const own = withDescendants(process.pid).map(String);
   if (wordsOf(join(directory, "cgroup.procs")).some((pid) => !own.includes(pid))) {
-    return { lack: { what: `the cgroup ${path} has other processes in it`, remedy: inScope } };
+    const remedy = `Move these into a cgroup below it. ${inScope}`;
+    return { lack: { what: `the cgroup ${path} has other processes in it`, remedy } };
   }
   return { path };
 }
