@@ -2,7 +2,7 @@ import { humanSize } from "../../base/human-size.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { formatHelp } from "../format/format-help.ts";
-import { contextOf, formatOnce, formatRows, type Listing, textsOf } from "../format/listing.ts";
+import { contextsOf, formatOnce, formatRows, type Listing, textsOf } from "../format/listing.ts";
 import { type ContainerRow, containerListing } from "../list/container-row.ts";
 import { type ImageRow, imageListing, imageRows } from "../list/image-row.ts";
 import { ownersTable } from "../list/owners-table.ts";
@@ -90,7 +90,7 @@ function filled(format: string, { images, containers, volumes, builds }: Details
   const isJSON = format === "json" || /^\{\{ *json +\. *\}\}$/.test(format);
   const source = isJSON ? "{{json .}}" : format === "raw" ? rawSections() : format;
   const all = <Row>(listing: Listing<Row>, rows: readonly Row[]): readonly object[] =>
-    rows.map((row) => (isJSON ? textsOf(listing, row) : contextOf(listing, row)));
+    rows.map(isJSON ? (row) => textsOf(listing, row) : contextsOf(listing));
   const data = {
     Images: all(imageListing, images),
     Containers: all(containerListing, containers),
