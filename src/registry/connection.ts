@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { monotonic } from "../base/clock.ts";
 import { connectionError, proxiedError } from "./connection-error.ts";
 import { bodyPastParser } from "./large-reads.ts";
-import { connectionFailure, mayPass } from "./registry-error.ts";
+import { connectionFailure, type FailureFacts, mayPass } from "./registry-error.ts";
 
 /** What is sent with a request. */
 export interface RequestBody {
@@ -105,10 +105,10 @@ function answerTo(
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
   /** Fail when `ms` pass before the next call; wait for ever when absent. Nothing is waited for once there is an answer. */
-  const wait = (what: string, ms?: number): void => {
+  const wait = (what: string, ms?: number, facts: FailureFacts = { again: true }): void => {
     clearTimeout(timer);
     if (ms === undefined || isOver) return;
-    timer = setTimeout(() => fail(connectionFailure(what, { again: true })), ms);
+    timer = setTimeout(() => fail(connectionFailure(what, facts)), ms);
   };
   const aborted = (): void => fail(request.signal?.reason);
   request.signal?.addEventListener("abort", aborted, { once: true });
@@ -116,7 +116,7 @@ function answerTo(
     await sendBody(outgoing, request.body, wait, patience);
     wait("net/http: timeout awaiting response headers", patience.answer);
   };
-  wait(`dial tcp: connect to ${hostname}: i/o timeout`, patience.connect);
+  wait(`dial tcp: connect to ${hostname}: i/o timeout`, patience.connect, { refused: true });
   outgoing.once("response", resolve);
   outgoing.on("error", (error) =>
     reject(proxy === undefined ? connectionError(error, hostname) : proxiedError(error, proxy)),

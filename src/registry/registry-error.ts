@@ -6,7 +6,7 @@ export interface FailureFacts {
   readonly again?: boolean;
   /** Milliseconds that the server wants to be left alone before that. */
   readonly after?: number | undefined;
-  /** Nobody listens there, which may pass where somebody did before. */
+  /** Nobody listens there, or takes the connection in time, which may pass where somebody did before. */
   readonly refused?: boolean;
   /** Of the answer; absent when there was none. */
   readonly status?: number;

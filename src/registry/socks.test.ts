@@ -123,6 +123,18 @@ test.each<[string, (socket: Socket) => void, RegExp]>([
   await expect(failure).rejects.toMatchObject({ kind: "unavailable", message: expect.stringMatching(message) });
 });
 
+test.each([
+  ["a SOCKS5 proxy", "socks5:", /: socks connect tcp 127\.0\.0\.1:\d+->registry\.test:5000: i\/o timeout$/],
+  ["a proxy of HTTP", "http:", /: dial tcp: connect to registry\.test: i\/o timeout$/],
+])("%s that takes a connection and says nothing is waited for once", async (_, protocol, message) => {
+  let connections = 0;
+  const proxy = await socks({ instead: () => void connections++ });
+  const settings = { proxies: { httpsProxy: proxy.url.replace("socks5:", protocol) } };
+  const repository = repositoryOfTest("registry.test:5000", { settings, patience: { connect: 300 } });
+  await expect(repository.hasBlob(blob.digest)).rejects.toMatchObject({ message: expect.stringMatching(message) });
+  expect(connections).toBe(1);
+});
+
 test("a password that is wrong, and a proxy that isn't there, are told without what is secret", async () => {
   const proxy = await socks({ account: { name: "me", password: "right" } });
   const has = (url: string): Promise<boolean> => repositoryOfTest("registry.test", through(url)).hasBlob(blob.digest);

@@ -60,7 +60,7 @@ export function throughSocks<T extends Agent>(agent: T, options: SocksOptions): 
 
 /** Do something with a new socket, as long as there is patience. */
 async function inTime<T>(socket: Socket, { patience, signal }: SocksOptions, act: () => Promise<T>): Promise<T> {
-  const timer = setTimeout(() => socket.destroy(connectionFailure("i/o timeout", { again: true })), patience);
+  const timer = setTimeout(() => socket.destroy(connectionFailure("i/o timeout", { refused: true })), patience);
   const aborted = (): void => void socket.destroy(signal.reason);
   signal.addEventListener("abort", aborted, { once: true });
   try {
@@ -79,13 +79,13 @@ async function openTunnel(socket: Socket, proxy: URL, destination: Destination):
   } catch (error) {
     throw named("proxyconnect tcp", connectionError(error, proxy.hostname));
   }
+  const [from, to] = [{ host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 }, destination].map(textOf);
   try {
     const reader = readerOf(socket);
     await greet({ socket, reader }, accountOf(proxy));
     await ask({ socket, reader }, destination);
     reader.end();
   } catch (error) {
-    const [from, to] = [{ host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 }, destination].map(textOf);
     throw named(`socks connect tcp ${from}->${to}`, connectionError(error, proxy.hostname));
   }
 }
