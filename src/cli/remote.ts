@@ -1,4 +1,4 @@
-import { BerthError } from "../base/errors.ts";
+import { BerthError, isKind } from "../base/errors.ts";
 import { type LazyRegistries, lazyRegistries } from "../engine/registries.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { RemoteManifest, Repository } from "../registry/repository.ts";
@@ -9,7 +9,7 @@ export function remoteOf({ stderr }: Pick<Terminal, "stderr">, insecure: readonl
   return lazyRegistries({ insecure, warn: (message) => void stderr.write(`WARNING: ${message}\n`) });
 }
 
-/** The manifest or index that a name means. @param absent what is said when there is none @throws {BerthError} not-found */
+/** The manifest or index that a name means. @param absent what is said when there is none @throws {BerthError} not-found; permission-denied */
 export async function manifestNamed(
   repository: Repository,
   reference: Reference,
@@ -19,6 +19,8 @@ export async function manifestNamed(
     return await repository.manifest(reference.digest ?? reference.tag ?? "latest");
   } catch (error) {
     if (!(error instanceof BerthError) || error.kind !== "not-found") throw error;
+    // To Docker, an image that a registry refuses is one that isn't there, when it is pulled.
+    if (isKind(error, "permission-denied")) throw error.cause;
     throw new BerthError("not-found", absent, {
       cause: error,
       ...(error.hint === undefined ? {} : { hint: error.hint }),

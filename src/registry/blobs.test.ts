@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Handler } from "../../test/support/listen.ts";
 import { openScriptedRegistry, type ScriptedRegistry } from "../../test/support/registry.ts";
 import { digestOf } from "../oci/digest.ts";
-import { collected, registriesOfTest, repositoryOfTest } from "./testing.ts";
+import { collected, registriesOfTest, repositoryOfTest, uploadOf } from "./testing.ts";
 
 const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, n) => (n * 7) % 251));
 const blob = { digest: digestOf(bytes), size: bytes.length };
@@ -229,5 +229,14 @@ test("a registry that the settings block is not contacted", async () => {
   await expect(repository.manifest("v1")).rejects.toMatchObject(error);
   await expect(collected(repository.blob(blob))).rejects.toMatchObject(error);
   await expect(repository.hasBlob(blob.digest)).rejects.toMatchObject(error);
+  const written = registriesOfTest({ settings }).repository(
+    { domain: registry.host, path: "app" },
+    { isWritten: true },
+  );
+  await expect(written.upload(uploadOf(bytes))).rejects.toMatchObject({
+    kind: "permission-denied",
+    message: "denied: requested access to the resource is denied",
+    hint: error.hint,
+  });
   expect(registry.requests).toEqual([]);
 });

@@ -113,16 +113,11 @@ function pullError(reference: Reference, error: unknown): unknown {
   const notFound = (what: string): BerthError =>
     new BerthError("not-found", `${what} not found: ${said}`, { cause: error });
   const translated = bare === true ? undefined : code;
-  if (translated === "DENIED") return denied(reference, said, { cause: error, hint: loginHint(reference) });
+  if (translated === "DENIED") return denied(reference, said, { cause: error, hint: error.hint });
   if (translated === "MANIFEST_UNKNOWN") return notFound(`manifest for ${familiar(reference)}`);
   if (translated === "NAME_UNKNOWN") return notFound(`repository ${familiarRepository(reference)}`);
   // Of several errors, the first one counts.
-  const hint = error.hint ?? (error.kind === "permission-denied" ? loginHint(reference) : undefined);
-  return new RegistryError(error.kind, said, { ...error.facts, hint, cause: error });
-}
-
-function loginHint({ domain }: Reference): string {
-  return `If the image is there, and meant for you: \`berth login${domain === "docker.io" ? "" : ` ${domain}`}\`.`;
+  return new RegistryError(error.kind, said, { ...error.facts, cause: error });
 }
 
 /** Docker's text for a repository that isn't there for this user. */

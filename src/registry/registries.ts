@@ -12,7 +12,7 @@ import { denied, openRepository } from "./open-repository.ts";
 import { type Env, proxyFor, proxySettings } from "./proxies.ts";
 import { openSpare, type RangeOptions, usualRanges } from "./ranges.ts";
 import { statusText } from "./refusal.ts";
-import { isConnectionFailure } from "./registry-error.ts";
+import { isConnectionFailure, RegistryError } from "./registry-error.ts";
 import type { Credentials, Repository } from "./repository.ts";
 import { dockerHubIndex, type SearchQuery, type SearchResult, searchIndex } from "./search.ts";
 import { insecureAddress, isInsecure, type Lookup, serversOf } from "./servers.ts";
@@ -66,27 +66,27 @@ export function openRegistries(options: RegistriesOptions): Registries {
   const endpoints = openEndpoints(options);
   const givers = openGivers();
   const spare = openSpare({ ...usualRanges, beside: settings.maxConcurrentRanges - 1, ...options.ranges });
-  const checkBlocked = (name: RepositoryName): void => {
-    if (settings.registries.get(name.domain)?.blocked === true) throw blockedError(name);
+  const checkBlocked = (name: RepositoryName, { isWritten = false }: RepositoryUse = {}): void => {
+    if (settings.registries.get(name.domain)?.blocked === true) throw blockedError(name, isWritten);
   };
   return {
-    repository: (name, { isWritten = false } = {}) =>
+    repository: (name, use) =>
       openRepository({
         name,
         givers,
         spare,
         maxAttempts: settings.maxDownloadAttempts,
         mirrors: () => {
-          checkBlocked(name);
+          checkBlocked(name, use);
           return serversOf(name.domain, settings).mirrors.map((url) => ({
             endpoint: endpoints.mirror(url, name.domain),
             path: name.path,
           }));
         },
         own: async () => {
-          checkBlocked(name);
+          checkBlocked(name, use);
           const source = { endpoint: await endpoints.own(`${name.domain}/${name.path}`), path: name.path };
-          return isWritten ? writable(source) : source;
+          return use?.isWritten === true ? writable(source) : source;
         },
       }),
     login: async (domain, given, operation) => {
@@ -188,7 +188,7 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
     const endpoints = servers.map((base) => endpointWith(base, { credentials: () => credentials(subject) }).endpoint);
     const endpoint = await firstThatAnswers(endpoints);
     chosen.set(subject.domain, [endpoint.base]);
-    return endpoint;
+    return withLoginHint(endpoint, subject.domain);
   });
   return {
     with: endpointWith,
@@ -204,6 +204,20 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
 /** What a mirror is waited for, as there is another to ask: Docker's 15 s. @see moby daemon/pkg/registry/auth.go */
 function impatient({ connect = mirrorWait, answer = mirrorWait, ...rest }: Partial<Patience>): Partial<Patience> {
   return { ...rest, connect: Math.min(connect, mirrorWait), answer: Math.min(answer, mirrorWait) };
+}
+
+/** The same server, whose refusals say how to log in. */
+function withLoginHint(endpoint: Endpoint, domain: string): Endpoint {
+  const hint = `If you have access: \`berth login${domain === "docker.io" ? "" : ` ${domain}`}\`.`;
+  const send: Endpoint["send"] = async (request) => {
+    try {
+      return await endpoint.send(request);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.kind !== "permission-denied") throw error;
+      throw new RegistryError(error.kind, error.message, { ...error.facts, hint, cause: error.cause });
+    }
+  };
+  return { ...endpoint, send };
 }
 
 const systemLookup: Lookup = (name) => process.getBuiltinModule("node:dns").promises.lookup(name, { all: true });
@@ -245,9 +259,12 @@ function blockedHint(domain: string): string {
   return `The settings file blocks ${domain}: nobody was asked.`;
 }
 
-function blockedError(name: RepositoryName): BerthError {
+/** What Docker says of a registry that refuses to give an image, or to take one. */
+function blockedError(name: RepositoryName, isWritten: boolean): BerthError {
   const hint = blockedHint(name.domain);
-  return denied(name, "denied: requested access to the resource is denied", { hint });
+  const said = "denied: requested access to the resource is denied";
+  const refused = new BerthError("permission-denied", said, { hint });
+  return isWritten ? refused : denied(name, said, { hint, cause: refused });
 }
 
 /** What servers with TLS say to those who come without. */

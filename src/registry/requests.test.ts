@@ -117,6 +117,23 @@ test.each<[number, Answer, string]>([
   await expect(repository.manifest("v1")).rejects.toMatchObject({ message: message.replaceAll("HOST", registry.host) });
 });
 
+test.each([
+  [403, errors("DENIED", "not for you")],
+  [401, errors("UNAUTHORIZED", "")],
+])("%d has a hint of how to log in, whatever was asked for", async (status, body) => {
+  const registry = await answering({ status, headers: json, body });
+  const app = repositoryOfTest(registry.host);
+  const hint = `If you have access: \`berth login ${registry.host}\`.`;
+  for (const refused of [
+    app.manifest("v1"),
+    app.upload(uploadOf(Buffer.from("bytes"))),
+    app.putManifest("v1", { bytes: Buffer.from("{}"), mediaType: "application/json" }),
+    Array.fromAsync(app.tags()),
+  ]) {
+    await expect(refused).rejects.toMatchObject({ hint });
+  }
+});
+
 test("several errors are all told, but for a pull", async () => {
   const body = '{"errors":[{"code":"NAME_INVALID","message":"a"},{"code":"TAG_INVALID","message":"b"}]}';
   const registry = await answering({ status: 400, headers: json, body });

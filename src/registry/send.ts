@@ -88,8 +88,10 @@ async function sendTold(...args: Parameters<typeof send>): ReturnType<typeof sen
   try {
     return await send(...args);
   } catch (error) {
-    const { cause } = error instanceof BerthError ? error : {};
-    throw cause instanceof BerthError && cause.kind === "permission-denied" ? cause : error;
+    if (!(error instanceof BerthError && error.cause instanceof BerthError)) throw error;
+    const { kind, message } = error.cause;
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    throw kind === "permission-denied" ? new BerthError(kind, message, { cause: error, ...hint }) : error;
   }
 }
 

@@ -63,6 +63,27 @@ test("ls-tags lists the tags of a repository", async () => {
   expect(await failure("ls-tags", at("one:a"))).toContain("is not a repository");
 });
 
+test("a registry that refuses is told by every verb, with a hint of how to log in", async () => {
+  await using refusing = await openScriptedRegistry((request, response) => {
+    if (request.url === "/v2/") return void response.end();
+    response.writeHead(403).end();
+  });
+  const name = `${refusing.host}/app`;
+  await out("tag", "busybox", name);
+  const hint = `hint: If you have access: \`berth login ${refusing.host}\`.`;
+  const said = "denied: requested access to the resource is denied";
+  for (const [first, ...args] of [
+    [said, "push", name],
+    [said, "copy", "store:busybox", `docker://${name}`],
+    [said, "ls-tags", name],
+    [said, "manifest", "inspect", name],
+    [`ERROR: ${said}`, "imagetools", "inspect", name],
+  ]) {
+    const { code, stderr } = await berth.run(args);
+    expect([code, lines(stderr)]).toEqual([1, [first, hint]]);
+  }
+});
+
 describe("manifest", () => {
   test("inspect shows a manifest, and with -v also where it is, its platform and its bytes", async () => {
     const { text, json } = await raw("one:a");
