@@ -7,13 +7,15 @@ const failed = (code: string, message: string, more: object = {}): Error =>
 const openssl = (reason: string): string =>
   `4083F550707F0000:error:0A000412:SSL routines:ssl3_read_bytes:${reason}:../deps/openssl/ssl/record/rec_layer_s3.c:918:SSL alert number 42\n`;
 
+const server = new URL("https://a.test:5000/v2/");
+
 test.each([
   ["ssl/tls alert bad certificate", "remote error: tls: bad certificate"],
   ["tlsv13 alert certificate required", "remote error: tls: certificate required"],
   ["sslv3 alert handshake failure", "remote error: tls: handshake failure"],
   ["unsupported protocol", "tls: unsupported protocol"],
 ])("OpenSSL's %s is told in Go's words", (reason, message) => {
-  expect(connectionError(failed("EPROTO", openssl(reason)), "a.test")).toMatchObject({ message });
+  expect(connectionError(failed("EPROTO", openssl(reason)), server)).toMatchObject({ message });
 });
 
 const proxy = new URL("http://me:secret@proxy.test:3128");
@@ -33,5 +35,14 @@ test.each<[Error, string]>([
     "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
   ],
 ])("%s through a proxy is told as what the proxy did", (error, message) => {
-  expect(proxiedError(error, proxy)).toMatchObject({ message });
+  expect(proxiedError(error, proxy, server)).toMatchObject({ message });
+});
+
+test.each([
+  ["", connectionError],
+  [", also through a proxy", (error: unknown) => proxiedError(error, proxy, server)],
+])("the hint for an authority that isn't known names the directory of the server%s", (_, told) => {
+  expect(told(failed("SELF_SIGNED_CERT_IN_CHAIN", "self-signed"), server)).toMatchObject({
+    hint: "Put the authority's certificate into /etc/docker/certs.d/a.test:5000/ca.crt.",
+  });
 });

@@ -2,7 +2,7 @@ import { BerthError, codeOf, messageOf } from "../base/errors.ts";
 import { connectionFailure, RegistryError } from "./registry-error.ts";
 
 /** What a system error of a connection is, in the words that Go has for it. An error that is none of a connection stays as it is. */
-export function connectionError(error: unknown, host: string): unknown {
+export function connectionError(error: unknown, { host, hostname }: Pick<URL, "host" | "hostname">): unknown {
   if (error instanceof BerthError) return error;
   const code = codeOf(error) ?? "";
   const cause = error;
@@ -12,17 +12,17 @@ export function connectionError(error: unknown, host: string): unknown {
   }
   const known = dialing.get(code);
   if (known !== undefined) return connectionFailure(`dial tcp ${addressOf(error)}: connect: ${known}`, { cause });
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return lookupError(code, host, cause);
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return lookupError(code, hostname, cause);
   if (code === "ERR_PROXY_TUNNEL")
     return connectionFailure(`proxyconnect tcp: ${tunnelText(messageOf(error))}`, { cause });
   if (code.startsWith("HPE_")) return connectionFailure(malformed(code), { cause });
-  return tlsError(code, cause) ?? error;
+  return tlsError(code, { cause, host }) ?? error;
 }
 
-/** The same of a connection that goes through a proxy of HTTP: who can't be reached is the proxy. */
-export function proxiedError(error: unknown, proxy: URL): unknown {
-  const told = connectionError(error, proxy.hostname);
-  if (!(told instanceof RegistryError) || !told.message.startsWith("dial tcp")) return told;
+/** The same of a connection to a server that goes through a proxy of HTTP: who can't be reached is the proxy. */
+export function proxiedError(error: unknown, proxy: URL, server: URL): unknown {
+  const told = connectionError(error, proxy);
+  if (!(told instanceof RegistryError) || !told.message.startsWith("dial tcp")) return connectionError(error, server);
   return connectionFailure(`proxyconnect tcp: ${told.message}`, { ...told.facts, cause: error });
 }
 
@@ -75,7 +75,10 @@ const unknownAuthority: ReadonlySet<string> = new Set([
   "CERT_UNTRUSTED",
 ]);
 
-function tlsError(code: string, cause: unknown): RegistryError | undefined {
+function tlsError(
+  code: string,
+  { cause, host }: { readonly cause: unknown; readonly host: string },
+): RegistryError | undefined {
   if (/wrong.version.number|packet.length.too.long/i.test(`${code} ${messageOf(cause)}`)) {
     return connectionFailure("http: server gave HTTP response to HTTPS client", { cause });
   }
@@ -83,7 +86,7 @@ function tlsError(code: string, cause: unknown): RegistryError | undefined {
   if (unknownAuthority.has(code)) {
     return connectionFailure(`${verify} certificate signed by unknown authority`, {
       cause,
-      hint: "Put the authority's certificate into /etc/docker/certs.d/HOST/ca.crt.",
+      hint: `Put the authority's certificate into /etc/docker/certs.d/${host}/ca.crt.`,
     });
   }
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {

@@ -119,7 +119,7 @@ function answerTo(
   wait(`dial tcp: connect to ${hostname}: i/o timeout`, patience.connect, { refused: true });
   outgoing.once("response", resolve);
   outgoing.on("error", (error) =>
-    reject(proxy === undefined ? connectionError(error, hostname) : proxiedError(error, proxy)),
+    reject(proxy === undefined ? connectionError(error, request.url) : proxiedError(error, proxy, request.url)),
   );
   outgoing.once("socket", (socket: Socket) => {
     if (!socket.connecting) return void send().catch(fail);
@@ -229,7 +229,7 @@ async function* bodyOf(
     }
   } catch (error) {
     signal?.throwIfAborted();
-    throw connectionError(error, url.hostname);
+    throw connectionError(error, url);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", aborted);

@@ -77,7 +77,7 @@ async function openTunnel(socket: Socket, proxy: URL, destination: Destination):
   try {
     await once(socket, "connect");
   } catch (error) {
-    throw named("proxyconnect tcp", connectionError(error, proxy.hostname));
+    throw named("proxyconnect tcp", connectionError(error, proxy));
   }
   const [from, to] = [{ host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 }, destination].map(textOf);
   try {
@@ -86,7 +86,7 @@ async function openTunnel(socket: Socket, proxy: URL, destination: Destination):
     await ask({ socket, reader }, destination);
     reader.end();
   } catch (error) {
-    throw named(`socks connect tcp ${from}->${to}`, connectionError(error, proxy.hostname));
+    throw named(`socks connect tcp ${from}->${to}`, connectionError(error, proxy));
   }
 }
 
