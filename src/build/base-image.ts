@@ -128,10 +128,10 @@ function noMatch({ name, full }: NamedBase, why: BerthError): BerthError {
 
 /** What BuildKit makes of a registry's answer. */
 function notResolved(base: NamedBase, error: BerthError): BerthError {
-  const { name, full } = base;
+  const { name, full, reference } = base;
   if (error.message.startsWith("no matching manifest")) return noMatch(base, error);
   const failed = `${name}: failed to resolve source metadata for ${full}`;
-  const hint = `${name} is not in the store. ${error.hint === undefined ? "" : `${error.hint} `}\`berth import\` and \`berth build\` make images, \`berth load\` reads archives.`;
+  const hint = `${name} is not in the store, and ${reference.domain} doesn't give it. ${error.hint === undefined ? "" : `${error.hint} `}\`berth import\` and \`berth build\` make images, \`berth load\` reads archives.`;
   const details = { cause: error, hint };
   if (error.message.startsWith("pull access denied")) {
     const message = `${failed}: pull access denied, repository does not exist or may require authorization`;

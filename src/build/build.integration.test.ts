@@ -240,6 +240,12 @@ test("a command that isn't there is told by name", async () => {
   await expect(run(context)).rejects.toMatchObject({ exitCode: 127, message: expect.stringContaining("/nowhere") });
 });
 
+test("a base that is nowhere is told with the registry that hasn't given it", async () => {
+  await expect(run(contextOf({ Dockerfile: "FROM nowhere/such:1\n" }))).rejects.toMatchObject({
+    hint: expect.stringMatching(/^nowhere\/such:1 is not in the store, and docker\.io doesn't give it\. /),
+  });
+});
+
 test.each([
   ["FROM scratch\nCOPY missing /x\n", '"/missing": not found', 2],
   [
