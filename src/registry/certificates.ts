@@ -21,17 +21,22 @@ function places(env: Env): readonly string[] {
 
 /**
  * Read `certs.d/HOST` wherever it is: `*.crt` are authorities, `*.cert` with the `*.key` of the same name are shown to the server.
+ * Docker passes over an authority that is none.
  *
  * @param url of the server; its usual port may be in the name of the directory, or not
+ * @param warn told of what is passed over
  * @throws {BerthError} invalid-argument in Docker's words, where one of a pair is missing or isn't what it is to be
  */
-export function serverCertificates(url: URL, env: Env): ServerCertificates {
+export function serverCertificates(
+  url: URL,
+  { env, warn = () => undefined }: { readonly env: Env; readonly warn?: (message: string) => void },
+): ServerCertificates {
   const hosts = url.port === "" ? [url.host, `${url.host}:443`] : [url.host];
-  const found = places(env).flatMap((place) => hosts.map((host) => readDirectory(join(place, "certs.d", host))));
+  const found = places(env).flatMap((place) => hosts.map((host) => readDirectory(join(place, "certs.d", host), warn)));
   return { ca: found.flatMap(({ ca }) => ca), client: found.flatMap(({ client }) => client) };
 }
 
-function readDirectory(directory: string): ServerCertificates {
+function readDirectory(directory: string, warn: (message: string) => void): ServerCertificates {
   const names = namesIn(directory);
   const read = (name: string): string => readFileSync(join(directory, name), "utf8");
   const paired = (name: string, extension: string): string => {
@@ -45,13 +50,30 @@ function readDirectory(directory: string): ServerCertificates {
       { hint: `Look into ${directory}.` },
     );
   };
+  const authority = (name: string): string => {
+    const pem = read(name);
+    if (!isCertificate(pem))
+      warn(`${join(directory, name)} is passed over: it is no certificate in PEM form. Replace it, or delete it.`);
+    return pem;
+  };
   for (const key of names.filter((name) => extname(name) === ".key")) paired(key, ".cert");
   return {
-    ca: names.filter((name) => extname(name) === ".crt").map(read),
+    ca: names.filter((name) => extname(name) === ".crt").map(authority),
     client: names
       .filter((name) => extname(name) === ".cert")
       .map((name) => usable(directory, { name, keyName: paired(name, ".key"), read })),
   };
+}
+
+/** Whether the first certificate of a text can be read. */
+function isCertificate(pem: string): boolean {
+  const { X509Certificate } = process.getBuiltinModule("node:crypto");
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch (error) {
+    if (codeOf(error)?.startsWith("ERR_OSSL_") === true) return false;
+    throw error;
+  }
 }
 
 /** @throws {BerthError} invalid-argument, for a pair that is no certificate with its key */

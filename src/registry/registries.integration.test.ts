@@ -112,6 +112,18 @@ test("a key that is none is told with the name of its file", async () => {
   });
 });
 
+test("an authority that is none is passed over as in Docker, and told with its path", async () => {
+  await using registry = await openRegistry({ tls: true });
+  const warnings: string[] = [];
+  const options = { ...trusting(registry, false), warn: (message: string) => void warnings.push(message) };
+  await roundTrip(repositoryOfTest(registry.host, options));
+  expect(warnings).toEqual([]);
+  const path = join(String(options.env?.["XDG_CONFIG_HOME"]), "containers", "certs.d", registry.host, "other.crt");
+  writeFileSync(path, "none\n");
+  expect(await repositoryOfTest(registry.host, options).hasBlob(digestOf("none"))).toBe(false);
+  expect(warnings).toEqual([`${path} is passed over: it is no certificate in PEM form. Replace it, or delete it.`]);
+});
+
 test("a plain registry that has to prove who it is isn't spoken with", async () => {
   await using registry = await openRegistry();
   const settings = { registries: new Map([[registry.host, { insecure: false }]]) };

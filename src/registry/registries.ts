@@ -52,7 +52,7 @@ export interface RegistriesOptions {
   readonly env?: Env;
   /** Finds the addresses of a name; the system's when absent. */
   readonly lookup?: Lookup;
-  /** Told of what registries warn users of. */
+  /** Told of what registries warn users of, and of certificates that are passed over. */
   readonly warn?: (message: string) => void;
   /** Milliseconds that servers are waited for, beside the usual. */
   readonly patience?: Partial<Patience>;
@@ -152,6 +152,7 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
       proxies,
       addressOf: (url) => pinned.get(url.host),
       env,
+      warn,
       patience: waits,
     });
   const transport = transportWith(usual);

@@ -30,6 +30,8 @@ export interface TransportOptions {
   readonly addressOf: (url: URL) => Address | undefined;
   /** Where a user's certificates are looked for. */
   readonly env: Env;
+  /** Told of what is passed over of them. */
+  readonly warn?: (message: string) => void;
   /** Beside the usual. */
   readonly patience?: Partial<Patience> | undefined;
 }
@@ -100,7 +102,7 @@ function httpProxy(proxy: URL | undefined): URL | undefined {
 
 function secureServer(url: URL, options: TransportOptions, making: Making): Server {
   const verify = options.verifies(url);
-  const { ca, client } = serverCertificates(url, options.env);
+  const { ca, client } = serverCertificates(url, options);
   const agent = new (nodeHttps().Agent)({
     ...agentOptions(url, options),
     rejectUnauthorized: verify,
