@@ -109,9 +109,15 @@ function urlOf({ host, port }: Address, { tls }: ServeOptions): string {
 }
 
 /** @throws {BerthError} invalid-argument; failed-precondition, for what anybody on the network could read and change */
-function checkOptions({ listen: { host }, tls, insecure, upstream }: ServeOptions): void {
+function checkOptions({ listen: { host }, tls, insecure, upstream, allow }: ServeOptions): void {
   if (!isHost(upstream)) {
     throw new BerthError("invalid-argument", `invalid upstream ${JSON.stringify(upstream)}: not a registry's host`);
+  }
+  const strange = allow.find((registry) => registry !== "*" && !isHost(registry));
+  if (strange !== undefined) {
+    throw new BerthError("invalid-argument", `can't allow ${JSON.stringify(strange)}: not a registry's host`, {
+      hint: "Name one, as quay.io or registry.example:5000, or `*` for any.",
+    });
   }
   if (tls !== undefined || insecure || isLoopback(host)) return;
   throw new BerthError("failed-precondition", `refusing to listen on ${host || "every address"} without TLS`, {
@@ -130,15 +136,23 @@ function openServer({ tls }: ServeOptions): Server {
   }
 }
 
+/** Why a server can't listen, in Go's words. */
+const notListening: ReadonlyMap<string, string> = new Map([
+  ["EADDRINUSE", "bind: address already in use"],
+  ["EACCES", "bind: permission denied"],
+  ["EADDRNOTAVAIL", "bind: cannot assign requested address"],
+  ["ENOTFOUND", "no such host"],
+]);
+
 async function listen(server: Server, { host, port }: Address): Promise<Address> {
   server.maxConnections = bounds.maxConnections;
   try {
     server.listen({ port, ...(host === "" ? {} : { host }) });
     await once(server, "listening");
   } catch (error) {
-    const known = ["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOTFOUND"].includes(codeOf(error) ?? "");
-    if (!known) throw error;
-    throw new BerthError("failed-precondition", messageOf(error), {
+    const reason = notListening.get(codeOf(error) ?? "");
+    if (reason === undefined) throw error;
+    throw new BerthError("failed-precondition", `listen tcp ${isIPv6(host) ? `[${host}]` : host}:${port}: ${reason}`, {
       cause: error,
       hint: "Choose another address by --listen.",
     });

@@ -74,6 +74,19 @@ test("it serves TLS, and beyond loopback only the registries that it is told", a
   expect(await curl("/v2/app/manifests/latest?ns=quay.io")).toContain("DENIED");
 });
 
+test("it refuses to allow what is no registry, and to listen where another does", async () => {
+  await using berth = openBerth();
+  const none = await berth.run(["cache", "serve", "--listen", "127.0.0.1:0", "--allow", ""]);
+  expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining(`can't allow "": not a registry's host`) });
+  await using cache = await openCacheServer(berth);
+  const address = new URL(cache.url).host;
+  const taken = await berth.run(["cache", "serve", "--listen", address]);
+  expect(taken).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(`: listen tcp ${address}: bind: address already in use\nhint: .*--listen`),
+  });
+});
+
 test("a cache that is asked to ask itself refuses", async () => {
   await using berth = openBerth();
   await using cache = await openCacheServer(berth);
