@@ -102,6 +102,9 @@ describe("with busybox in a registry", () => {
     expect(await berth.out(["cache", "ls", "--format", "{{.Repository}} {{.Tags}}"])).toBe(
       `${registry.host}/library/busybox latest`,
     );
+    const { Digest: digest } = JSON.parse(await berth.out(["cache", "ls", "--format", "json"]));
+    expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(await berth.out(["cache", "ls"])).toMatch(new RegExp(` ${digest.slice(0, 19)} `));
     expect(await berth.out(["system", "df", "--all"])).toMatch(/^registry cache +2 +\d+$/m);
     expect((await berth.run(["system", "check"])).code).toBe(0);
     // No prune of images takes it.

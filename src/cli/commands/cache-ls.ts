@@ -12,12 +12,13 @@ export const command: Command = defineCommand({
   arity: { min: 0, max: 0 },
   flags: {
     format: text(formatHelp),
-    "no-trunc": bool("Don't truncate output"),
+    "no-trunc": bool("Don't truncate output of tables"),
   },
   onFullDisk: true,
   examples: ["cache ls", "cache ls --format json"],
-  run: async ({ values: { format, "no-trunc": whole }, io, engine }) => {
+  run: async ({ values: { format = "table", "no-trunc": isWhole }, io, engine }) => {
     const now = Date.now();
+    const whole = isWhole || !format.startsWith("table");
     const manifests = await (await engine()).cache.list();
     io.stdout.write(
       formatRows(
