@@ -61,6 +61,7 @@ test("ls-tags lists the tags of a repository", async () => {
   expect(await out("ls-tags", "--format", "{{.Repository}}:{{.Tag}}", at("two"))).toBe(at("two:a"));
   expect(await failure("ls-tags", at("none"))).toBe("name unknown: repository name not known to registry");
   expect(await failure("ls-tags", at("one:a"))).toContain("is not a repository");
+  expect(await out("ls-tags", `docker://${at("two")}`)).toBe("a");
 });
 
 test("a registry that refuses is told by every verb, with a hint of how to log in", async () => {

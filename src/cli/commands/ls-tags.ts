@@ -30,7 +30,8 @@ export const command: Command = defineCommand({
   flags: { format: text(formatHelp) },
   examples: ["ls-tags registry.example/team/app", "ls-tags --format json debian"],
   run: async ({ values: { format = "{{.Tag}}" }, args: [name = ""], io }) => {
-    const { domain, path, tag, digest } = parsedName(name);
+    // As skopeo names it, and `copy`.
+    const { domain, path, tag, digest } = parsedName(name.replace(/^docker:\/\//, ""));
     if (tag !== undefined || digest !== undefined) {
       throw new CliError(`${JSON.stringify(name)} is not a repository: it has a tag or a digest`, {
         hint: `\`berth ls-tags ${familiarRepository({ domain, path })}\` lists the tags.`,
