@@ -75,6 +75,10 @@ async function sendBlobs(
     if (id !== undefined) report?.({ kind: "step", id, name, status });
   };
   for (const blob of blobs) tell(blob, "Preparing");
+  // The whole is known before the first byte goes.
+  for (const { id, size = 0 } of blobs) {
+    if (id !== undefined && size > 0) report?.({ kind: "bytes", id, name: "Pushing", current: 0, total: size });
+  }
   for (const blob of blobs.slice(most)) tell(blob, "Waiting");
   await sideBySide(blobs, { most, ...stoppedBy(signal) }, async (blob, own) => {
     const from = blob.digest === undefined ? undefined : mountFrom?.(blob.digest);

@@ -105,8 +105,8 @@ export function shipped({ bytes, descriptor: { mediaType, digest, size } }: Remo
 
 /** A config as it is: progress doesn't tell of it. */
 export function configAsIs(reader: ImageReader, config: Descriptor): ShippedBlob {
-  const { id: _, ...blob } = blobAsIs(reader, config);
-  return blob;
+  const { id: _, body, ...blob } = blobAsIs(reader, config);
+  return { ...blob, body: ({ signal }) => body(stoppedBy(signal)) };
 }
 
 /** A blob as it is, told by its digest. */

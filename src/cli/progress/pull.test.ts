@@ -89,6 +89,21 @@ test("on a terminal each layer has a line with its bar, and the whole one with i
   ]);
 });
 
+test("the line for the whole of a push begins at nothing, and leaves out what is there already", () => {
+  const there: ProgressEvent = { kind: "step", id: other, name: "Layer already exists", status: "cached" };
+  const announced = [bytes(layer, "Pushing", 0, 1000), bytes(other, "Pushing", 0, 3000)];
+  const totals = (...more: readonly (ProgressEvent | number)[]): readonly string[] =>
+    [...written([...announced, ...more], { isTTY: true }).matchAll(/Total: .*?\]\s+(\S+)/g)].map(
+      ([, size = ""]) => size,
+    );
+  expect(totals()).toEqual(["0B/1kB"]);
+  expect(totals(200, bytes(layer, "Pushing", 500, 1000), there, 200, bytes(layer, "Pushing", 600, 1000))).toEqual([
+    "0B/1kB",
+    "500B/4kB",
+    "600B/1kB",
+  ]);
+});
+
 test("a line that has left the screen isn't drawn over another", () => {
   const many = Array.from({ length: 10 }, (_, n) => step(`sha256:${String(n).repeat(64)}`, "Waiting"));
   const text = written([...many, step(`sha256:${"0".repeat(64)}`, "Pull complete")], { isTTY: true, rows: 5 });

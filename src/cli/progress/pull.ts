@@ -59,6 +59,8 @@ class LiveLines {
 
   take(event: ProgressEvent): void {
     if (event.kind === "step") this.#draw(event.id, `${shownID(event.id)}: ${event.name}`);
+    // What turns out to be there already is no part of the whole.
+    if (event.kind === "step" && event.status === "cached") this.#sizes.delete(event.id);
     if (event.kind !== "bytes") return;
     const { id, name, current, total = 0 } = event;
     if (name !== "Extracting") this.#count(id, name, { current, total });
