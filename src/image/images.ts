@@ -5,6 +5,7 @@ import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { type ChainID, chainIDs, type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
+import { sizeWithBlobs } from "../oci/image-index.ts";
 import {
   familiar,
   familiarRepository,
@@ -14,6 +15,7 @@ import {
   withDefaultTag,
 } from "../oci/reference.ts";
 import type { Snapshotter } from "../snapshot/snapshotter.ts";
+import { manifestsOf } from "./manifest-records.ts";
 import { imageNames, resolveTarget, type Target } from "./resolve.ts";
 
 /** What the image room works with. */
@@ -109,8 +111,13 @@ export function readConfig(deps: ImageDeps, id: Digest): Buffer {
   return deps.content.readAll(id, limits.json);
 }
 
-/** Bytes of an image's config and of the archives of its layers; undefined where a layer of an older store doesn't tell. */
+/**
+ * Bytes of an image as it travels: of the manifest that it came with, and its blobs. What was made here was never compressed: of its config
+ * and the archives of its layers; undefined where a layer of an older store doesn't tell.
+ */
 export function contentSize({ db }: Pick<ImageDeps, "db">, id: Digest): number | undefined {
+  const came = db.read((sql) => manifestsOf(sql, id)).find(({ writer }) => writer === null);
+  if (came !== undefined) return sizeWithBlobs(came.bytes);
   const row = db.read((sql) =>
     sql.get<{ config: number | null; layers: number; unknown: number }>(
       `SELECT length(config) AS config, coalesce(sum(layer.bytes), 0) AS layers, count(chain_id) - count(layer.bytes) AS unknown

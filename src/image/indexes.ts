@@ -2,7 +2,7 @@ import { BerthError } from "../base/errors.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
-import { blobsIn, type Descriptor, isImageEntry } from "../oci/image-index.ts";
+import { type Descriptor, isImageEntry, sizeWithBlobs } from "../oci/image-index.ts";
 import { bestFor, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
 import {
   findImage,
@@ -145,7 +145,7 @@ function toPlatform(sql: Sql, { digest, platform }: Descriptor, row: EntryRow | 
     manifest: digest,
     imageID,
     size: row?.size ?? 0,
-    contentSize: row === undefined ? 0 : contentSize(row.manifest),
+    contentSize: row === undefined ? 0 : sizeWithBlobs(row.manifest),
   };
 }
 
@@ -157,8 +157,4 @@ function platformIn(sql: Sql, imageID: Digest): Platform | undefined {
 
 function platformOf({ os, architecture, variant }: Platform): Platform {
   return variant ? { os, architecture, variant } : { os, architecture };
-}
-
-function contentSize(manifest: Uint8Array): number {
-  return blobsIn(manifest).reduce((sum, { size }) => sum + size, manifest.length);
 }

@@ -125,6 +125,11 @@ export function blobsIn(manifest: Uint8Array): readonly Descriptor[] {
   return parts === undefined ? [] : [parts.config, ...parts.layers];
 }
 
+/** Bytes of a manifest with its config and layers. */
+export function sizeWithBlobs(manifest: Uint8Array): number {
+  return blobsIn(manifest).reduce((sum, { size }) => sum + size, manifest.length);
+}
+
 /** What a manifest or an index says that it is; OCI's needn't say it. @see image-spec v1.1 manifest.md */
 export function mediaTypeIn(bytes: Uint8Array): string {
   const value = jsonIn(bytes);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { humanSize } from "../../src/base/human-size.ts";
 import { crash } from "../crash/crash.ts";
 import { openBerth } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
@@ -68,6 +69,15 @@ const isWhole = async (): Promise<void> => {
 const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
 
 describe("an image in a registry", () => {
+  test("counts as content what it takes there", async () => {
+    await berth.out(["pull", "-q", app]);
+    const manifest = await berth.out(["imagetools", "inspect", "--raw", app]);
+    const { config, layers } = JSON.parse(manifest) as { config: { size: number }; layers: { size: number }[] };
+    const bytes = [config, ...layers].reduce((sum, { size }) => sum + size, manifest.length);
+    const row = lines(await berth.out(["image", "ls", "--tree"])).find((line) => line.startsWith(app));
+    expect(row?.split(/ {2,}/)[3]).toBe(humanSize(bytes, 3));
+  });
+
   test("comes in with Docker's lines, and runs; pulled again, nothing is fetched", async () => {
     const pulled = lines(await berth.out(["pull", app]));
     const ids = [...new Set(pulled.flatMap((line) => /^([0-9a-f]{12}): /.exec(line)?.[1] ?? []))];
