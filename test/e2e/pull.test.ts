@@ -69,6 +69,14 @@ const isWhole = async (): Promise<void> => {
 const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "");
 
 describe("an image in a registry", () => {
+  test("comes without a look at signatures, and one that is asked for is refused", async () => {
+    await berth.out(["pull", "-q", "--disable-content-trust", app]);
+    expect(await berth.run(["pull", "--disable-content-trust=false", app])).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining("berth doesn't sign or verify images yet"),
+    });
+  });
+
   test("counts as content what it takes there", async () => {
     await berth.out(["pull", "-q", app]);
     const manifest = await berth.out(["imagetools", "inspect", "--raw", app]);

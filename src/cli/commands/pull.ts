@@ -5,6 +5,7 @@ import { parsePlatform } from "../../oci/platform.ts";
 import { familiar, fullName, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
+import { contentTrust } from "../flags/content-trust.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { pullProgress } from "../progress/pull.ts";
 import { interruptible } from "../terminal/interrupt.ts";
@@ -12,6 +13,7 @@ import { asStreamed, pullShown, quotaLine, statusLine } from "./pull-image.ts";
 
 interface PullValues {
   readonly "all-tags": boolean;
+  readonly "disable-content-trust": boolean | undefined;
   readonly plan: boolean;
   readonly platform: string | undefined;
   readonly quiet: boolean;
@@ -23,6 +25,7 @@ export const command: Command = defineCommand({
   arity: { min: 1, max: 1 },
   flags: {
     "all-tags": bool("Download all tagged images in the repository", { short: "a" }),
+    "disable-content-trust": contentTrust("Skip image verification"),
     plan: bool("Say what would be downloaded, and change nothing"),
     platform: text("Set platform if server is multi-platform capable"),
     quiet: bool("Suppress verbose output", { short: "q" }),

@@ -1,4 +1,5 @@
 import type { ContainerRequest, Ulimit } from "../../container/request.ts";
+import { contentTrust } from "../flags/content-trust.ts";
 import type { Flag } from "../flags/flag.ts";
 import { parseBytes, parseCpus, parseMemorySwap } from "../flags/go-values.ts";
 import { bool, integer, list, text, value } from "../flags/kinds.ts";
@@ -42,6 +43,7 @@ export interface ContainerValues {
   readonly cpus: number | undefined;
   readonly "cpuset-cpus": string | undefined;
   readonly "cpuset-mems": string | undefined;
+  readonly "disable-content-trust": boolean | undefined;
   readonly dns: readonly string[];
   readonly entrypoint: string | undefined;
   readonly env: readonly string[];
@@ -96,6 +98,7 @@ export const containerFlags: { readonly [Name in keyof ContainerValues]: Flag<Co
   cpus: value("Number of CPUs", parseCpus, { valueName: "decimal" }),
   "cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
   "cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
+  "disable-content-trust": contentTrust("Skip image verification"),
   dns: list("Set custom DNS servers", { read: parseAddress }),
   entrypoint: text("Overwrite the default ENTRYPOINT of the image"),
   env: list("Set environment variables", { short: "e", read: checkEnv }),

@@ -26,6 +26,7 @@ function request(argv: readonly string[], detached = false): ContainerRequest {
 
 test("nothing but an image is Docker's default", () => {
   expect(request(["busybox"])).toEqual(defaultRequest("busybox"));
+  expect(request(["--disable-content-trust", "busybox"])).toEqual(defaultRequest("busybox"));
 });
 
 test.each<[readonly string[], Partial<ContainerRequest>]>([
@@ -118,6 +119,10 @@ test.each([
   [["--sysctl", "foo"], `invalid argument "foo" for "--sysctl" flag: sysctl 'foo' is not allowed`],
   [["--pull", "foo"], `invalid pull option: 'foo': must be one of "always", "missing" or "never"`],
   [["-p", "80:80"], `invalid argument "80:80" for "-p, --publish" flag: berth doesn't have this flag yet`],
+  [
+    ["--disable-content-trust=false"],
+    'invalid argument "false" for "--disable-content-trust" flag: berth doesn\'t sign or verify images yet',
+  ],
   [["--init"], "berth doesn't have this flag yet"],
   [["--restart", "always"], "berth doesn't restart containers yet"],
   [["--network", "mine"], "none of your own yet"],
