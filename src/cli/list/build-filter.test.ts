@@ -44,10 +44,10 @@ test("all have to hold", () => {
 });
 
 test.each([
-  ["colour", "red", "invalid filter 'colour'"],
-  ["shared~", "tr", "invalid filter 'shared~'"],
-  ["shared", "maybe", "invalid filter 'shared=maybe'"],
-  ["until", "yesterday", "failed to parse value as time or duration"],
+  ["colour", "red", "ERROR: invalid filter 'colour'"],
+  ["shared~", "tr", "ERROR: invalid filter 'shared~'"],
+  ["shared", "maybe", "ERROR: invalid filter 'shared=maybe'"],
+  ["until", "x", `ERROR: "until" filter expects a duration (e.g., '24h'): time: invalid duration "x"`],
 ])("%s=%s is none", (name, value, message) => {
   expect(() => buildFilter([{ name, value }])).toThrow(message);
 });

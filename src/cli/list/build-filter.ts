@@ -1,6 +1,7 @@
-import { BerthError } from "../../base/errors.ts";
-import { type Filter, momentOf } from "../flags/filter.ts";
+import { CliError } from "../cli-error.ts";
+import type { Filter } from "../flags/filter.ts";
 import { quote } from "../flags/go-values.ts";
+import { parseMoment } from "../flags/moment.ts";
 import type { DiskUsage } from "./usage-rows.ts";
 
 type Build = DiskUsage["builds"][number];
@@ -25,7 +26,7 @@ const switches: Readonly<Record<string, (build: Build) => boolean>> = {
  * What fits all filters: `until` and `unused-for` what wasn't used since, a name with `~` what has the text in it, one with `!` what
  * is something else. An `id` needs only a part, as in buildx.
  *
- * @throws {BerthError} invalid-argument, for a filter that isn't known
+ * @throws {CliError} as buildx prints errors, for a filter that isn't known: to buildx it is one that nothing fits
  */
 export function buildFilter(given: readonly Filter[]): (build: Build) => boolean {
   const asked = given.map(questionOf);
@@ -34,7 +35,8 @@ export function buildFilter(given: readonly Filter[]): (build: Build) => boolean
 
 function questionOf({ name, value }: Filter): (build: Build) => boolean {
   if (name === "until" || name === "unused-for") {
-    const moment = momentOf(value);
+    const moment = parseMoment(value);
+    if (moment === undefined) throw noDuration(name, value);
     return ({ used }) => Date.parse(used) < moment;
   }
   const [, plain = "", sign = ""] = /^(.*?)([~!]?)$/.exec(name) ?? [];
@@ -51,14 +53,19 @@ function questionOf({ name, value }: Filter): (build: Build) => boolean {
   return (build) => is(build) === wanted;
 }
 
-function unknownFilter(name: string): BerthError {
-  return new BerthError("invalid-argument", `invalid filter '${name}'`, {
+function noDuration(name: string, value: string): CliError {
+  const what = `${quote(name)} filter expects a duration (e.g., '24h'): time: invalid duration ${quote(value)}`;
+  return new CliError(`ERROR: ${what}`);
+}
+
+function unknownFilter(name: string): CliError {
+  return new CliError(`ERROR: invalid filter '${name}'`, {
     hint: `The filters are until, unused-for, ${[...Object.keys(texts), ...Object.keys(switches)].join(", ")}.`,
   });
 }
 
-function wrongValue(name: string, value: string): BerthError {
-  return new BerthError("invalid-argument", `invalid filter '${name}=${value}'`, {
+function wrongValue(name: string, value: string): CliError {
+  return new CliError(`ERROR: invalid filter '${name}=${value}'`, {
     hint: `${quote(name)} is true or false.`,
   });
 }
