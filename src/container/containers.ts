@@ -28,7 +28,7 @@ import {
 import { type ExecRequest, execInContainer } from "./exec.ts";
 import { allContainers, findContainer, recordPaused } from "./records.ts";
 import type { ContainerRequest } from "./request.ts";
-import { signalNumber } from "./signals.ts";
+import { killSignal, signalNumber } from "./signals.ts";
 import { type ContainerSize, containerSize } from "./size.ts";
 import { attachTo, type StartOptions, startContainer } from "./start.ts";
 import { isServed, wholeContainer } from "./whole.ts";
@@ -133,7 +133,7 @@ export function openContainers(deps: ContainerDeps): Containers {
       await stopContainer(deps, id, { signal, timeout: options.timeout ?? request.stopTimeout ?? defaultStopTimeout });
     },
     kill: async (nameOrID, signal = "SIGKILL") => {
-      const number = signalNumber(signal);
+      const number = killSignal(signal, nameOrID);
       const { id } = await killable(nameOrID);
       await (number === sigkill ? killToEnd(deps, id) : signalContainer(deps, id, number));
     },

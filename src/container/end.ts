@@ -19,10 +19,13 @@ import {
   recordedContainer,
   runOf,
 } from "./records.ts";
+import { isSignal } from "./signals.ts";
 
 const sigkill = 9;
 /** Milliseconds between SIGKILL and the end of a process that the kernel still holds on to. */
 const killPatience = 10_000;
+/** Seconds that a container is left which nobody could ask to end. @see moby daemon/stop.go */
+const unaskedTimeout = 2;
 /** Milliseconds that a timer takes at most, 24 days: with more it goes off at once. */
 const longestTimer = 2 ** 31 - 1;
 /** Containers that are deleted at once: each lock is an open file. */
@@ -83,16 +86,21 @@ export async function waitForEnd(deps: ContainerDeps, nameOrID: string, operatio
   return state.status === "exited" ? state.code : 0;
 }
 
-/** Ask a container to end by its stop signal, and kill it when it hasn't after `timeout` seconds; -1 waits forever. */
+/**
+ * Ask a container to end by its stop signal, and kill it when it hasn't after `timeout` seconds; -1 waits forever. One whose signal the
+ * kernel hasn't is killed after Docker's two seconds.
+ */
 export async function stopContainer(
   deps: ContainerDeps,
   id: string,
   options: { readonly signal: number; readonly timeout: number },
 ): Promise<void> {
   if (runOf(deps, id) === undefined) return;
-  await signalContainer(deps, id, options.signal);
-  if (options.timeout >= 0) {
-    const limit = AbortSignal.timeout(Math.min(options.timeout * 1000, longestTimer));
+  const isAsked = isSignal(options.signal);
+  if (isAsked) await signalContainer(deps, id, options.signal);
+  const timeout = isAsked ? options.timeout : unaskedTimeout;
+  if (timeout >= 0) {
+    const limit = AbortSignal.timeout(Math.min(timeout * 1000, longestTimer));
     try {
       await exitOf(deps, id, { signal: limit });
     } catch (error) {

@@ -9,7 +9,9 @@ test.each([
   ["rtmax-1", 63],
   ["SIGRTMIN+40", undefined],
   ["0", undefined],
-  ["65", undefined],
+  ["00", undefined],
+  ["999", 999],
+  ["-1", -1],
   ["SIGTERM SIGINT", undefined],
   ["", undefined],
 ])("%j is %s", (text, number) => {

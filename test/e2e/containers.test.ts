@@ -125,6 +125,19 @@ test("stop sends a real-time signal, as images with systemd want it", async () =
   await berth.out(["rm", "real"]);
 });
 
+test("a stop signal that the kernel hasn't is taken as Docker takes it: stop kills after two seconds, kill refuses it", async () => {
+  await berth.files("signal", { Dockerfile: "FROM busybox\nSTOPSIGNAL 999\n" });
+  await berth.out(["build", "-q", "-t", "signal", "signal"]);
+  await berth.out(["run", "-d", "--network", "none", "--name", "unheard", "signal", "sleep", "1000"]);
+  expect((await berth.run(["kill", "-s", "999", "unheard"])).stderr).toBe(
+    "Error response from daemon: cannot kill container: unheard: the linux daemon does not support signal 999\n",
+  );
+  const begun = performance.now();
+  expect(await berth.out(["stop", "-t", "60", "unheard"])).toBe("unheard");
+  expect(performance.now() - begun).toBeLessThan(30_000);
+  expect(await berth.out(["inspect", "-f", "{{.State.ExitCode}}", "unheard"])).toBe("137");
+});
+
 test("stop waits for as long as it is told, be that for months", async () => {
   await detached("slow", "trap 'sleep 0.3; exit 3' TERM; echo ready; while :; do sleep 0.05; done");
   await eventually(async () => ((await berth.out(["logs", "slow"])) === "ready" ? true : undefined));

@@ -46,6 +46,8 @@ export const metadataCases: readonly BuildCase[] = [
   one("HEALTHCHECK NONE", "HEALTHCHECK CMD a\nHEALTHCHECK NONE"),
   one("HEALTHCHECK with less than a millisecond", "HEALTHCHECK --interval=1us CMD a", { fails: true }),
   one("STOPSIGNAL, its forms", "STOPSIGNAL 9\nSTOPSIGNAL SIGRTMIN+3"),
+  one("STOPSIGNAL that the kernel hasn't", "STOPSIGNAL -1\nSTOPSIGNAL 999"),
+  one("STOPSIGNAL 0", "STOPSIGNAL 0", { fails: /invalid signal: 0/ }),
   one("STOPSIGNAL that isn't one", "STOPSIGNAL SIGNOSUCH", { fails: /SIGNOSUCH/ }),
   one("MAINTAINER", "MAINTAINER  A  Person <a@b.c>"),
   one("instructions in small letters", 'env A=1\ncopy <<EOF /f\nx\nEOF\nlabel b=c\ncmd ["x"]'),
