@@ -1,8 +1,13 @@
+import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { chunkedLayer } from "../../test/support/chunked-layer.ts";
-import { archiveOf } from "../archive/testing.ts";
+import { decompress } from "../archive/decompress.ts";
+import type { TarHeader } from "../archive/tar-header.ts";
+import { parseTar } from "../archive/tar-reader.ts";
+import { archiveOf, type Entry } from "../archive/testing.ts";
 import { digestOf } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/image-index.ts";
+import { one } from "../registry/bytes.ts";
 import type { Repository } from "../registry/repository.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { type LayerToc, readLayerToc } from "./layer-toc.ts";
@@ -13,7 +18,7 @@ const archive = archiveOf(
   ["a/c", "symlink", "b"],
   ["d", "file"],
 );
-const kinds = ["estargz", "zstd:chunked"] as const;
+const kinds = ["estargz", "lossless estargz", "zstd:chunked"] as const;
 
 /** A registry that has one blob, and what it was asked for. */
 function repositoryOf(blob: Buffer): { readonly repository: Pick<Repository, "blob">; readonly asked: string[] } {
@@ -58,6 +63,46 @@ test.each(kinds)("the table of %s tells of all files, and content is read by it"
   expect(Buffer.concat(contents).toString()).toBe("content ".repeat(1000));
   // Neighbours come with the first.
   expect(asked).toHaveLength(1);
+});
+
+const zeros = "\0".repeat(5000);
+test.for<[what: string, last: readonly Entry[]]>([
+  ["a file", [["last", "file", "x"]]],
+  ["a file that fills its blocks", [["last", "file", "x".repeat(1024)]]],
+  ["a file that ends with zeros", [["last", "file", `x${zeros}`]]],
+  [
+    "a file of zeros, and none behind it that has content",
+    [
+      ["zeros", "file", zeros],
+      ["last", "dir"],
+    ],
+  ],
+  ["a large file that hardly compresses", [["last", "file", randomBytes(300_000).toString("latin1")]]],
+])("the table of eStargz is a file where an unpacker comes to it, behind %s", async ([, last]) => {
+  for (const [format, own] of [
+    ["estargz", ["stargz.index.json"]],
+    ["lossless estargz", []],
+  ] as const) {
+    for (const entries of [last, [["first", "file", "content"] as const, ...last]]) {
+      const layer = chunkedLayer(archiveOf(...entries), format, 70_000);
+      const unpacked: string[] = [];
+      const visitor = {
+        entry: ({ name }: TarHeader) => void unpacked.push(name),
+        data: () => undefined,
+        end: () => undefined,
+      };
+      await parseTar(decompress(one(layer.blob)), visitor);
+      expect(unpacked).toEqual([...entries.map(([name]) => name), ...own]);
+      const toc = await read(layer.blob, descriptorOf(layer));
+      expect(toc?.entries.map(({ name }) => name)).toEqual(unpacked);
+    }
+  }
+});
+
+test("the table of a layer in which nothing has content is read, too", async () => {
+  const layer = chunkedLayer(archiveOf(["a", "dir"]), "lossless estargz");
+  const toc = await read(layer.blob, descriptorOf(layer));
+  expect(toc?.entries.map(({ name }) => name)).toEqual(["a"]);
 });
 
 test("a layer without annotations has no table", async () => {

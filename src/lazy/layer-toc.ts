@@ -14,7 +14,7 @@ import { parseToc, type TocEntry } from "./toc.ts";
 export interface LayerToc {
   readonly compression: "gzip" | "zstd";
   readonly entries: readonly TocEntry[];
-  /** Content of files that isn't in chunks: eStargz's own table, which is a file as well. */
+  /** Content of files that isn't in chunks: eStargz's own table, which is a file as well where the archive goes on to it. */
   readonly whole: ReadonlyMap<TocEntry, Buffer>;
 }
 
@@ -65,21 +65,62 @@ const extraField = 10;
 
 async function readEstargz(source: TocSource, layer: Descriptor, digest: string): Promise<LayerToc> {
   const { size } = layer;
-  const begin = Math.max(0, size - tailSize);
-  let tail = await part(source, layer, [begin, size]);
+  let tail = await part(source, layer, [Math.max(0, size - tailSize), size]);
   const offset = tocOffset(tail);
   if (offset === undefined || offset >= size) throw unusable("the layer has no footer of eStargz");
   if (size - offset > limits.toc) throw unusable(`it has ${size - offset} bytes`);
-  if (offset < begin) tail = Buffer.concat([await part(source, layer, [offset, begin]), tail]);
-  const packed = tail.subarray(tail.length - (size - offset));
-  const { header, json } = await tableIn(packed);
+  tail = await extended(source, layer, { tail, offset });
+  const { header, json } = await tableIn(tail.subarray(tail.length - (size - offset)));
   if (digestOf(json) !== digest) throw wrong(layer);
+  const listed = parseToc(json, offset);
+  const last = lastContent(listed);
+  if (offset - last.offset > limits.chunk) throw unusable(`${offset - last.offset} bytes before it belong together`);
+  tail = await extended(source, layer, { tail, offset: last.offset });
+  const end = tail.subarray(tail.length - (size - last.offset), tail.length - (size - offset));
+  // As BuildKit writes it: an unpacker is done before it comes to the table.
+  if (await endsArchive(end, last.size)) return { compression: "gzip", entries: listed, whole: new Map() };
   const own: TocEntry = {
     ...{ name: tocName, kind: "file", mode: header.mode, uid: header.uid, gid: header.gid, mtimeNs: header.mtimeNs },
     ...{ size: json.length, linkname: "", major: 0, minor: 0, xattrs: header.xattrs, chunks: [] },
   };
-  const entries = [...parseToc(json, offset), own];
-  return { compression: "gzip", entries, whole: new Map([[own, json]]) };
+  return { compression: "gzip", entries: [...listed, own], whole: new Map([[own, json]]) };
+}
+
+/** The end of a blob that is here, with what is missing from `offset` on. */
+async function extended(
+  source: TocSource,
+  layer: Descriptor,
+  { tail, offset }: { readonly tail: Buffer; readonly offset: number },
+): Promise<Buffer> {
+  const begin = layer.size - tail.length;
+  return offset < begin ? Buffer.concat([await part(source, layer, [offset, begin]), tail]) : tail;
+}
+
+/** Where the gzip member with the last content begins, and how many bytes it has up to the end of that content. */
+function lastContent(entries: readonly TocEntry[]): { readonly offset: number; readonly size: number } {
+  let found = { offset: 0, size: 0 };
+  for (const { offset, inner, size } of entries.flatMap(({ chunks }) => chunks)) {
+    if (offset > found.offset || (offset === found.offset && inner + size > found.size)) {
+      found = { offset, size: inner + size };
+    }
+  }
+  return found;
+}
+
+/** Zeros that end an archive: two blocks. What fills a file's last block is less than one. */
+const endSize = 1024;
+
+/** Whether what is packed ends with the end of an archive. @param skipped bytes of content before what tells */
+async function endsArchive(packed: Buffer, skipped: number): Promise<boolean> {
+  let left = skipped;
+  let zeros = 0;
+  for await (const piece of unpacked(packed)) {
+    const rest = piece.subarray(left);
+    left -= piece.length - rest.length;
+    const last = rest.findLastIndex((byte) => byte !== 0);
+    zeros = last < 0 ? zeros + rest.length : rest.length - 1 - last;
+  }
+  return zeros >= endSize;
 }
 
 /** Where the table begins, as a footer says in its extra field, in hexadecimal digits. */

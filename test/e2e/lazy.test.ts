@@ -73,7 +73,7 @@ const everything = [
   "readlink data/link; ls; [ ! -f stargz.index.json ] || sha256sum stargz.index.json",
 ].join("; ");
 
-test.for<ChunkedFormat>(["estargz", "zstd:chunked"])(
+test.for<ChunkedFormat>(["estargz", "lossless estargz", "zstd:chunked"])(
   "a container of %s runs before its image is here, which is whole in the end, and files are those of an ordinary pull",
   async (format) => {
     const { berth, release, name, image } = await fixture([format, format]);

@@ -4,8 +4,8 @@ import type { TarHeader } from "../../src/archive/tar-header.ts";
 import { TarParser } from "../../src/archive/tar-reader.ts";
 import { encodeHeader, endOfArchive, paddingOf } from "../../src/archive/tar-writer.ts";
 
-/** Forms of a layer that can be read in parts. */
-export type ChunkedFormat = "estargz" | "zstd:chunked";
+/** Forms of a layer that can be read in parts; in the lossless one of eStargz, BuildKit's, the archive ends before its table. */
+export type ChunkedFormat = "estargz" | "lossless estargz" | "zstd:chunked";
 
 /** A layer in such a form. */
 export interface ChunkedLayer {
@@ -41,23 +41,24 @@ const types = {
  * @see stargz-snapshotter docs/estargz.md; containers/storage docs/containers-storage-zstd-chunked.md
  */
 export function chunkedLayer(archive: Buffer, format: ChunkedFormat, chunkSize: number = 1 << 20): ChunkedLayer {
-  const compress =
-    format === "estargz" ? (bytes: Buffer) => gzipSync(bytes) : (bytes: Buffer) => zstdCompressSync(bytes);
-  const writer = new Writer(compress);
+  const isZstd = format === "zstd:chunked";
+  const writer = new Writer(isZstd ? (bytes) => zstdCompressSync(bytes) : (bytes) => gzipSync(bytes));
   const toc: object[] = [];
   for (const { header, content } of entriesOf(archive)) {
     writer.plain(encodeHeader(header));
     const chunks: object[] = [];
     for (let at = 0; at < content.length; at += chunkSize) {
       const bytes = content.subarray(at, at + chunkSize);
-      const offset = writer.chunk(bytes);
+      const offset = isZstd ? writer.chunk(bytes) : writer.member(bytes);
       chunks.push({ offset, chunkOffset: at, chunkSize: bytes.length, chunkDigest: digestOf(bytes) });
     }
     writer.plain(Buffer.alloc(paddingOf(content.length)));
     toc.push(...tocEntries({ header, content }, { chunks, end: writer.length, format }));
   }
   const table = Buffer.from(JSON.stringify({ version: 1, entries: toc }));
-  return format === "estargz" ? writer.estargz(table) : writer.zstdChunked(table);
+  if (isZstd) return writer.zstdChunked(table);
+  if (format === "lossless estargz") writer.plain(endOfArchive);
+  return writer.estargz(table);
 }
 
 function tocEntries(
@@ -99,7 +100,14 @@ class Writer {
     this.#archive.push(bytes);
   }
 
-  /** @returns where it begins in the blob */
+  /** Begin a part that goes on up to the next chunk. @returns where it begins in the blob */
+  member(bytes: Buffer): number {
+    this.#flush();
+    this.plain(bytes);
+    return this.length;
+  }
+
+  /** A part for itself. @returns where it begins in the blob */
   chunk(bytes: Buffer): number {
     this.#flush();
     const offset = this.length;
