@@ -3,7 +3,7 @@ import type { Operation } from "../base/operation.ts";
 import type { ComingImage } from "../container/container.ts";
 import type { EarlyImage } from "../container/create.ts";
 import type { ContainerDeps } from "../container/deps.ts";
-import { recordWhole } from "../container/records.ts";
+import { isAwaited, recordWhole } from "../container/records.ts";
 import type { PullDeps } from "../image/pull.ts";
 import type { LazyAnswer } from "../lazy/lazy-server.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -42,6 +42,7 @@ export function openLazy(
       await serveLazily(await openPull(), parseReference(name), {
         ...options,
         onWhole: (chainID) => recordWhole(deps, chainID),
+        isUsed: (chainID) => isAwaited(deps, chainID),
         log: boundedLog(name),
       });
     },

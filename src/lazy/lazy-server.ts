@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { monotonic } from "../base/clock.ts";
@@ -32,6 +32,8 @@ export interface LazyServerOptions extends Operation {
   readonly answer: (answer: LazyAnswer) => void;
   /** The image is here as a whole: called before its layers are served no longer. */
   readonly onWhole: (chainID: ChainID) => Promise<void>;
+  /** Whether there is a container that needs what is served, running or not. */
+  readonly isUsed: (chainID: ChainID) => boolean;
   readonly log: (message: string) => void;
 }
 
@@ -44,11 +46,15 @@ const memory = 64 << 20;
 const quiet = { after: 500, most: 10_000 };
 /** Pauses between tries at the rest, milliseconds. */
 const pauses = [1000, 5000, 30_000, 120_000, 600_000];
+/** Milliseconds between two looks in a pause whether somebody uses what is served. */
+const lookEvery = 1000;
+/** Milliseconds that one who was told of what is served has to record a container of it. */
+const patience = 10_000;
 
 /**
  * Serve the layers of an image that aren't here as a file system, in the mount namespace that this process has for itself, while the
- * image is pulled; end when it is here and no container uses the file system any more. Where another process serves it already,
- * that is the answer.
+ * image is pulled; end when it is here, or can't be had now, and no container uses the file system any more. Where another process
+ * serves it already, that is the answer.
  */
 export async function serveLazily(deps: PullDeps, name: Reference, options: LazyServerOptions): Promise<void> {
   const { platform, answer, signal = new AbortController().signal } = options;
@@ -83,9 +89,18 @@ async function holdPlace({ host }: PullDeps, chainID: ChainID, directory: string
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const held = tryLock(host.syscalls, directory, { create: false });
     if (held !== undefined) return held;
-    if (servedLayers(host, chainID) !== undefined) return undefined;
+    if (isServing(host, chainID, directory)) return undefined;
     await sleep(20);
   }
+}
+
+/** Whether a process serves the chain, which then goes on for whoever is told of it now. */
+function isServing(host: PullDeps["host"], chainID: ChainID, directory: string): boolean {
+  const path = join(directory, usedFile);
+  using held = tryLock(host.syscalls, path, { kind: "shared", create: false });
+  if (held === undefined || servedLayers(host, chainID) === undefined) return false;
+  utimesSync(path, new Date(), new Date());
+  return true;
 }
 
 interface ServerParts {
@@ -175,9 +190,28 @@ class Server {
       } catch (error) {
         // Containers have use for what is served, whatever keeps the rest from coming.
         log(`can't pull the rest: ${messageOf(error)}`);
-        if (pause !== undefined) await sleep(pause);
+        if (pause !== undefined && !(await this.#isUsedAfter(pause, chainID))) return;
       }
     }
+  }
+
+  /** Wait; false as soon as nobody uses what is served. */
+  async #isUsedAfter(pause: number, chainID: ChainID): Promise<boolean> {
+    for (let waited = 0; waited < pause; waited += lookEvery) {
+      await sleep(lookEvery);
+      if (this.#hideUnused(chainID)) return false;
+    }
+    return true;
+  }
+
+  /** Where nobody uses what is served, tell nobody of it any more. @returns whether that is so */
+  #hideUnused(chainID: ChainID): boolean {
+    const { directory, options } = this.#parts;
+    const path = join(directory, usedFile);
+    using held = tryLock(this.#deps.host.syscalls, path);
+    if (held === undefined || options.isUsed(chainID) || Date.now() - statSync(path).mtimeMs < patience) return false;
+    rmSync(join(directory, servedFile), { force: true });
+    return true;
   }
 }
 

@@ -35,7 +35,10 @@ export function servedDirectory({ runRoot }: Pick<Host, "runRoot">, chainID: Cha
 /** The file in that directory that says it. */
 export const servedFile = "state.json";
 
-/** Beside it: whoever is about to mount what is served holds a lock on this file, shared, and the process ends after that. */
+/**
+ * Beside it: whoever is about to mount what is served holds a lock on this file, shared, and the process ends after that. It was
+ * modified when somebody was last told of what is served.
+ */
 export const usedFile = "used";
 
 /** The layers of a chain that a living process serves. */

@@ -143,6 +143,26 @@ test("a container that was removed before its image is here leaves the pull to e
   expect(await berth.out(["run", "--rm", "--lazy", name])).toBe("small");
 });
 
+test("a server whose registry gives no more goes on for a container that is there, and ends soon after the last is removed", async () => {
+  const { berth, name, release } = await fixture(["estargz", "estargz"], (blob, { headers }, response) => {
+    if (blob.bytes.length < size / 2 || headers.range !== undefined) return "send";
+    response.writeHead(404).end();
+    return "done";
+  });
+  await berth.out(["run", "-d", "--lazy", "--name", "early", name, "sleep", "1000"]);
+  release();
+  const log = (): string => readFileSync(join(berth.directory, "run/lazy.log"), "utf8");
+  // The pause after the third try is longer than it takes to see that nobody is there.
+  await eventually(async () => log().split("can't pull the rest").length > 3 || undefined);
+  expect(await berth.out(["run", "--rm", "--lazy", name])).toBe("small");
+  expect(servers(berth)).toHaveLength(1);
+  await berth.out(["rm", "-f", "early"]);
+  const removed = Date.now();
+  await ended(berth);
+  expect(Date.now() - removed).toBeLessThan(20_000);
+  expect(log()).toContain("no longer used");
+});
+
 test("what isn't what the table of contents says is never read", async () => {
   const { berth, name } = await fixture(["estargz", "estargz"], (blob, { headers }, response) => {
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
