@@ -70,9 +70,11 @@ async function answerBlob(parts: Parts, route: RouteOf<"blob">, exchange: Exchan
   response.setHeader("Docker-Content-Digest", digest);
   response.setHeader("ETag", `"${digest}"`);
   response.setHeader("Accept-Ranges", "bytes");
-  if (request.method === "HEAD") {
+  const isKnown = matches(request.headers["if-none-match"], digest);
+  if (isKnown || request.method === "HEAD") {
     const size = await blobSize(parts.deps, route, parts);
-    response.writeHead(200, { ...blobHeaders, "Content-Length": size }).end();
+    if (isKnown) response.writeHead(304, forGood).end();
+    else response.writeHead(200, { ...blobHeaders, "Content-Length": size }).end();
     return;
   }
   await using blob = await serveBlob(parts.deps, route, parts);
@@ -92,7 +94,8 @@ async function answerBlob(parts: Parts, route: RouteOf<"blob">, exchange: Exchan
 }
 
 /** What a digest names never changes. */
-const blobHeaders = { "Content-Type": "application/octet-stream", "Cache-Control": "max-age=31536000" };
+const forGood = { "Cache-Control": "max-age=31536000" };
+const blobHeaders = { "Content-Type": "application/octet-stream", ...forGood };
 
 async function answerTags({ lists }: Parts, { name, page }: RouteOf<"tags">, exchange: Exchange): Promise<void> {
   const { value, isStale } = await lists.tags(name);

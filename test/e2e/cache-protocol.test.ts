@@ -132,6 +132,13 @@ test.each([
   expect(body.equals(layer.subarray(first, end))).toBe(true);
 });
 
+test.each(["HEAD", "GET"])("a blob that the client has isn't sent again, by %s", async (method) => {
+  const condition = (digest: string) => ({ method, headers: { "If-None-Match": `"${digest}"`, Range: "bytes=1-2" } });
+  const { status, headers, body } = await ask(`/v2/team/app/blobs/${layerDigest}`, condition(layerDigest));
+  expect([status, headers.get("etag"), body.length]).toEqual([304, `"${layerDigest}"`, 0]);
+  expect(await ask(`/v2/team/app/blobs/${absent}`, condition(absent))).toMatchObject({ status: 404 });
+});
+
 test("a range behind the end of a blob can't be had", async () => {
   const { status, headers } = await ask(`/v2/team/app/blobs/${layerDigest}`, { headers: { Range: "bytes=300000-" } });
   expect(status).toBe(416);
