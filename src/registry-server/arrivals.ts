@@ -14,6 +14,10 @@ export interface Arriving extends Disposable {
   open(): AsyncIterable<Uint8Array>;
   /** Resolves when its bytes have the digest. */
   readonly verified: Promise<void>;
+  /** Bytes that are here. */
+  readonly length: number;
+  /** Have what is kept come to its end, also where nobody reads it any more. */
+  finish(): void;
 }
 
 /** Blobs that come in, each once, however many read it. What nobody reads any more is given up; the next who asks goes on with it. */
@@ -54,10 +58,13 @@ class Arrival {
   readonly #verified = Promise.withResolvers<void>();
   readonly #unread = Promise.withResolvers<void>();
   #readers = 0;
+  #length = 0;
+  readonly #fits: boolean;
   /** When somebody last asked for it, milliseconds since the epoch. */
   #asked = 0;
 
   constructor(deps: ServingDeps, name: RepositoryName, blob: Descriptor) {
+    this.#fits = fits(deps, blob);
     const kept = Promise.withResolvers<void>();
     this.kept = kept.promise;
     // Told to those who read.
@@ -80,7 +87,16 @@ class Arrival {
     this.#readers++;
     this.#asked = Date.now();
     const opened = this.#opened.promise;
+    const length = (): number => this.#length;
     return {
+      get length() {
+        return length();
+      },
+      finish: () => {
+        if (!this.#fits) return;
+        this.#readers++;
+        void this.kept.then(() => this.#leave());
+      },
       open: async function* () {
         yield* (await opened).open();
       },
@@ -109,20 +125,22 @@ class Arrival {
     await using downloads = new Downloads(deps, registries.repository(name), {
       signal,
       parallel: 1,
-      progress: () => undefined,
+      progress: (_blob, _state, bytes) => {
+        this.#length = bytes;
+      },
     });
     const arriving = downloads.get(blob);
     this.#opened.resolve(arriving);
     await arriving.arrived;
     turn?.[Symbol.dispose]();
     this.#verified.resolve();
-    if (fits(deps, blob)) {
+    if (this.#fits) {
       await downloads.keep(digest);
       await record(deps, name, { ...blob, asked: this.#asked });
     }
     kept();
     await this.#unread.promise;
-    if (!fits(deps, blob)) downloads.drop(digest);
+    if (!this.#fits) downloads.drop(digest);
   }
 }
 

@@ -1,8 +1,10 @@
+import { isKind } from "../base/errors.ts";
 import { cacheBlob, linkedSize, type RepositoryName } from "../image/cache-records.ts";
 import type { Digest } from "../oci/digest.ts";
 import { fullName } from "../oci/reference.ts";
-import type { Arrivals } from "./arrivals.ts";
+import type { Arrivals, Arriving } from "./arrivals.ts";
 import type { Outcome, ServingDeps } from "./deps.ts";
+import type { ByteRange } from "./range.ts";
 import { Refusal } from "./refusal.ts";
 import type { Upstreams } from "./upstream.ts";
 
@@ -12,8 +14,8 @@ export interface ServedBlob extends AsyncDisposable {
   readonly size: number;
   readonly outcome: Outcome;
   /**
-   * The bytes from `first` up to `end`, which isn't among them; the last of a blob that comes in only when all have the digest.
-   * A piece is good until the next one is asked for.
+   * The bytes from `first` up to `end`, which isn't among them; the last of a blob that comes in only when all have the digest, but
+   * for a small part far ahead of what is here: that is as the registry gives it. A piece is good until the next one is asked for.
    */
   read(first: number, end: number): AsyncIterable<Uint8Array>;
 }
@@ -82,17 +84,59 @@ export async function serveBlob(deps: ServingDeps, blob: BlobName, options: Blob
     size,
     outcome: "miss",
     async *read(first, end) {
-      let at = 0;
-      for await (const piece of arriving.open()) {
-        const begin = Math.max(first - at, 0);
-        const part = piece.subarray(begin, end - at);
-        at += piece.length;
-        if (at >= size) await arriving.verified;
-        if (part.length > 0) yield part;
-        if (at >= end) return;
-      }
-      await arriving.verified;
+      const isFar = isAhead(arriving, { first, end });
+      if (isFar) arriving.finish();
+      const given = isFar ? yield* partAhead(deps, { name, digest, size }, { first, end }) : 0;
+      if (!isFar || first + given < end) yield* partOf(arriving, { first: first + given, end }, size);
     },
     [Symbol.asyncDispose]: () => Promise.resolve(arriving[Symbol.dispose]()),
   };
+}
+
+/** A part of what arrives, the last piece of the whole when that has the digest. */
+async function* partOf(
+  { open, verified }: Arriving,
+  { first, end }: ByteRange,
+  size: number,
+): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for await (const piece of open()) {
+    const begin = Math.max(first - at, 0);
+    const part = piece.subarray(begin, end - at);
+    at += piece.length;
+    if (at >= size) await verified;
+    if (part.length > 0) yield part;
+    if (at >= end) return;
+  }
+  await verified;
+}
+
+/** Bytes of a part that is small: a pull that asks for parts side by side, and for all of them, has larger ones. */
+const smallPart = 4 << 20;
+/** Bytes that are to come before a part for it to be far ahead. */
+const farAhead = 1 << 20;
+
+/** Whether what is asked for is little, as of one who reads a few files of a layer, and would come late. */
+function isAhead({ length }: Arriving, { first, end }: ByteRange): boolean {
+  return end - first < smallPart && first - length > farAhead;
+}
+
+/** A part of a blob by itself, unchecked. @returns how many bytes of it the registry gave */
+async function* partAhead(
+  { registries, turns, signal }: ServingDeps,
+  { name, ...blob }: BlobName & { readonly size: number },
+  { first, end }: ByteRange,
+): AsyncGenerator<Uint8Array, number> {
+  let given = 0;
+  using _turn = await turns.take(`parts of ${name.domain}`, signal);
+  try {
+    for await (const piece of registries.repository(name).blob(blob, { offset: first, end, partOnly: true, signal })) {
+      given += piece.length;
+      yield piece;
+    }
+  } catch (error) {
+    // What arrives has it as well, later.
+    if (!isKind(error, "unavailable")) throw error;
+  }
+  return given;
 }

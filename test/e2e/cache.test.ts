@@ -10,6 +10,7 @@ import { fillRepository } from "../support/fill-registry.ts";
 import { enterPrivateNetwork } from "../support/private-network.ts";
 import { runProgram } from "../support/program.ts";
 import { openRegistry, openScriptedRegistry, type Registry } from "../support/registry.ts";
+import { sendBlob } from "../support/served-image.ts";
 import { openSlowRegistry } from "../support/slow-registry.ts";
 
 // Nobody else gets the port of a registry that is gone.
@@ -288,6 +289,86 @@ test("of a registry as many blobs arrive at once as --max-downloads says, small 
   rest.resolve();
   expect(await Promise.all([first, second])).toEqual([true, true]);
   expect(asked(two)).toEqual(["HEAD", "GET"]);
+});
+
+test("a small part far ahead of what has arrived doesn't wait for it, and the whole is kept though nobody else reads it", async () => {
+  const blob = randomBytes(6_000_000);
+  const digest = digestOf(blob);
+  const asked: string[] = [];
+  const rest = Promise.withResolvers<void>();
+  await using registry = await openScriptedRegistry(async (request, response) => {
+    const { method, headers, url = "" } = request;
+    if (!url.includes("/blobs/")) return void response.writeHead(200).end("{}");
+    if (method === "HEAD") return void response.writeHead(200, { "content-length": blob.length }).end();
+    asked.push(headers.range ?? "whole");
+    if (headers.range !== undefined) return sendBlob({ digest, bytes: blob }, request, response);
+    response.writeHead(200, { "content-length": blob.length }).write(blob.subarray(0, 500_000));
+    await rest.promise;
+    response.end(blob.subarray(500_000));
+  });
+  await using berth = openBerth();
+  await using cache = await openCacheServer(berth, ["--upstream", registry.host]);
+  const part = async (range: string): Promise<Buffer> => {
+    const answer = await fetch(`${cache.url}/v2/app/blobs/${digest}`, { headers: { Range: `bytes=${range}` } });
+    expect(answer.status).toBe(206);
+    return Buffer.from(await answer.arrayBuffer());
+  };
+  expect(await part("-51")).toEqual(blob.subarray(-51));
+  expect(await part("3000000-3999999")).toEqual(blob.subarray(3_000_000, 4_000_000));
+  const near = part("600000-600009");
+  const large = part("1700000-");
+  rest.resolve();
+  expect(await near).toEqual(blob.subarray(600_000, 600_010));
+  expect(await large).toEqual(blob.subarray(1_700_000));
+  await eventually(async () => {
+    await part("0-0");
+    return cache.requests().at(-1)?.endsWith("206 hit") || undefined;
+  });
+  expect(asked.filter((range) => range !== "whole")).toEqual(["bytes=5999949-", "bytes=3000000-3999999"]);
+  expect(asked.filter((range) => range === "whole")).toHaveLength(1);
+});
+
+test("a small part of what is too large to be kept doesn't have all of it fetched", async () => {
+  const blob = randomBytes(3_000_000);
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using registry = await openScriptedRegistry(async (request, response) => {
+    if (request.url?.includes("/blobs/") !== true) return void response.writeHead(200).end("{}");
+    if (request.headers.range !== undefined) {
+      await begun.promise;
+      return sendBlob({ digest: "", bytes: blob }, request, response);
+    }
+    response.writeHead(200, { "content-length": blob.length });
+    if (request.method === "HEAD") return void response.end();
+    begun.resolve();
+    response.once("close", ended.resolve).write(blob.subarray(0, 100_000));
+  });
+  await using berth = openBerth();
+  await using cache = await openCacheServer(berth, ["--upstream", registry.host, "--max-size", "2m"]);
+  const url = `${cache.url}/v2/app/blobs/${digestOf(blob)}`;
+  const answer = await fetch(url, { headers: { Range: "bytes=2000000-2000009" } });
+  expect(Buffer.from(await answer.arrayBuffer())).toEqual(blob.subarray(2_000_000, 2_000_010));
+  await ended.promise;
+});
+
+test("a registry that gives no parts has a small part wait for what arrives", async () => {
+  const blob = randomBytes(3_000_000);
+  const rest = Promise.withResolvers<void>();
+  let tries = 0;
+  await using registry = await openScriptedRegistry(async ({ method, url = "", headers }, response) => {
+    if (!url.includes("/blobs/")) return void response.writeHead(200).end("{}");
+    response.writeHead(200, { "content-length": blob.length });
+    if (method === "HEAD") return void response.end();
+    if (headers.range !== undefined && ++tries > 0) rest.resolve();
+    response.write(blob.subarray(0, 100_000));
+    await rest.promise;
+    response.end(blob.subarray(100_000));
+  });
+  await using berth = openBerth();
+  await using cache = await openCacheServer(berth, ["--upstream", registry.host]);
+  const url = `${cache.url}/v2/app/blobs/${digestOf(blob)}`;
+  const answer = await fetch(url, { headers: { Range: "bytes=-51" } });
+  expect(Buffer.from(await answer.arrayBuffer())).toEqual(blob.subarray(-51));
+  expect(tries).toBe(1);
 });
 
 test("a cache that is killed in the middle of a blob goes on at that byte", async () => {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test as it } from "vitest";
 import { type Berth, openBerth } from "../support/berth.ts";
+import { openCacheServer } from "../support/cache-server.ts";
 import { chunkedArchives, makeChunkedImage } from "../support/chunked-image.ts";
 import { type ChunkedFormat, chunkedLayer } from "../support/chunked-layer.ts";
 import { eventually } from "../support/eventually.ts";
@@ -161,6 +162,24 @@ test("a server whose registry gives no more goes on for a container that is ther
   await ended(berth);
   expect(Date.now() - removed).toBeLessThan(20_000);
   expect(log()).toContain("no longer used");
+});
+
+test("a container runs before its image is here through a cache that hasn't the image either", async () => {
+  const rest = Promise.withResolvers<void>();
+  const { berth, name, release } = await fixture(["estargz", "estargz"], async (blob, { headers }): Promise<"send"> => {
+    const isWhole = headers.range === undefined || headers.range.startsWith("bytes=0-");
+    if (isWhole && blob.bytes.length > size / 2) await rest.promise;
+    return "send";
+  });
+  release();
+  const [upstream = "", path] = name.split("/");
+  const cache = stack.use(await openCacheServer(stack.use(openBerth()), ["--upstream", upstream]));
+  const run = await berth.run(["run", "--rm", "--lazy", `${cache.host}/${path}`]);
+  expect(run).toMatchObject({ code: 0, stdout: "small\n" });
+  expect(await berth.out(["images", "-q"])).toBe("");
+  rest.resolve();
+  await ended(berth);
+  expect(await berth.out(["images", "-q"])).not.toBe("");
 });
 
 test("what isn't what the table of contents says is never read", async () => {
