@@ -42,7 +42,9 @@ export type StepMount =
       readonly mode: number;
       readonly uid: number;
       readonly gid: number;
-      /** What an empty cache starts with. */
+      /** The mode or the owner was asked for. */
+      readonly isOwned?: true;
+      /** What an empty cache starts with, as it is there. With `isOwned` it may be missing. */
       readonly from?: { readonly input: number; readonly source: string };
     }
   | {

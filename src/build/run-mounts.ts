@@ -57,20 +57,28 @@ function lowerMount(mount: MountStep, place: MountPlace): StepMount {
   }
 }
 
+/** The directory that a cache begins with where a mode or an owner is given with a whole tree, as in BuildKit. */
+export const ownedDirectory = "/cache";
+
 function lowerCache(mount: MountStep, place: MountPlace): StepMount {
   const target = targetOf(mount, place.cwd);
+  const source = join("/", mount.source ?? "");
+  const isOwned = source === "/" && [mount.mode, mount.uid, mount.gid].some((given) => given !== undefined);
   const from = mount.from
-    ? { input: place.input(place.context.source(mount.from)), source: join("/", mount.source ?? "") }
+    ? { input: place.input(place.context.source(mount.from)), source: isOwned ? ownedDirectory : source }
     : undefined;
+  // A part of a tree is as it is there.
+  const { mode = 0o755, uid = 0, gid = 0 } = from === undefined || isOwned ? mount : {};
   return {
     type: "cache",
     id: mount.id || normalize(mount.target ?? ""),
     target,
     sharing: mount.sharing ?? "shared",
     readonly: mount.readOnly,
-    mode: mount.mode ?? 0o755,
-    uid: mount.uid ?? 0,
-    gid: mount.gid ?? 0,
+    mode,
+    uid,
+    gid,
+    ...(isOwned ? { isOwned } : {}),
     ...(from === undefined ? {} : { from }),
   };
 }

@@ -179,13 +179,29 @@ class MountPreparer {
     }
     this.#stack.use(await lock(this.#deps.host.syscalls, use, { ...this.#options, kind: "shared" }));
     await utimes(use, new Date(), new Date());
-    if (mount.from !== undefined && !existsSync(directory)) {
-      const source = sourceAt(this.#options.sources, mount.from.input);
-      await rename(await this.#copy(`${index}-copy`, source, mount.from.source), directory);
-    } else if (!existsSync(directory)) await mkdir(directory, { mode: mount.mode });
-    await chmod(directory, mount.mode);
-    await chown(directory, mount.uid, mount.gid);
+    if (!(await this.#beginCache(mount, directory, index))) {
+      if (!existsSync(directory)) await mkdir(directory, { mode: mount.mode });
+      await chmod(directory, mount.mode);
+      await chown(directory, mount.uid, mount.gid);
+    }
     this.#push(directory, mount.target, mount.readonly);
+  }
+
+  /** Have a cache begin as a part of a tree is. @returns false where it begins with nothing */
+  async #beginCache({ from, isOwned }: Of<"cache">, directory: string, index: number): Promise<boolean> {
+    if (from === undefined) return false;
+    const source = sourceAt(this.#options.sources, from.input);
+    const entry = source.tree.lstat(source.tree.resolve(from.source));
+    if (entry === undefined && isOwned === true) return false;
+    if (existsSync(directory)) return true;
+    const copy = await this.#copy(`${index}-copy`, source, from.source);
+    if (entry?.kind === "dir") {
+      const { uid, gid } = source.owner ?? entry.stats;
+      await chown(copy, Number(uid), Number(gid));
+      await chmod(copy, Number(entry.stats.mode) & 0o7777);
+    }
+    await rename(copy, directory);
+    return true;
   }
 
   /** The directory of a cache: shared by all, by one step at a time, or the first that no other step has. */

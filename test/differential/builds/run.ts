@@ -89,6 +89,18 @@ export const runCases: readonly BuildCase[] = [
     Dockerfile:
       "FROM busybox AS a\nRUN mkdir /d && echo x > /d/f\nFROM busybox\nRUN --mount=type=cache,target=/c,id=DIFFFROM,from=a,source=/d cat /c/f > /a\n",
   }),
+  one("--mount=type=cache out of a stage: a directory is as it is there", "RUN true", {
+    Dockerfile:
+      "FROM busybox AS a\nRUN mkdir -m 750 /d && echo x > /d/f && chown 3:4 /d\nFROM busybox\nRUN --mount=type=cache,target=/c,id=DIFFPART,from=a,source=/d,mode=0700,uid=5 cat /c/f > /a; stat -c '%a %u:%g' /c > /s\n",
+  }),
+  one("--mount=type=cache with an owner out of a whole stage", "RUN true", {
+    Dockerfile:
+      "FROM busybox AS a\nRUN mkdir /d\nFROM busybox\nRUN --mount=type=cache,target=/c,id=DIFFWHOLE,from=a,uid=5,mode=0700 ls -a /c > /a; stat -c '%a %u:%g' /c > /s\n",
+  }),
+  one("--mount=type=cache with an owner out of a whole stage that has its directory", "RUN true", {
+    Dockerfile:
+      "FROM busybox AS a\nRUN mkdir -m 711 /cache && echo x > /cache/f\nFROM busybox\nRUN --mount=type=cache,target=/c,id=DIFFOWNDIR,from=a,gid=6 cat /c/f > /a; stat -c '%a %u:%g' /c > /s\n",
+  }),
   one(
     "--mount=type=cache in a working directory",
     "WORKDIR /w\nRUN --mount=type=cache,target=c,id=DIFFREL touch c/x && ls > l",
