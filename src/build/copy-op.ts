@@ -19,7 +19,7 @@ import type { CopyOp, InlineFile } from "./graph.ts";
 import { FileLister } from "./history/file-list.ts";
 import type { OpDeps } from "./op-deps.ts";
 import { type Owner, RootWriter } from "./root-writer.ts";
-import { type Selection, type SelectOptions, selectSource } from "./select.ts";
+import { type Selection, type SelectOptions, selectSource, splitParents } from "./select.ts";
 import type { KeyedContent, Work } from "./solve.ts";
 import { directoryTree, type SourceTree } from "./source-tree.ts";
 import { headOf, startsArchive } from "./stream-context.ts";
@@ -156,9 +156,7 @@ const ofStage = "With --from, paths are those of the stage or image that it name
 
 /** With `--parents`: what a pattern matches, below the part of the path after `/./` or the whole path. */
 function selectParents(tree: SourceTree, source: string, options: SelectOptions): readonly Selection[] {
-  const pivot = source.indexOf("/./");
-  const base = pivot < 0 ? "/" : source.slice(0, pivot);
-  const pattern = normalize(pivot < 0 ? source : source.slice(pivot + 2)).replace(/^\/|\/$/g, "");
+  const { base, pattern } = splitParents(source);
   const whole = join("/", base, pattern);
   if (!hasWildcards(whole) && tree.lstat(tree.resolve(whole)) === undefined)
     throw new BerthError("not-found", `${JSON.stringify(whole)}: not found`);

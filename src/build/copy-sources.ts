@@ -114,7 +114,7 @@ export interface PlacedSource {
 export function place(source: Source, { context, step, name, inputs }: Placing): PlacedSource {
   if (source.kind === "local") {
     const keepsParents = step.kind === "COPY" && step.parents;
-    return { path: keepsParents ? `/${source.path}` : join("/", source.path) };
+    return { path: keepsParents ? `/${source.path.replace(/^\.\//, "")}` : join("/", source.path) };
   }
   const input = inputs.push(context.graph.add(source, [], { name, ...context.place }));
   if (source.kind === "git") return { path: "/", origin: { input, unpack: false } };

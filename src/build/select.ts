@@ -70,6 +70,15 @@ function seenOnce(look: () => Iterable<SelectedFile>): () => Iterable<SelectedFi
   return () => kept ?? first();
 }
 
+/** A source of a copy with `--parents`: what comes along whole of its path, and the directory that this is in, which stays behind. */
+export function splitParents(source: string): { readonly base: string; readonly pattern: string } {
+  const pivot = source.indexOf("/./");
+  return {
+    base: join("/", pivot < 0 ? "" : source.slice(0, pivot)),
+    pattern: join("/", pivot < 0 ? source : source.slice(pivot + 2)).replace(/^\/|\/$/g, ""),
+  };
+}
+
 /** The paths that a pattern matches, in no order that counts; of a path without wildcards the path itself. */
 export function expandPattern(tree: SourceTree, pattern: string): readonly string[] {
   const parts = pattern.split("/").slice(1);

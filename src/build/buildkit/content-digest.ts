@@ -24,6 +24,8 @@ export interface Selector {
   readonly place?: string;
   readonly followsLinks: boolean;
   readonly isPattern: boolean;
+  /** A pattern of what counts, relative to the path: directories above it come along. All when absent. */
+  readonly include?: string;
   /** Patterns of what doesn't count, relative to the path. */
   readonly exclude: readonly string[];
 }
@@ -75,7 +77,8 @@ interface Listed {
   readonly path: string;
   /** What it counts as having; a directory's own attributes alone. */
   readonly digest: string;
-  readonly isDirectory: boolean;
+  /** A directory that may be elsewhere in another tree. */
+  readonly isLoose: boolean;
 }
 
 /** A place in a tree, and what is left out below it. */
@@ -85,6 +88,30 @@ interface Place {
   /** Below what the pattern matches. */
   readonly name: string;
   readonly excludes: (name: string) => boolean;
+  readonly includes: (name: string) => boolean;
+  /** Whether the selector alone says where a directory is. */
+  readonly isFixed: (name: string) => boolean;
+  /** Links count as what they lead to: those in the root, which counts nowhere itself. */
+  readonly followsLinks: boolean;
+}
+
+/** Whether it is listed, file by file, what a selector takes. */
+export function isFiltered({ isPattern, include, exclude }: Selector): boolean {
+  return isPattern || include !== undefined || exclude.length > 0;
+}
+
+function placeOf({ path, isPattern, include, exclude, followsLinks }: Selector): Place {
+  const parts = isPattern ? [] : (include ?? "").split("/");
+  const wild = parts.findIndex(hasWildcards);
+  const fixed = `${parts.slice(0, wild < 0 ? undefined : wild).join("/")}/`;
+  return {
+    path,
+    name: "",
+    excludes: openMatcher(exclude).excludes,
+    includes: include === undefined ? () => true : openMatcher([include]).excludes,
+    isFixed: (name) => fixed.startsWith(`${name}/`),
+    followsLinks: followsLinks && path === "/",
+  };
 }
 
 class ContentHasher {
@@ -97,9 +124,9 @@ class ContentHasher {
   }
 
   async selected(selector: Selector): Promise<Listing> {
-    const { path, place = path, followsLinks, isPattern, exclude } = selector;
+    const { path, place = path, followsLinks } = selector;
     const { tree } = this.#source;
-    if (isPattern || exclude.length > 0) return listingOf(await this.#list(selector), path);
+    if (isFiltered(selector)) return listingOf(await this.#list(selector), selector);
     const entry = tree.lstat(followsLinks ? tree.resolve(place) : place);
     const digest = entry && (await this.#whole(entry));
     return { paths: digest, names: digest };
@@ -116,28 +143,42 @@ class ContentHasher {
   }
 
   /** @returns false for what BuildKit doesn't tell of */
-  async #listMatch({ path, followsLinks, isPattern, exclude }: Selector, listed: Listed[]): Promise<boolean> {
+  async #listMatch(selector: Selector, listed: Listed[]): Promise<boolean> {
+    const { path, followsLinks, isPattern, include } = selector;
     const { tree } = this.#source;
     const entry = tree.lstat(isPattern ? path : tree.resolve(path));
     // Of a file with exclusions it counts nothing.
-    if (entry === undefined || (!isPattern && entry.kind !== "dir")) return false;
-    const target = entry.kind === "symlink" && followsLinks ? tree.lstat(tree.resolve(path)) : entry;
-    if (target === undefined) return false;
-    const digest = target === entry ? await this.#own(entry) : await this.#whole(target);
-    listed.push({ path, digest, isDirectory: entry.kind === "dir" });
-    if (entry.kind === "dir")
-      await this.#below(entry, { path, name: "", excludes: openMatcher(exclude).excludes }, listed);
+    if (entry === undefined || (entry.kind !== "dir" && (!isPattern || include !== undefined))) return false;
+    const isRoot = path === "/";
+    const digest = await this.#counted(entry, { path, followsLinks });
+    // The root itself counts nowhere.
+    if (!isRoot) listed.push({ path, digest, isLoose: isPattern && entry.kind === "dir" });
+    const { length } = listed;
+    if (entry.kind === "dir") await this.#below(entry, placeOf(selector), listed);
+    if (include !== undefined && !isRoot && listed.length === length) listed.pop();
     return true;
   }
 
-  async #below(directory: TreeEntry, { path, name, excludes }: Place, listed: Listed[]): Promise<void> {
+  async #below(directory: TreeEntry, place: Place, listed: Listed[]): Promise<void> {
     for (const entry of this.#children(directory)) {
-      const own = basename(entry.path);
-      const place = { path: join(path, own), name: join(name, own), excludes };
-      if (excludes(place.name)) continue;
-      listed.push({ path: place.path, digest: await this.#own(entry), isDirectory: entry.kind === "dir" });
-      if (entry.kind === "dir") await this.#below(entry, place, listed);
+      const name = join(place.name, basename(entry.path));
+      const isDirectory = entry.kind === "dir";
+      const isTaken = place.includes(name);
+      if (place.excludes(name) || !(isTaken || isDirectory)) continue;
+      const below = { ...place, path: join(place.path, basename(entry.path)), name };
+      const digest = await this.#counted(entry, below);
+      const length = listed.push({ path: below.path, digest, isLoose: isDirectory && !place.isFixed(name) });
+      if (isDirectory) await this.#below(entry, { ...below, followsLinks: false }, listed);
+      // It still shows where something below it is.
+      if (!isTaken && listed.length === length) listed.pop();
     }
+  }
+
+  /** What a file counts as that is listed. */
+  async #counted(entry: TreeEntry, { path, followsLinks }: Pick<Selector, "path" | "followsLinks">): Promise<string> {
+    const { tree } = this.#source;
+    const target = entry.kind === "symlink" && followsLinks ? tree.lstat(tree.resolve(path)) : undefined;
+    return target === undefined ? await this.#own(entry) : await this.#whole(target);
   }
 
   /** A file with all that is in it; a directory's files with their names. */
@@ -208,9 +249,13 @@ const typeFlags: Readonly<Record<FileKind, string>> = {
   fifo: "6",
 };
 
-function listingOf(listed: readonly Listed[] | undefined, path: string): Listing {
+function listingOf(
+  listed: readonly Listed[] | undefined,
+  { path, isPattern, include }: Pick<Selector, "path" | "isPattern" | "include">,
+): Listing {
   const [first, ...others] = listed ?? [];
-  if (first === undefined) return listed === undefined ? {} : { paths: nothing, names: nothing };
+  if (first === undefined)
+    return listed === undefined || include !== undefined ? {} : { paths: nothing, names: nothing };
   if (others.length === 0 && basename(first.path) === basename(path))
     return { paths: first.digest, names: first.digest };
   const all = [first, ...others];
@@ -219,8 +264,11 @@ function listingOf(listed: readonly Listed[] | undefined, path: string): Listing
   const names = all.map((each) => `${basename(each.path)}${each.digest}`);
   return {
     paths: digestOf(bytesIn(paths.join(""))),
-    // Last names don't tell what a second directory is in: other trees would have the same digest.
-    names: all.filter(({ isDirectory }) => isDirectory).length > 1 ? undefined : digestOf(bytesIn(names.join("\0"))),
+    // Last names don't tell what another directory is in: other trees would have the same digest.
+    names:
+      all.filter(({ isLoose }) => isLoose).length > (isPattern ? 1 : 0)
+        ? undefined
+        : digestOf(bytesIn(names.join("\0"))),
   };
 }
 

@@ -1,9 +1,8 @@
 import type { Digest } from "../../oci/digest.ts";
-import type { StepKey } from "../../remote-cache/step-key.ts";
 import type { Selector } from "./content-digest.ts";
 
 /** Where an input of a step comes from: a vertex of the graph, or a step that BuildKit has and berth doesn't. */
-export type Origin = Digest | StepKey;
+export type Origin = Digest | Definition;
 
 /** How a version of BuildKit writes operations down. */
 export interface Version {
@@ -13,12 +12,15 @@ export interface Version {
   readonly zeros: boolean;
   /** A secret counts as mounted from the file system of the step, or from nowhere. */
   readonly secretInput: 0 | -1;
+  /** A copy says which paths have to be there. */
+  readonly requiresPaths: boolean;
 }
 
-/** Those that differ, by the first release that is known to have them: 0.13 and 0.25. */
+/** Those that differ, by the first release that is known to have them: 0.13, 0.25 and 0.26. */
 export const versions: readonly Version[] = [
-  { user: "byID", zeros: true, secretInput: 0 },
-  { user: "byId", zeros: false, secretInput: -1 },
+  { user: "byID", zeros: true, secretInput: 0, requiresPaths: false },
+  { user: "byId", zeros: false, secretInput: -1, requiresPaths: false },
+  { user: "byId", zeros: false, secretInput: -1, requiresPaths: true },
 ];
 
 /** A step as a version of BuildKit defines it. */
@@ -43,13 +45,22 @@ export class Inputs {
   /** @returns the input's number; -1 for the empty file system, which is no input */
   add(origin: Origin | undefined): number {
     if (origin === undefined) return -1;
-    const known = this.#origins.indexOf(origin);
+    const known = this.#origins.findIndex((each) => isSame(each, origin));
     return known >= 0 ? known : this.#origins.push(origin) - 1;
   }
 
   get all(): readonly Origin[] {
     return this.#origins;
   }
+}
+
+function isSame(one: Origin, other: Origin): boolean {
+  if (typeof one === "string" || typeof other === "string") return one === other;
+  if (one.operation !== other.operation || one.inputs.length !== other.inputs.length) return false;
+  return one.inputs.every(({ origin }, index) => {
+    const counterpart = other.inputs[index];
+    return counterpart !== undefined && isSame(origin, counterpart.origin);
+  });
 }
 
 /** Paths less those below others, sorted. */

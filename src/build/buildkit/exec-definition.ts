@@ -2,6 +2,7 @@ import { join } from "node:path/posix";
 import { digestOf } from "../../oci/digest.ts";
 import { scriptDirectory } from "../apply-run.ts";
 import type { ExecOp, StepMount } from "../graph.ts";
+import { ownedDirectory } from "../run-mounts.ts";
 import type { Selector } from "./content-digest.ts";
 import { type DefinedInput, type Definition, Inputs, type Origin, type Version, withoutNested } from "./definition.ts";
 import { cacheDirectory, inlineFile } from "./file-definition.ts";
@@ -120,15 +121,15 @@ function mountsOf(
 
 type CacheMount = Extract<StepMount, { readonly type: "cache" }>;
 
-/** What an empty cache starts with: a directory, where it isn't as one is anyway. */
+/** What an empty cache starts with: a directory that is made, where it has a mode or an owner. */
 function beginning(
-  { from, mode, uid, gid }: CacheMount,
+  { from, isOwned, mode, uid, gid }: CacheMount,
   inputs: ExecPlace["inputs"],
   version: Version,
 ): Pick<Mount, "origin" | "path"> {
-  if (from !== undefined) return { origin: inputs[from.input], path: from.source };
-  if (mode === 0o755 && uid === 0 && gid === 0) return { origin: undefined, path: root };
-  return { origin: cacheDirectory({ mode, uid, gid }, version), path: "/cache" };
+  const base = from && inputs[from.input];
+  if (isOwned === undefined) return { origin: base, path: from?.source ?? root };
+  return { origin: cacheDirectory({ mode, uid, gid }, base, version), path: ownedDirectory };
 }
 
 /** A cache that is called as where it is counts as another than one that is called otherwise, whatever its name. */

@@ -1,9 +1,10 @@
-import { basename } from "node:path/posix";
+import { basename, join } from "node:path/posix";
 import { type Digest, digestOf } from "../../oci/digest.ts";
-import type { StepKey } from "../../remote-cache/step-key.ts";
 import { hasWildcards } from "../go-match.ts";
 import type { CopyOp, InlineFile, MkdirOp } from "../graph.ts";
-import type { Selector } from "./content-digest.ts";
+import { ownedDirectory } from "../run-mounts.ts";
+import { splitParents } from "../select.ts";
+import { isFiltered, type Selector } from "./content-digest.ts";
 import { type DefinedInput, type Definition, Inputs, type Origin, type Version, withoutNested } from "./definition.ts";
 import { filled, goJson, operationDigest } from "./operation.ts";
 
@@ -34,46 +35,50 @@ const noMode = -1;
 
 /** `WORKDIR`. */
 export function mkdirDefinition({ path, user }: MkdirOp, base: Origin | undefined, version: Version): Definition {
-  const input = base === undefined ? nowhere : 0;
-  const owner = ownerIn(user, input, version);
-  const made = filled({ path, mode: 0o755, makeParents: true, owner, timestamp: noTime });
-  const inputs = base === undefined ? [] : [{ origin: base, selector: "" }];
-  return { operation: operationOf([[input, nowhere, 0]], [made]), inputs };
+  const owner = ownerIn(user, base === undefined ? nowhere : 0, version);
+  return made(filled({ path, mode: 0o755, makeParents: true, owner, timestamp: noTime }), base);
 }
 
-/** A directory in nothing: what a cache mount begins with. */
+/** A directory in a file system, or in nothing: what a cache mount begins with. */
 export function cacheDirectory(
   { mode, uid, gid }: { readonly mode: number; readonly uid: number; readonly gid: number },
+  base: Origin | undefined,
   version: Version,
-): StepKey {
+): Definition {
   const owner = { user: userIn(uid, version), group: userIn(gid, version) };
-  return sourceOf(filled({ path: "/cache", mode, owner, timestamp: noTime }));
+  return made(filled({ path: ownedDirectory, mode, owner, timestamp: noTime }), base);
 }
 
 /** A file in nothing. */
-export function inlineFile({ name, data }: InlineFile, mode: number): StepKey {
-  return sourceOf(filled({ path: `/${name}`, mode, data: Buffer.from(data).toString("base64"), timestamp: noTime }));
+export function inlineFile({ name, data }: InlineFile, mode: number): Definition {
+  const content = Buffer.from(data).toString("base64");
+  return made(filled({ path: `/${name}`, mode, data: content, timestamp: noTime }), undefined);
 }
 
-/** What an action makes of nothing. */
-function sourceOf(action: object): StepKey {
-  return { forms: [{ operation: operationOf([[nowhere, nowhere, 0]], [action]), inputs: [] }] };
+/** What an action makes in a file system, or in nothing. */
+function made(action: object, base: Origin | undefined): Definition {
+  const place = [base === undefined ? nowhere : 0, nowhere, 0] as const;
+  return {
+    operation: operationOf([place], [action]),
+    inputs: base === undefined ? [] : [{ origin: base, selector: "" }],
+  };
 }
 
 /** `COPY` and `ADD`; undefined for those that aren't told. */
 export function copyDefinition(op: CopyOp, { base, sources }: CopyOrigins, version: Version): Definition | undefined {
-  if (op.parents || op.sources.some((path) => path.includes("\\"))) return undefined;
+  if (op.sources.some((path) => path.includes("\\"))) return undefined;
   const inputs = new Inputs();
   const input = inputs.add(base);
   const from = op.sources.map((path, index) => {
     const { input: number, unpack } = op.origins?.[index] ?? { input: 1, unpack: op.unpack };
-    return { path: path.replace(/(?<=.)\/+$/, ""), unpack, ...sources[number] };
+    return { ...whereIn(op, path), unpack, ...sources[number] };
   });
-  if (from.some(({ kind }) => kind === undefined || kind === "git")) return undefined;
+  if (from.some(({ kind, include }) => kind === undefined || kind === "git" || include === "")) return undefined;
   const copied = [
-    ...from.map(({ path, unpack, origin, kind }) => {
+    ...from.map(({ origin, kind, ...where }) => {
+      const { path, unpack } = where;
       const number = inputs.add(origin);
-      if (kind !== "http") return copiedFiles(op, { path, unpack }, number);
+      if (kind !== "http") return copiedFiles(op, where, number);
       return copiedFile(op, { path: `/${basename(path)}`, place: path, unpack }, number);
     }),
     ...op.inline.map((file) => {
@@ -90,7 +95,7 @@ export function copyDefinition(op: CopyOp, { base, sources }: CopyOrigins, versi
   return {
     operation: operationOf(
       places,
-      copied.map(({ action }) => action(owner)),
+      copied.map(({ action }) => action(owner, version)),
     ),
     inputs: inputs.all.map((origin, index): DefinedInput => {
       const read = copied.filter((each) => each.from === index).map(({ selector }) => selector);
@@ -102,7 +107,7 @@ export function copyDefinition(op: CopyOp, { base, sources }: CopyOrigins, versi
 }
 
 /** A file system that a linked copy is put on top of. */
-export function mergeDefinition(base: Origin, copied: StepKey, { zeros }: Version): Definition {
+export function mergeDefinition(base: Origin, copied: Definition, { zeros }: Version): Definition {
   const inputs = [base, copied].map((origin) => ({ origin, selector: "" }));
   const merge = { inputs: inputs.map((_, input) => (zeros ? { input } : filled({ input }))) };
   return { operation: operationDigest({ Type: "buildkit.merge.v0", Merge: merge }), inputs };
@@ -113,22 +118,26 @@ interface Copied {
   /** Number of the input that it reads. */
   readonly from: number;
   readonly selector: Selector;
-  action(owner: object | undefined): object;
+  action(owner: object | undefined, version: Version): object;
 }
 
 /** What an action copies. */
-interface Copying {
-  readonly path: string;
-  /** As in {@link Selector}. */
-  readonly place?: string;
+interface Copying extends Pick<Selector, "path" | "place" | "include"> {
   readonly unpack: boolean;
 }
 
-function copiedFiles(op: CopyOp, { path, unpack }: Copying, from: number): Copied {
+function whereIn({ parents }: CopyOp, source: string): Pick<Copying, "path" | "include"> {
+  if (!parents) return { path: source.replace(/(?<=.)\/+$/, "") };
+  const { base, pattern } = splitParents(source);
+  return { path: base, include: pattern };
+}
+
+function copiedFiles(op: CopyOp, { unpack, ...where }: Copying, from: number): Copied {
+  const { path } = where;
   return {
     from,
-    selector: { path, followsLinks: true, isPattern: hasWildcards(path), exclude: op.exclude },
-    action: (owner) => ({
+    selector: { ...where, followsLinks: true, isPattern: hasWildcards(path), exclude: op.exclude },
+    action: (owner, version) => ({
       ...startOf(op, path, owner),
       ...filled({
         followSymlink: true,
@@ -137,10 +146,18 @@ function copiedFiles(op: CopyOp, { path, unpack }: Copying, from: number): Copie
         createDestPath: true,
         allowWildcard: true,
         allowEmptyWildcard: true,
-        ...endOf(op),
+        ...endOf(op, where.include),
+        required_paths: version.requiresPaths ? requiredOf(where) : [],
       }),
     }),
   };
+}
+
+/** Without wildcards, what comes with its parents has to be there. */
+function requiredOf({ path, include }: Pick<Copying, "path" | "include">): readonly string[] {
+  if (include === undefined) return [];
+  const required = join(path, include);
+  return hasWildcards(required) ? [] : [required];
 }
 
 /** Of a file that was made for the copy. */
@@ -160,8 +177,13 @@ function startOf({ destination, mode }: CopyOp, path: string, owner: object | un
   return filled({ src: basename(path) || "/", dest: destination, owner, mode: bits });
 }
 
-function endOf({ exclude, mode }: CopyOp): Readonly<Record<string, unknown>> {
-  return { timestamp: noTime, exclude_patterns: exclude, modeStr: typeof mode === "string" ? mode : "" };
+function endOf({ exclude, mode }: CopyOp, include?: string): Readonly<Record<string, unknown>> {
+  return {
+    timestamp: noTime,
+    include_patterns: include === undefined ? [] : [include],
+    exclude_patterns: exclude,
+    modeStr: typeof mode === "string" ? mode : "",
+  };
 }
 
 function operationOf(places: readonly Place[], actions: readonly object[]): Digest {
@@ -206,11 +228,13 @@ function selectorOf(read: readonly Selector[]): string {
 
 /** What is read, each file once. */
 function deduped(read: readonly Selector[]): readonly Selector[] {
-  const isPlain = ({ isPattern, exclude }: Selector): boolean => !isPattern && exclude.length === 0;
+  const isPlain = (each: Selector): boolean => !isFiltered(each);
   const plain = [false, true].flatMap((followsLinks) => {
     const same = read.filter((each) => isPlain(each) && each.followsLinks === followsLinks);
     const byPath = new Map(same.map((each) => [each.path, each]));
     return withoutNested([...byPath.keys()]).flatMap((path) => byPath.get(path) ?? []);
   });
-  return [...plain, ...read.filter((each) => !isPlain(each))].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return [...plain, ...read.filter((each) => !isPlain(each))].sort(
+    (a, b) => Number(a.path > b.path) - Number(a.path < b.path),
+  );
 }

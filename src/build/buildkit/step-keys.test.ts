@@ -73,7 +73,8 @@ async function keyOf(text: string): Promise<StepKey> {
   return key;
 }
 
-// What the caches of live builders had: Docker 26.1 (BuildKit 0.13), and Docker 28.5 (0.25) where that has another.
+// What the caches of live builders had: Docker 26.1 (BuildKit 0.13), and where they have others Docker 28.5 (0.25) and BuildKit 0.32. For
+// `--parents`, the older two had the frontend of 0.25 with what is experimental in it.
 const steps: readonly (readonly [text: string, ...names: string[]])[] = [
   ["RUN echo one > /one", "b94f89e81344044945ad3b2fc4490a95fbad95b5da0a25bd340847dc26e7c7e3"],
   [
@@ -167,6 +168,22 @@ const steps: readonly (readonly [text: string, ...names: string[]])[] = [
   ["COPY <<one <<two /d/\n1\none\n2\ntwo", "12d63889e4473d2db715879f921d23d57f5f89282eb1e35eb20048640f36562a"],
   ["ADD archive.tar /x/", "4e908e00b6cac4dedcc9e16f00a2478606636dc6f77cc03f1855bc69ae05d041"],
   ["ADD https://example.com/some/file.txt /d/", "7c2effe13634a1592e83b26f46a48181f8312609cbd4a45c72c1c51e447fa773"],
+  [
+    "COPY --parents dir/x /",
+    "10eb383a719acc27274b2ad041584c69c3dc747bad4a4433672c66a9a89e1c53",
+    "734110acc843323874d414c1ec222d8bb5687a40d10561bd11f1a0816e7a2aad",
+  ],
+  [
+    "COPY --parents dir/./sub/y b.txt /out/",
+    "3e153dd8987bf4b31e491c56099176bafc5292087a96238ad07c38ceee7532cb",
+    "004710d9556913cc332db64bd0a42145e4026e9b9607a1be67435ae9c01e17da",
+  ],
+  ["COPY --parents dir/s*/y *.txt /out/", "9f05b864d99be7461434593c7fd747d046fe8c5091ff76882b5573f9b54668ae"],
+  [
+    "COPY --parents --exclude=*.txt ./dir/**/z lone /out/",
+    "ba64e4c183e30b4081f07bc9391cc575a24a04c3655d429d154b5e8c6364ee91",
+    "7ab852b6b578dc2b92fabf8966dee7400927d5cce759a2eb87157ac2163b7be1",
+  ],
   ["FROM scratch\nCOPY a.txt /", "f3a558d739056fa38f45ada99819bccd2714e7847991333b5e6d1de73889bbee"],
 ];
 
@@ -195,6 +212,18 @@ test.each([
   expect(digests.flat().map(contentRecord)).toContain(`sha256:${expected}`);
 });
 
+test("a cache with an owner begins with a directory that is made in what it comes from", async () => {
+  const { forms } = await keyOf(
+    "FROM busybox AS one\nRUN true\nFROM busybox\nRUN --mount=type=cache,target=/c,from=one,uid=5,mode=0700 ls",
+  );
+  const begins = forms.map(({ inputs }) => inputs[1]?.step?.forms[0]);
+  expect(begins.map((form) => form && operationRecord(form.operation))).toEqual([
+    "sha256:bbdf21d5fcffa930afa566b5a1d5e6a885a12291f6159466aa83f65a4a5a5493",
+    "sha256:71bda8f98625a4309b8824d2e9d34046bcd36a3cae11222bb1079e432e19c715",
+  ]);
+  expect(begins.map((form) => form?.inputs[0]?.step)).toEqual(Array(2).fill(await keyOf("FROM busybox\nRUN true")));
+});
+
 test("an image is named by its manifest and by its layers", async () => {
   const { graph, output } = await lowered("FROM busybox");
   const key = openStepKeys(graph, async () => undefined).keyOf(output);
@@ -213,7 +242,7 @@ test("nothing is read to name steps", async () => {
 });
 
 test.each([
-  { text: "COPY --parents dir/x /" },
+  { text: "COPY --parents dir/./ /" },
   { text: "ADD git@example.com:owner/name.git /" },
   { text: "RUN id", architecture: "arm" },
 ])("$text has no name: BuildKit's isn't known", async ({ text, ...platformOf }) => {
@@ -238,6 +267,11 @@ test.each([
     forms: 1,
   },
   { why: "a directory less a file, with another in it", selector: { ...all, path: "/dir", exclude: ["x"] }, forms: 1 },
+  // Where the directories are is in the operation.
+  { why: "a file with its parents", selector: { ...all, include: "dir/sub/y" }, forms: 2 },
+  { why: "a directory with another in it, with its parents", selector: { ...all, include: "dir" }, forms: 1 },
+  { why: "a pattern of directories, with their parents", selector: { ...all, include: "d*/sub/y" }, forms: 1 },
+  { why: "nothing with its parents", selector: { ...all, include: "dir/none" }, forms: 0 },
   { why: "a directory less another", selector: { ...all, path: "/dir", exclude: ["sub"] }, forms: 2 },
   { why: "exclusions with an exception", selector: { ...all, path: "/dir", exclude: ["sub", "!sub/y"] }, forms: 0 },
   { why: "what isn't there", selector: { ...all, path: "/none" }, forms: 0 },

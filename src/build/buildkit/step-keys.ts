@@ -28,26 +28,26 @@ export function openStepKeys(graph: Graph, contentOf: ContentOf): StepKeys {
   };
   const make = (vertex: Vertex): StepKey | undefined => {
     if (vertex.op.kind === "image") return imageKey(vertex.op, vertex.source);
-    const forms = versions.flatMap((version) => formOf(vertex, version) ?? []);
-    const distinct = [...new Map(forms.map((form) => [form.operation, form])).values()];
+    const forms = versions
+      .map((version) => definitionOf(vertex, version))
+      .flatMap((each) => (each ? [form(each)] : []));
+    const distinct = [...new Map(forms.map((each) => [each.operation, each])).values()];
     return distinct.length === 0 ? undefined : { forms: distinct };
   };
-  const formOf = (vertex: Vertex, version: Version): StepForm | undefined => {
+  const definitionOf = (vertex: Vertex, version: Version): Definition | undefined => {
     const { op } = vertex;
     const inputs = vertex.inputs.map(origin);
     const [base] = inputs;
     switch (op.kind) {
       case "mkdir":
-        return form(mkdirDefinition(op, base, version));
+        return mkdirDefinition(op, base, version);
       case "exec":
-        return form(
-          execDefinition(op, { inputs, architecture: vertex.architecture ?? hostPlatform.architecture }, version),
-        );
+        return execDefinition(op, { inputs, architecture: vertex.architecture ?? hostPlatform.architecture }, version);
       case "copy": {
         const sources = vertex.inputs.map((input) => ({ origin: origin(input), kind: sourceKind(input) }));
-        if (vertex.link !== true || base === undefined) return form(copyDefinition(op, { base, sources }, version));
-        const copied = form(copyDefinition(op, { base: undefined, sources }, version));
-        return copied && form(mergeDefinition(base, { forms: [copied] }, version));
+        if (vertex.link !== true || base === undefined) return copyDefinition(op, { base, sources }, version);
+        const copied = copyDefinition(op, { base: undefined, sources }, version);
+        return copied && mergeDefinition(base, copied, version);
       }
       default:
         return undefined;
@@ -60,10 +60,9 @@ export function openStepKeys(graph: Graph, contentOf: ContentOf): StepKeys {
   /** The empty file system is no input. */
   const origin = (digest: Digest): Origin | undefined =>
     graph.get(digest)?.op.kind === "scratch" ? undefined : digest;
-  const form = (definition: Definition | undefined): StepForm | undefined =>
-    definition && { operation: definition.operation, inputs: definition.inputs.map(inputOf) };
+  const form = ({ operation, inputs }: Definition): StepForm => ({ operation, inputs: inputs.map(inputOf) });
   const inputOf = ({ origin: from, selector, content }: DefinedInput): StepInput => {
-    if (typeof from !== "string") return { step: from, selector };
+    if (typeof from !== "string") return { step: { forms: [form(from)] }, selector };
     return { step: keyOf(from), selector, ...(content && { content: () => read(from, content) }) };
   };
   const read = async (from: Digest, content: readonly Selector[]): Promise<readonly Digest[]> => {
