@@ -31,7 +31,7 @@ export function applyRun(state: StageState, context: StageContext, { step, shown
     throw new BerthError("permission-denied", "failed to load LLB: network.host is not allowed", {
       hint: "`--allow network.host` lets steps that ask for it have this machine's network.",
     });
-  const devices = step.devices.length === 0 ? [] : (context.devices?.(step.devices) ?? []);
+  const devices = step.devices.length === 0 ? undefined : context.devices?.(step.devices);
   const args = commandArgs(state, step.command);
   const directory = state.image.config.WorkingDir || "/";
   const cwd = step.cwd === undefined ? directory : resolve("/", directory, step.cwd);
@@ -44,7 +44,7 @@ export function applyRun(state: StageState, context: StageContext, { step, shown
     user: step.user ?? state.image.config.User ?? "",
     network: step.network === "default" ? context.network : step.network,
     ...(isInsecure ? { security: "insecure" } : {}),
-    ...(devices.length === 0 ? {} : { devices }),
+    ...(devices === undefined || devices.names.length === 0 ? {} : { devices: devices.names }),
     mounts: mounts.mounts,
     scripts: step.scripts,
     ...(context.settings === undefined ? {} : { settings: context.settings }),
@@ -53,6 +53,7 @@ export function applyRun(state: StageState, context: StageContext, { step, shown
   const vertex = context.graph.add(op, [state.tip, ...mounts.inputs], {
     ...{ name, ...context.place, args: state.args.map((arg) => arg.name) },
     ...architectureOf(state),
+    ...(devices === undefined ? {} : { devices: devices.counted }),
   });
   return withLayer(named, vertex, `RUN ${[...declared(state), ...args].join(" ")} # buildkit`);
 }

@@ -176,10 +176,18 @@ export interface Vertex {
   readonly architecture?: string;
   /** Names of those variables of a `RUN` that are arguments. */
   readonly args?: readonly string[];
+  /** Of a `RUN` that asks for devices. */
+  readonly devices?: readonly CountedDevice[];
   /** A copy with `--link`: BuildKit makes two steps of it. */
   readonly link?: boolean;
   /** Of an image what its registry has under its name, and what it was asked for; absent where that isn't known. */
   readonly source?: { readonly digest: Digest; readonly platform: Platform };
+}
+
+/** A device as BuildKit counts it in the name of a step. */
+export interface CountedDevice {
+  readonly name: string;
+  readonly optional: boolean;
 }
 
 /** What describes a vertex beside its op and its inputs. */

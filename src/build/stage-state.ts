@@ -6,6 +6,7 @@ import { type Platform, platformText } from "../oci/platform.ts";
 import type { Entitlements } from "./entitlements.ts";
 import type { GraphBuilder, VertexLabel } from "./graph.ts";
 import type { StageSource } from "./stages.ts";
+import type { GrantedDevices } from "./step-devices.ts";
 import type { StepSettings } from "./step-settings.ts";
 
 /** What BuildKit writes into the `comment` of its history entries. */
@@ -84,7 +85,7 @@ export interface StageContext {
   /** What steps may be given beyond a plain step; nothing when absent. */
   readonly entitlements?: Entitlements;
   /** The devices that a step gets. Absent where nothing is built: nobody looks which there are. @throws {BerthError} */
-  devices?(requests: readonly DeviceRequest[]): readonly string[];
+  devices?(requests: readonly DeviceRequest[]): GrantedDevices;
   /** What every `RUN` gets; absent where nothing is given. */
   readonly settings?: StepSettings;
   /** The vertex that a step reads from. */

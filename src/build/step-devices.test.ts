@@ -37,8 +37,8 @@ function registry(): CdiRegistry {
   return readCdi(places);
 }
 
-const granted = (name: string, allow: readonly string[], required = true) =>
-  grantDevices(registry(), parseEntitlements(allow), [{ name, required }]);
+const granted = (name: string, allow: readonly string[], required = true): readonly string[] =>
+  grantDevices(registry(), parseEntitlements(allow), [{ name, required }]).names;
 
 describe("devices of specifications", () => {
   test("are found by name, by kind, all of a kind, and by class; those of a later directory first", () => {
@@ -48,6 +48,16 @@ describe("devices of specifications", () => {
     expect(granted("fast", ["device"])).toEqual(["v.test/gpu=1"]);
     expect(granted("v.test/yaml=y", ["device"])).toEqual(["v.test/yaml=y"]);
     expect(deviceEdits(registry(), ["v.test/gpu=0"]).flatMap(({ env }) => env)).toEqual(["A=high"]);
+  });
+
+  test("count in a step's name as written where all are allowed, and as what they come to otherwise", () => {
+    const requests = ["v.test/gpu", "mine", "v.test/none"].map((name) => ({ name, required: false }));
+    const counted = (allow: readonly string[]) => grantDevices(registry(), parseEntitlements(allow), requests).counted;
+    expect(counted(["device"])).toEqual(requests.map(({ name }) => ({ name, optional: true })));
+    expect(counted(["device=v.test/gpu=1,alias=mine", "device=v.test/gpu=0"])).toEqual([
+      { name: "v.test/gpu=1", optional: true },
+      { name: "v.test/gpu=0", optional: false },
+    ]);
   });
 
   test("change a step by what is common, once, and by their own", () => {

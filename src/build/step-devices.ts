@@ -3,6 +3,7 @@ import type { DeviceRequest } from "../dockerfile/device.ts";
 import { type CdiDevice, type CdiEdits, type CdiRegistry, cdiDirectories, readCdi } from "../host/cdi.ts";
 import { readSettings } from "../host/settings.ts";
 import type { Entitlements } from "./entitlements.ts";
+import type { CountedDevice } from "./graph.ts";
 
 /** Annotations that BuildKit reads. */
 const classAnnotation = "org.mobyproject.buildkit.device.class";
@@ -17,8 +18,16 @@ export function deviceRegistry(): () => CdiRegistry {
   };
 }
 
+/** The devices of a step. */
+export interface GrantedDevices {
+  /** Those that it gets, by their whole names. */
+  readonly names: readonly string[];
+  /** What counts of them in BuildKit's name of the step. */
+  readonly counted: readonly CountedDevice[];
+}
+
 /**
- * The devices that a step gets, by their whole names.
+ * The devices that a step gets.
  *
  * @throws {BerthError} not-found, for a required one that isn't there; permission-denied, for one that isn't allowed; with BuildKit's text
  */
@@ -26,15 +35,16 @@ export function grantDevices(
   registry: CdiRegistry,
   allowed: Entitlements,
   requests: readonly DeviceRequest[],
-): readonly string[] {
+): GrantedDevices {
   const meant = requests.map(({ name, required }) => ({ name: allowed.devices.get(name) ?? name, required }));
   const found = new Set(meant.flatMap((request) => find(registry, request)));
-  if (allowed.everyDevice) return [...found];
+  const granting = { names: [...found], counted: countedDevices(registry, allowed, requests) };
+  if (allowed.everyDevice) return granting;
   const names = [...allowed.devices.values()];
   const granted = new Set(names.flatMap((name) => find(registry, { name, required: false })));
   const forbidden = [...found].filter((name) => !granted.has(name) && !allowsItself(registry.devices.get(name)));
   const [first, second] = forbidden;
-  if (first === undefined) return [...found];
+  if (first === undefined) return granting;
   const message =
     second === undefined
       ? `device ${first} is requested by the build but not allowed`
@@ -42,6 +52,23 @@ export function grantDevices(
   throw new BerthError("permission-denied", `failed to load LLB: ${message}`, {
     hint: `\`--allow device=${first}\` lets steps have it.`,
   });
+}
+
+/** Where every device is allowed, what is written; those that have another name there first otherwise, and then those that the others come to. */
+function countedDevices(
+  registry: CdiRegistry,
+  { everyDevice, devices }: Entitlements,
+  requests: readonly DeviceRequest[],
+): readonly CountedDevice[] {
+  const written = requests.map(({ name, required }) => ({ name, optional: !required }));
+  if (everyDevice) return written;
+  const known = (name: string): string => devices.get(name) ?? name;
+  const [renamed, others] = [true, false].map((is) => requests.filter(({ name }) => (known(name) !== name) === is));
+  const found = new Set((others ?? []).flatMap((request) => find(registry, request)));
+  return [
+    ...(renamed ?? []).map(({ name, required }) => ({ name: known(name), optional: !required })),
+    ...[...found].map((name) => ({ name, optional: false })),
+  ];
 }
 
 /** A device by its whole name; of a kind alone the first, with `*` all; or those of a class. */

@@ -1,7 +1,8 @@
 import { join } from "node:path/posix";
 import { digestOf } from "../../oci/digest.ts";
+import type { Platform } from "../../oci/platform.ts";
 import { scriptDirectory } from "../apply-run.ts";
-import type { ExecOp, StepMount } from "../graph.ts";
+import type { CountedDevice, ExecOp, StepMount } from "../graph.ts";
 import { ownedDirectory } from "../run-mounts.ts";
 import type { Selector } from "./content-digest.ts";
 import { type DefinedInput, type Definition, Inputs, type Origin, type Version, withoutNested } from "./definition.ts";
@@ -35,18 +36,18 @@ interface Mount {
 export interface ExecPlace {
   /** Of the vertex; undefined is the empty file system. */
   readonly inputs: readonly (Origin | undefined)[];
-  /** As image configs have it. */
-  readonly architecture: string;
+  /** Undefined where its variant isn't known. */
+  readonly platform: Platform | undefined;
+  readonly devices: readonly CountedDevice[];
 }
 
 /** `RUN`; undefined for what isn't told. */
 export function execDefinition(
   op: ExecOp,
-  { inputs, architecture }: ExecPlace,
+  { inputs, platform, devices }: ExecPlace,
   version: Version,
 ): Definition | undefined {
-  // Of others than these the variant would have to be known, and of devices what this machine says of them.
-  if (!plainArchitectures.has(architecture) || op.devices !== undefined) return undefined;
+  if (platform === undefined) return undefined;
   const mounts = mountsOf(op, inputs, version);
   if (new Set(mounts.map(({ target }) => target)).size < mounts.length) return undefined;
   const numbers = new Inputs();
@@ -62,10 +63,12 @@ export function execDefinition(
         network: networks[op.network],
         security: op.security === undefined ? 0 : 1,
         secretenv: op.mounts.flatMap(writtenVariable),
+        cdiDevices: devices.map((device) => filled({ ...device })),
       }),
     },
-    OS: "linux",
-    Arch: architecture,
+    OS: platform.os,
+    Arch: platform.architecture,
+    ...filled({ Variant: platform.variant }),
   });
   const secrets = version.secretInput === 0 ? written.length - placed.length : 0;
   return {
@@ -79,10 +82,6 @@ export function execDefinition(
     ),
   };
 }
-
-const plainArchitectures: ReadonlySet<string> = new Set(
-  "amd64 arm64 386 ppc64le s390x riscv64 mips64le loong64".split(" "),
-);
 
 /** What is mounted from somewhere, in the order in which BuildKit does that. */
 function mountsOf(

@@ -42,7 +42,11 @@ export function openStepKeys(graph: Graph, contentOf: ContentOf): StepKeys {
       case "mkdir":
         return mkdirDefinition(op, base, version);
       case "exec":
-        return execDefinition(op, { inputs, architecture: vertex.architecture ?? hostPlatform.architecture }, version);
+        return execDefinition(
+          op,
+          { inputs, platform: platformOf(graph, vertex), devices: vertex.devices ?? [] },
+          version,
+        );
       case "copy": {
         const sources = vertex.inputs.map((input) => ({ origin: origin(input), kind: sourceKind(input) }));
         if (vertex.link !== true || base === undefined) return copyDefinition(op, { base, sources }, version);
@@ -76,10 +80,45 @@ export function openStepKeys(graph: Graph, contentOf: ContentOf): StepKeys {
 function imageKey({ chainID }: ImageOp, source: Vertex["source"]): StepKey | undefined {
   const manifest = source && goJson({ Digest: source.digest, ...platformFields(source.platform) });
   const names = [...(manifest === undefined ? [] : [digestOf(manifest)]), ...(chainID === undefined ? [] : [chainID])];
-  if (names.length === 0) return undefined;
+  return names.length === 0 ? undefined : sourceKey(names);
+}
+
+function sourceKey(names: readonly string[]): StepKey {
   return { forms: names.map((name) => ({ operation: digestOf(`buildkit.source.v0:${name}`), inputs: [] })) };
 }
 
-function platformFields({ os, architecture, variant }: Platform): object {
+function platformFields(platform: Platform): object {
+  const { os, architecture, variant } = normalized(platform);
   return { OS: os, Arch: architecture, ...filled({ Variant: variant }) };
 }
+
+/** What a step's programs are for, as the image was asked for that it stands on; undefined where the variant would have to be known. */
+function platformOf(graph: Graph, vertex: Vertex): Platform | undefined {
+  const { architecture = hostPlatform.architecture } = vertex;
+  let base: Vertex | undefined = vertex;
+  while (base !== undefined && base.source === undefined) base = below(graph, base);
+  const asked = base?.source?.platform;
+  if (asked?.architecture === architecture) return normalized(asked);
+  return plainArchitectures.has(architecture) ? { os: "linux", architecture } : undefined;
+}
+
+/** The file system that a vertex stands on. */
+function below(graph: Graph, { inputs: [base] }: Vertex): Vertex | undefined {
+  return base === undefined ? undefined : graph.get(base);
+}
+
+/** Those of which nearly all images have no variant. */
+const plainArchitectures: ReadonlySet<string> = new Set(
+  "amd64 arm64 386 ppc64le s390x riscv64 mips64le loong64".split(" "),
+);
+
+/** The usual variant of an architecture isn't told; of arm it always is. @see containerd platforms normalizeArch */
+function normalized({ os, architecture, variant = "" }: Platform): Platform {
+  const named = /^\d$/.test(variant) ? `v${variant}` : variant;
+  const known = architecture === "arm" && named === "" ? "v7" : named;
+  return known === "" || known === usualVariants[architecture]
+    ? { os, architecture }
+    : { os, architecture, variant: known };
+}
+
+const usualVariants: Readonly<Record<string, string>> = { amd64: "v1", arm64: "v8" };
