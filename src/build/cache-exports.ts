@@ -22,7 +22,7 @@ export interface SolvedBuild {
   readonly imports: CacheImports | undefined;
   readonly graph: Graph;
   readonly solved: ReadonlyMap<Digest, Solved>;
-  readonly solving: Pick<SolvingOptions, "context" | "contexts" | "epoch">;
+  readonly solving: Pick<SolvingOptions, "context" | "contexts" | "commits" | "epoch">;
   /** When the first step could have looked at anything. Milliseconds since the epoch. */
   readonly solvedFrom: number;
 }

@@ -14,6 +14,8 @@ import type { Work } from "./solve.ts";
 /** What checkouts work with. */
 export interface GitDeps extends Pick<OpDeps, "snapshotter">, GitAccess {
   readonly host: Pick<Host, "syscalls" | "runRoot">;
+  /** Told of what the reference is. */
+  readonly onResolved?: (found: ResolvedGit) => void;
   /** Ends asking what a reference is. */
   readonly signal?: AbortSignal;
 }
@@ -26,7 +28,13 @@ export function planGit(deps: GitDeps, op: GitOp): Work {
     return resolving;
   };
   return {
-    keys: [async () => keyOf(op, await resolved())],
+    keys: [
+      async () => {
+        const found = await resolved();
+        deps.onResolved?.(found);
+        return keyOf(op, found);
+      },
+    ],
     run: async ({ signal }) => {
       await using scratch = await deps.snapshotter.scratch();
       const directory = scratch.path;

@@ -10,6 +10,7 @@ import { Shells } from "../runtime/waiting-shell.ts";
 import type { CacheImports } from "./cache-imports.ts";
 import { type CopySource, planCopy } from "./copy-op.ts";
 import { type FailedStep, planExec } from "./exec-op.ts";
+import type { ResolvedGit } from "./git-checkout.ts";
 import type { ImageOp, Vertex } from "./graph.ts";
 import { planMkdir } from "./mkdir-op.ts";
 import type { OpDeps } from "./op-deps.ts";
@@ -32,6 +33,8 @@ export interface OpOptions {
   readonly agents?: SshAgents;
   /** Ends what isn't a step yet: asking a repository what a branch is. */
   readonly signal?: AbortSignal;
+  /** What repositories were found to have, by the vertices that ask. */
+  readonly commits: Map<Digest, ResolvedGit>;
   /** The devices of this machine. */
   readonly registry: () => CdiRegistry;
   /** Images that have to be pulled before they are used; one may come by several names. */
@@ -97,8 +100,10 @@ export function openOps(
         return planCopy(deps, op, { parent, sources: others.map(sourceOf) });
       case "http":
         return import("./http-op.ts").then(({ planHttp }) => planHttp({ ...deps, ...options }, op, rest.digest));
-      case "git":
-        return import("./git-op.ts").then(({ planGit }) => planGit({ ...deps, ...options }, op));
+      case "git": {
+        const onResolved = (found: ResolvedGit): unknown => options.commits.set(rest.digest, found);
+        return import("./git-op.ts").then(({ planGit }) => planGit({ ...deps, ...options, onResolved }, op));
+      }
       case "exec":
         return planExec(
           { ...deps, stepNetworks, emulators, shells, ...options },
@@ -119,27 +124,29 @@ export function openOps(
     plan:
       imports === undefined
         ? plan
-        : async (vertex, inputs) => bringingInputs(imports, { work: await plan(vertex, inputs), inputs }),
+        : async (vertex, inputs) => bringingInputs(imports, { work: await plan(vertex, inputs), inputs, vertex }),
     [Symbol.asyncDispose]: close,
   };
 }
 
-/** Work whose inputs may not be here: they come when it runs, or when a name is made of what is in them; the first never is. */
+/**
+ * Work whose inputs may not be here: they come when it runs, or when a name is made of what is in them. The first never is, but that of a copy
+ * which reads a build context, too.
+ */
 function bringingInputs(
   imports: Pick<CacheImports, "bring">,
-  { work, inputs }: { readonly work: Work; readonly inputs: readonly Solved[] },
+  { work, inputs, vertex }: { readonly work: Work; readonly inputs: readonly Solved[]; readonly vertex: Vertex },
 ): Work {
   const bring = (operation: Operation): Promise<void> => imports.bring(inputs, operation);
-  const [first, ...others] = work.keys;
+  const [, ...sources] = inputs;
+  const readsAll = vertex.op.kind === "copy" && sources.some(({ context }) => context !== undefined);
+  const keyed = readsAll ? sources : inputs;
   return {
     ...work,
-    keys: [
-      ...(first === undefined ? [] : [first]),
-      ...others.map((key) => async () => {
-        await bring({});
-        return await key();
-      }),
-    ],
+    keys: work.keys.map((key, place) => async () => {
+      if (place > 0 || readsAll) await imports.bring(keyed, {});
+      return await key();
+    }),
     run: async (operation) => {
       await bring(operation);
       return await work.run(operation);

@@ -169,6 +169,7 @@ async function lowerTarget(
     proxy: proxyEnv(buildArgs),
     epoch: sourceDateEpoch(buildArgs.get("SOURCE_DATE_EPOCH") ?? ""),
     pulls,
+    commits: new Map(),
     buildID,
     watcher: recorder.watcher,
   };

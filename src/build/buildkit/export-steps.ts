@@ -1,4 +1,5 @@
 import { type Operation, stoppedBy } from "../../base/operation.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { RemoteCacheDeps } from "../../remote-cache/deps.ts";
 import { type StepRecord, stepRecords } from "../../remote-cache/step-records.ts";
 import type { SolvedBuild } from "../cache-exports.ts";
@@ -16,10 +17,11 @@ export async function stepsToExport(
 ): Promise<readonly StepRecord[]> {
   const { graph, solved, solving } = build;
   if (solving.epoch !== undefined) return [];
-  const keys = openStepKeys(graph, async (vertex) => {
+  const read = async (vertex: Digest): Promise<ContentSource | undefined> => {
     const found = solved.get(vertex);
     return found && contentOf(deps, build, found, operation);
-  });
+  };
+  const keys = openStepKeys(graph, read, solving.commits);
   const steps = [...graph.keys()].flatMap((vertex) => {
     const step = keys.keyOf(vertex);
     const { chainID, created } = solved.get(vertex) ?? {};

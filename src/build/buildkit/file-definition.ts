@@ -73,12 +73,13 @@ export function copyDefinition(op: CopyOp, { base, sources }: CopyOrigins, versi
     const { input: number, unpack } = op.origins?.[index] ?? { input: 1, unpack: op.unpack };
     return { ...whereIn(op, path), unpack, ...sources[number] };
   });
-  if (from.some(({ kind, include }) => kind === undefined || kind === "git" || include === "")) return undefined;
+  if (from.some(({ kind, include }) => kind === undefined || include === "")) return undefined;
   const copied = [
     ...from.map(({ origin, kind, ...where }) => {
       const { path, unpack } = where;
       const number = inputs.add(origin);
-      if (kind !== "http") return copiedFiles(op, where, number);
+      if (kind === "files") return copiedFiles(op, where, number);
+      if (kind === "git") return copiedFile(op, where, number);
       return copiedFile(op, { path: `/${basename(path)}`, place: path, unpack }, number);
     }),
     ...op.inline.map((file) => {
@@ -160,7 +161,7 @@ function requiredOf({ path, include }: Pick<Copying, "path" | "include">): reado
   return hasWildcards(required) ? [] : [required];
 }
 
-/** Of a file that was made for the copy. */
+/** Of a file that was made for the copy, or a whole tree. */
 function copiedFile(op: CopyOp, { unpack, ...where }: Copying, from: number): Copied {
   return {
     from,

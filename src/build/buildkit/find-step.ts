@@ -17,7 +17,9 @@ export function stepFinder(
     imports,
     ...options
   }: Operation &
-    Pick<OpOptions, "context" | "contexts"> & { readonly imports: Pick<CacheImports, "bring" | "findStep"> },
+    Pick<OpOptions, "context" | "contexts" | "commits"> & {
+      readonly imports: Pick<CacheImports, "bring" | "findStep">;
+    },
 ): FindStep {
   const read = async (solved: Solved): Promise<ContentSource | undefined> => {
     if (solved.isUnknown === true) return undefined;
@@ -28,7 +30,7 @@ export function stepFinder(
   };
   let keys: StepKeys | undefined;
   return async ({ digest }, [parent], solved) => {
-    keys ??= openStepKeys(graph, async (vertex) => read(await solved(vertex)));
+    keys ??= openStepKeys(graph, async (vertex) => read(await solved(vertex)), options.commits);
     const step = keys.keyOf(digest);
     return step && (await imports.findStep(step, parent));
   };

@@ -167,6 +167,7 @@ const steps: readonly (readonly [text: string, ...names: string[]])[] = [
   ["COPY <<EOF /f\nhello\nEOF", "00b9ec89ccd2859888ea9720355eab33658d7b98f448a55ce92fea485ffbf8f6"],
   ["COPY <<one <<two /d/\n1\none\n2\ntwo", "12d63889e4473d2db715879f921d23d57f5f89282eb1e35eb20048640f36562a"],
   ["ADD archive.tar /x/", "4e908e00b6cac4dedcc9e16f00a2478606636dc6f77cc03f1855bc69ae05d041"],
+  ["ADD https://example.com/owner/name.git /r/", "7a375d7769e064dfd737bed37daf87ec6f622b468b621468d94b18dcae64487c"],
   ["ADD https://example.com/some/file.txt /d/", "7c2effe13634a1592e83b26f46a48181f8312609cbd4a45c72c1c51e447fa773"],
   [
     "COPY --parents dir/x /",
@@ -233,6 +234,62 @@ test("an image is named by its manifest and by its layers", async () => {
   });
 });
 
+const commit = "1".repeat(40);
+
+test.each([
+  { address: "#main", found: { name: "refs/heads/main" }, name: commit },
+  { address: "#main:sub", found: { name: "refs/heads/main" }, name: `${commit}:sub` },
+  { address: "?submodules=false", found: { name: undefined }, name: `${commit}(skip-submodules)` },
+  {
+    address: "?keep-git-dir&subdir=sub",
+    found: { name: "refs/heads/main" },
+    name: `${commit}.git#refs/heads/main:sub`,
+  },
+  { address: `?keep-git-dir#${commit}`, found: { name: undefined }, name: `${commit}.git` },
+  // BuildKit doesn't do that with ADD.
+  { address: "?mtime=commit", found: { name: undefined }, name: undefined },
+])("a repository$address is named by its commit", async ({ address, found, name }) => {
+  const { graph } = await lowered(`ADD https://example.com/name.git${address} /`);
+  const [git] = [...graph.values()].flatMap(({ digest, op }) => (op.kind === "git" ? [digest] : []));
+  if (git === undefined) throw new Error("no repository in the graph");
+  expect(openStepKeys(graph, async () => undefined).keyOf(git)).toBeUndefined();
+  const commits = new Map([[git, { commit, ...found }]]);
+  const key = openStepKeys(graph, async () => undefined, commits).keyOf(git);
+  expect(key?.forms.map(({ operation }) => operation)).toEqual(
+    name === undefined ? undefined : [digestOf(`buildkit.source.v0:${name}`)],
+  );
+});
+
+// The same builders' names.
+test.each([
+  ["v7 is the usual one", undefined, "383367efad73f0f1d1314eb9ed01f3ee7bf9dc9a1fa40149efe8f1ceb26f2221"],
+  ["it is written with its number alone", "7", "383367efad73f0f1d1314eb9ed01f3ee7bf9dc9a1fa40149efe8f1ceb26f2221"],
+  ["v6 is another", "v6", "8748e49a241c7dacfc773975599ace64d039f8234616c21cf3d4f8547ff24f41"],
+] as const)("a step for 32-bit ARM has its variant in its name: %s", async (_, variant, name) => {
+  const { graph, output } = await lowered("RUN echo hi > /x");
+  const arm = { os: "linux", architecture: "arm", ...(variant && { variant }) };
+  const source = { digest: manifest, platform: arm };
+  const vertices = [...graph].map(([digest, vertex]) => {
+    const labels = { architecture: "arm", ...(vertex.op.kind === "image" && { source }) };
+    return [digest, { ...vertex, ...labels }] as const;
+  });
+  const key = openStepKeys(new Map(vertices), async () => undefined).keyOf(output);
+  expect(key?.forms.map(({ operation }) => operationRecord(operation))).toEqual([`sha256:${name}`]);
+  const [first] = key?.forms[0]?.inputs[0]?.step?.forms ?? [];
+  const asked = `{"Digest":"${manifest}","OS":"linux","Arch":"arm","Variant":"${variant === "v6" ? "v6" : "v7"}"}`;
+  expect(first?.operation).toBe(digestOf(`buildkit.source.v0:${digestOf(asked)}`));
+});
+
+test("a step has the devices in its name that it asks for", async () => {
+  const { graph, output } = await lowered("RUN env > /x");
+  const devices = ["thing=one", "none"].map((name) => ({ name: `vendor.test/${name}`, optional: true }));
+  const vertices = new Map([...graph].map(([digest, vertex]) => [digest, { ...vertex, devices }]));
+  const key = openStepKeys(vertices, async () => undefined).keyOf(output);
+  expect(key?.forms.map(({ operation }) => operationRecord(operation))).toEqual([
+    "sha256:ecdb1ad5ba766bb8026f4627b7dae483ee081897f4ec611d4016d36128b2eda2",
+  ]);
+});
+
 test("nothing is read to name steps", async () => {
   const { graph, output } = await lowered("COPY . /\nRUN --mount=target=/context id");
   const read = async (): Promise<never> => {
@@ -241,15 +298,14 @@ test("nothing is read to name steps", async () => {
   expect(openStepKeys(graph, read).keyOf(output)).toBeDefined();
 });
 
-test.each([
-  { text: "COPY --parents dir/./ /" },
-  { text: "ADD git@example.com:owner/name.git /" },
-  { text: "RUN id", architecture: "arm" },
-])("$text has no name: BuildKit's isn't known", async ({ text, ...platformOf }) => {
-  const { graph, output } = await lowered(text);
-  const labelled = new Map([...graph].map(([digest, vertex]) => [digest, { ...vertex, ...platformOf }]));
-  expect(openStepKeys(labelled, async () => undefined).keyOf(output)).toBeUndefined();
-});
+test.each([{ text: "COPY --parents dir/./ /" }, { text: "RUN id", architecture: "arm" }])(
+  "$text has no name: BuildKit's isn't known",
+  async ({ text, ...platformOf }) => {
+    const { graph, output } = await lowered(text);
+    const labelled = new Map([...graph].map(([digest, vertex]) => [digest, { ...vertex, ...platformOf }]));
+    expect(openStepKeys(labelled, async () => undefined).keyOf(output)).toBeUndefined();
+  },
+);
 
 const all: Selector = { path: "/", followsLinks: true, isPattern: false, exclude: [] };
 

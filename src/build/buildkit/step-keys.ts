@@ -1,7 +1,8 @@
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { hostPlatform, type Platform } from "../../oci/platform.ts";
 import type { StepForm, StepInput, StepKey } from "../../remote-cache/step-key.ts";
-import type { Graph, ImageOp, Vertex } from "../graph.ts";
+import type { ResolvedGit } from "../git-checkout.ts";
+import type { GitOp, Graph, ImageOp, Vertex } from "../graph.ts";
 import { type ContentSource, contentDigests, type Selector } from "./content-digest.ts";
 import { type DefinedInput, type Definition, type Origin, type Version, versions } from "./definition.ts";
 import { execDefinition } from "./exec-definition.ts";
@@ -17,8 +18,12 @@ export interface StepKeys {
   keyOf(vertex: Digest): StepKey | undefined;
 }
 
-/** Names for the steps of a graph. */
-export function openStepKeys(graph: Graph, contentOf: ContentOf): StepKeys {
+/** Names for the steps of a graph. @param commits what repositories have, by vertex: those that were asked */
+export function openStepKeys(
+  graph: Graph,
+  contentOf: ContentOf,
+  commits: ReadonlyMap<Digest, ResolvedGit> = new Map(),
+): StepKeys {
   const known = new Map<Digest, StepKey | undefined>();
   const keyOf = (digest: Digest): StepKey | undefined => {
     const vertex = graph.get(digest);
@@ -28,6 +33,8 @@ export function openStepKeys(graph: Graph, contentOf: ContentOf): StepKeys {
   };
   const make = (vertex: Vertex): StepKey | undefined => {
     if (vertex.op.kind === "image") return imageKey(vertex.op, vertex.source);
+    const found = commits.get(vertex.digest);
+    if (vertex.op.kind === "git") return found && gitKey(vertex.op, found);
     const forms = versions
       .map((version) => definitionOf(vertex, version))
       .flatMap((each) => (each ? [form(each)] : []));
@@ -81,6 +88,19 @@ function imageKey({ chainID }: ImageOp, source: Vertex["source"]): StepKey | und
   const manifest = source && goJson({ Digest: source.digest, ...platformFields(source.platform) });
   const names = [...(manifest === undefined ? [] : [digestOf(manifest)]), ...(chainID === undefined ? [] : [chainID])];
   return names.length === 0 ? undefined : sourceKey(names);
+}
+
+/** A checkout is named by its commit; where its repository is kept, by the branch or tag, too. @see BuildKit source/git/source.go */
+function gitKey(op: GitOp, { commit, name }: ResolvedGit): StepKey | undefined {
+  const { subdir, keepGitDir, submodules, commitTime } = op;
+  // BuildKit passes that over.
+  if (commitTime === true) return undefined;
+  const parts = [
+    ...[commit, keepGitDir === true ? ".git" : "", keepGitDir === true && name !== undefined ? `#${name}` : ""],
+    subdir === "" ? "" : `:${subdir}`,
+    submodules === false ? "(skip-submodules)" : "",
+  ];
+  return sourceKey([parts.join("")]);
 }
 
 function sourceKey(names: readonly string[]): StepKey {
