@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Berth, openBerth } from "../support/berth.ts";
 import { type DebianRelease, type Docker, dockerOf, type NoDocker, openDocker } from "../support/docker.ts";
+import { type GitServer, hasGit, makeRepository, serveGit } from "../support/git-server.ts";
+import { baseArchives } from "../support/images.ts";
 import { enterPrivateNetwork } from "../support/private-network.ts";
 import { openRegistry, type Registry } from "../support/registry.ts";
 
@@ -41,6 +43,53 @@ END
 RUN id > /tmp/id
 `;
 
+/** Stages whose last one stands on what is tried. */
+const stages = (base: string, first: string, last: string): string =>
+  `FROM ${base} AS made\n${first}\nFROM ${base}\n${last}\n`;
+
+/** Steps of which each crosses over by itself. `GIT` is a repository, `BASE` an image for several platforms. */
+const crossing: Readonly<Record<string, { readonly text: string; readonly args?: readonly string[] }>> = {
+  "a cache that begins with a part of a stage, with an owner": {
+    text: stages(
+      "BASE",
+      "RUN mkdir /seed && echo seed > /seed/x",
+      "RUN --mount=type=cache,id=part,target=/c,from=made,source=/seed,uid=5,mode=0700 cat /c/x > /x",
+    ),
+  },
+  "a cache that begins with a directory of its own in a stage": {
+    text: stages(
+      "BASE",
+      "RUN mkdir -m 711 /cache && echo own > /cache/x",
+      "RUN --mount=type=cache,id=own,target=/c,from=made,gid=6 cat /c/x > /x",
+    ),
+  },
+  "a cache that begins with a directory made in a stage": {
+    text: stages(
+      "BASE",
+      "RUN echo made > /made",
+      "RUN --mount=type=cache,id=made,target=/c,from=made,uid=5,mode=0700 stat -c '%a %u' /c > /x",
+    ),
+  },
+  "a cache with a mode that it has anyway": {
+    text: stages("BASE", "RUN true", "RUN --mount=type=cache,id=anyway,target=/c,mode=0755 ls /c > /x"),
+  },
+  ...(hasGit && {
+    "a repository": { text: stages("BASE", "ADD GIT /r/", "COPY --from=made /r /r") },
+    "a directory of a repository's tag, and a file beside it": {
+      text: stages("BASE", "ADD --chown=1:2 GIT#v1:sub b.txt /r/", "COPY --from=made /r /r"),
+    },
+    "a repository, linked": { text: stages("BASE", "RUN true", "ADD --link GIT#main /r/") },
+  }),
+  "32-bit ARM": {
+    text: stages("BASE", "RUN echo arm > /x", "WORKDIR /w\nCOPY --from=made /x x\nRUN echo more >> x"),
+    args: ["--platform", "linux/arm"],
+  },
+  "an older 32-bit ARM": {
+    text: stages("BASE", "RUN echo arm > /x", "COPY --from=made /x x"),
+    args: ["--platform", "linux/arm/v6"],
+  },
+};
+
 /** Where the steps stand. */
 const made = ["made 2/4", "made 3/4", "made 4/4"];
 const last = ["stage-1 2/8", "stage-1 3/8", "stage-1 4/8", "stage-1 5/8", "stage-1 6/8", "stage-1 7/8", "stage-1 8/8"];
@@ -51,6 +100,10 @@ interface Beside extends AsyncDisposable {
   readonly docker: Docker;
   readonly registry: Registry;
   readonly base: string;
+  /** The same for several platforms. */
+  readonly multi: string;
+  /** Address of a repository. */
+  readonly git: string;
 }
 
 async function openBeside(release: DebianRelease): Promise<Beside | undefined> {
@@ -73,8 +126,32 @@ async function openBeside(release: DebianRelease): Promise<Beside | undefined> {
     ["push", base],
   ])
     await succeed(docker, args);
+  const multi = `${registry.host}/multi`;
+  const platforms = ["--platform", "linux/amd64,linux/arm/v6,linux/arm/v7"];
+  cpSync(baseArchives().busybox, join(directory, "base.tar"));
+  writeFileSync(join(directory, "Dockerfile"), "FROM scratch\nADD base.tar /\n");
+  await succeed(docker, ["build", ...platforms, "--output", `type=image,name=${multi},push=true`, directory]);
+  const git = opened.use(await openGit(join(directory, "git")));
   const owned = opened.move();
-  return { docker, registry, base, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    docker,
+    registry,
+    base,
+    multi,
+    git: `${git.url}/repo.git`,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** A server of a repository. */
+async function openGit(directory: string): Promise<GitServer> {
+  if (hasGit) {
+    const repository = await makeRepository(join(directory, "repo.git"));
+    await repository.commit({ f: "f\n", "sub/g": "g\n" });
+    await repository.git("tag", "-a", "v1", "-m", "first");
+    await repository.commit({ more: "more\n" });
+  }
+  return await serveGit(directory);
 }
 
 async function succeed(
@@ -122,7 +199,7 @@ for (const release of releases) {
     continue;
   }
   stack.use(beside);
-  const { docker, registry, base } = beside;
+  const { docker, registry, base, multi, git } = beside;
 
   describe(`the Docker of ${release}`, () => {
     // Of the older one what it writes in other forms; all else is the same.
@@ -152,6 +229,22 @@ for (const release of releases) {
       const from = ["--cache-from", `type=local,src=${cache}`];
       expect((await build(docker, ["-t", "theirs", ...from, context])).ran).toEqual([]);
       expect(await layersOf(docker, "theirs")).toEqual(await layersOf(berth, "mine"));
+    });
+
+    test.each(Object.entries(crossing))("both ways: %s", async (_, { text, args = [] }) => {
+      const Dockerfile = text.replaceAll("BASE", multi).replaceAll("GIT", git);
+      for (const isBerth of [true, false]) {
+        await using berth = openBerth();
+        const [writer, reader] = isBerth ? [berth, docker] : [docker, berth];
+        const context = await contextIn(berth, Dockerfile);
+        const cache = join(berth.directory, "cache");
+        await succeed(docker, ["builder", "prune", "-af"]);
+        const written = await build(writer, [...args, "--cache-to", `type=local,dest=${cache},mode=max`, context]);
+        await succeed(docker, ["builder", "prune", "-af"]);
+        const { cached } = await build(reader, [...args, "--cache-from", `type=local,src=${cache}`, context]);
+        expect(cached).not.toEqual([]);
+        expect(cached).toEqual(written.ran);
+      }
     });
 
     test.runIf(release === "forky")("what changed isn't found, nor what stands on it", async () => {
