@@ -11,7 +11,7 @@ import { openMatcher } from "../../dockerfile/ignore.ts";
 import type { Syscalls } from "../../host/syscalls.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import type { TreeEntry } from "../../snapshot/merged-tree.ts";
-import { hasWildcards } from "../go-match.ts";
+import { compilePattern, hasWildcards } from "../go-match.ts";
 import type { Owner } from "../root-writer.ts";
 import { expandPattern } from "../select.ts";
 import type { SourceTree } from "../source-tree.ts";
@@ -251,24 +251,24 @@ const typeFlags: Readonly<Record<FileKind, string>> = {
 
 function listingOf(
   listed: readonly Listed[] | undefined,
-  { path, isPattern, include }: Pick<Selector, "path" | "isPattern" | "include">,
+  { path, isPattern }: Pick<Selector, "path" | "isPattern">,
 ): Listing {
   const [first, ...others] = listed ?? [];
-  if (first === undefined)
-    return listed === undefined || include !== undefined ? {} : { paths: nothing, names: nothing };
+  if (first === undefined) return listed === undefined ? {} : { paths: nothing, names: nothing };
   if (others.length === 0 && basename(first.path) === basename(path))
     return { paths: first.digest, names: first.digest };
   const all = [first, ...others];
   const prefix = prefixOf(path);
   const paths = all.map((each) => `${keyOf(each.path.slice(prefix.length)) || "\0"}${each.digest}`);
   const names = all.map((each) => `${basename(each.path)}${each.digest}`);
+  // Other trees would have the same last names, with what comes after such a directory in it, or beside it where the pattern takes it there.
+  const mayBeBeside = isPattern ? compilePattern(basename(path)) : () => true;
+  const loose = all.findIndex(({ isLoose }) => isLoose);
+  const after = loose < 0 ? [] : all.slice(loose + 1);
+  const isAmbiguous = after.some((each) => each.isLoose || mayBeBeside(basename(each.path)));
   return {
     paths: digestOf(bytesIn(paths.join(""))),
-    // Last names don't tell what another directory is in: other trees would have the same digest.
-    names:
-      all.filter(({ isLoose }) => isLoose).length > (isPattern ? 1 : 0)
-        ? undefined
-        : digestOf(bytesIn(names.join("\0"))),
+    names: isAmbiguous ? undefined : digestOf(bytesIn(names.join("\0"))),
   };
 }
 
