@@ -181,6 +181,11 @@ const steps: readonly (readonly [text: string, ...names: string[]])[] = [
   ],
   ["COPY --parents dir/s*/y *.txt /out/", "9f05b864d99be7461434593c7fd747d046fe8c5091ff76882b5573f9b54668ae"],
   [
+    "COPY --parents ./dir/./sub/y /p/",
+    "b28b27922a3266304a2dd49db131733b1c913259294645ee5f4e44dd0b92dfcd",
+    "1aadd0a3c22d478a88560c62b1b1da1f1ef152d43b6eff2fc904a4326ad57479",
+  ],
+  [
     "COPY --parents --exclude=*.txt ./dir/**/z lone /out/",
     "ba64e4c183e30b4081f07bc9391cc575a24a04c3655d429d154b5e8c6364ee91",
     "7ab852b6b578dc2b92fabf8966dee7400927d5cce759a2eb87157ac2163b7be1",
