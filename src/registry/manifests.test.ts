@@ -120,13 +120,14 @@ test("referrers are read from the API, page by page, where there is one", async 
     size: 1,
     artifactType,
   });
-  const pages = [[entry("a"), entry("b")], [entry("a2")]];
+  // The second has nothing of what was asked for: the registry filters when it has made its pages.
+  const pages = [[entry("a"), entry("b")], [], [entry("a2")]];
   const registry = await openScriptedRegistry((request, response) => {
     if (request.url === "/v2/") return void response.end();
     const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
     if (pathname !== `/v2/app/referrers/${digest}`) return void response.writeHead(404).end();
     const page = Number(searchParams.get("page") ?? 0);
-    const link = page === 0 ? { link: `</v2/app/referrers/${digest}?page=1>; rel="next"` } : {};
+    const link = page < 2 ? { link: `</v2/app/referrers/${digest}?page=${page + 1}>; rel="next"` } : {};
     response.writeHead(200, { "content-type": indexType, ...link });
     response.end(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: pages[page] }));
   });

@@ -51,7 +51,7 @@ async function fromApi(
     const entries = isMissing(response.status) ? undefined : referrersIn(bytes);
     if (entries === undefined) return undefined;
     found.push(...entries);
-    if (entries.length === 0 || found.length >= limits.manifests) break;
+    if (found.length >= limits.manifests) break;
   }
   return found;
 }
