@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import { stoppedBy } from "../base/operation.ts";
 
 /** How often something is tried, and how long it is waited for in between. */
@@ -33,17 +33,22 @@ export function startAttempts(most: number): Attempts {
       const pause = Math.min(firstPause * 2 ** (failed - 1), longestPause);
       const chance = (pause * Math.random()) / 2;
       const wait = after === undefined ? pause / 2 + chance : after + chance;
-      try {
-        await sleep(wait, undefined, stoppedBy(signal));
-      } catch (error) {
-        signal?.throwIfAborted();
-        throw error;
-      }
+      await sleep(wait, signal);
     },
     progressed: () => {
       failed = 0;
     },
   };
+}
+
+/** Wait for some milliseconds. @throws the signal's reason */
+export async function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await setTimeout(milliseconds, undefined, stoppedBy(signal));
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
 }
 
 /** The milliseconds that a `Retry-After` means, of seconds or a date; undefined where it means nothing. @see RFC 9110 section 10.2.3 */

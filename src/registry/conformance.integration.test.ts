@@ -39,6 +39,21 @@ async function fill(repository: Repository): Promise<void> {
   await repository.putManifest("all", { bytes: indexOf([image, bare]), mediaType: indexType });
 }
 
+/** Manifests that refer to the image. */
+function notesOf(count: number): readonly Buffer[] {
+  const subject = { mediaType: manifestType, digest: digestOf(image), size: image.length };
+  return Array.from({ length: count }, (_, n) => manifestOf(config, [], { subject, annotations: { note: String(n) } }));
+}
+
+async function putNote(repository: Repository, bytes: Buffer): Promise<void> {
+  await repository.putManifest(digestOf(bytes), { bytes, mediaType: manifestType });
+}
+
+/** What refers to the image, as the registry lists it, in order. */
+async function referrersIn(repository: Repository): Promise<readonly Digest[]> {
+  return (await repository.referrers(digestOf(image))).map(({ digest }) => digest).toSorted();
+}
+
 let plain: Registry;
 let strict: StrictRegistry;
 beforeAll(async () => {
@@ -314,6 +329,42 @@ describe("what few registries do", () => {
     expect(await digests("application/x.two")).toEqual([digestOf(notes[1] ?? "")]);
     expect(await digests("application/x.none")).toEqual([]);
     expect(await Array.fromAsync(repository.tags())).toEqual(["all", "v1", "v2"]);
+  });
+
+  test("what many push at once is listed, all of it, where the registry has no API", async () => {
+    await using registry = await openRegistry();
+    const repository = repositoryOfTest(registry.host);
+    await fill(repository);
+    const notes = notesOf(8);
+    await Promise.all(notes.map((bytes) => putNote(repositoryOfTest(registry.host), bytes)));
+    expect(await referrersIn(repository)).toEqual(notes.map(digestOf).toSorted());
+  });
+
+  test("what is lost of the tag of the referrers is listed when it is pushed again", async () => {
+    const registry = await strictly({});
+    const repository = repositoryOfTest(registry.host);
+    await fill(repository);
+    const [lost = bare, other = bare] = notesOf(2);
+    for (const bytes of [lost, other]) await putNote(repository, bytes);
+    const tag = digestOf(image).replace(":", "-");
+    await repository.putManifest(tag, { bytes: indexOf([other]), mediaType: indexType });
+    await putNote(repository, lost);
+    expect(await referrersIn(repository)).toEqual([lost, other].map(digestOf).toSorted());
+  });
+
+  test("a push that isn't listed in the end says what to do", async () => {
+    const registry = await strictly({});
+    const repository = repositoryOfTest(registry.host);
+    await fill(repository);
+    const [note = bare] = notesOf(1);
+    const tag = digestOf(image).replace(":", "-");
+    for (let n = 0; n < 100; n++)
+      registry.meddle("GET", new RegExp(tag), ({ response }) => response.writeHead(404).end());
+    await expect(putNote(repository, note)).rejects.toMatchObject({
+      kind: "conflict",
+      message: `${digestOf(note)} is there, but not among the referrers of ${digestOf(image)}: others write ${tag} at the same time`,
+      hint: "Push it again: nothing but the list is sent then.",
+    });
   });
 
   test("a manifest under the tag of the referrers that is no index stays, and the push says so", async () => {

@@ -1,8 +1,10 @@
+import { monotonic } from "../base/clock.ts";
 import { BerthError, isKind } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
 import { entriesOf, indexType, jsonIn } from "../oci/image-index.ts";
+import { sleep } from "./attempts.ts";
 import { fetchManifest, storeManifest } from "./manifests.ts";
 import { pagesOf } from "./pages.ts";
 import type { TypedDescriptor } from "./repository.ts";
@@ -85,11 +87,15 @@ export function subjectOf(bytes: Uint8Array): Digest | undefined {
 }
 
 /** Times that the index is written when others write it at the same time. */
-const tries = 3;
+const tries = 10;
+/** Milliseconds, at least, between a write and the look at what became of it. */
+const shortestPause = 100;
 
 /**
  * List a manifest in the index that stands in for the referrers API. Nothing keeps two clients from writing it at once: each looks
- * whether it is listed in the end.
+ * whether it is still listed when those who read before it wrote are done, by chance sooner or later, so that they don't meet again.
+ *
+ * @throws {BerthError} failed-precondition; conflict, when others have overwritten it each time
  */
 export async function listInStandIn(
   source: Source,
@@ -100,7 +106,8 @@ export async function listInStandIn(
   operation: Operation = {},
 ): Promise<void> {
   const entry = referrerOf(manifest.bytes, manifest.mediaType);
-  for (let n = 0; n < tries; n++) {
+  for (let n = 1; ; n++) {
+    const began = monotonic();
     const listed = await fromTag(source, subject, operation);
     if (listed === undefined) {
       throw new BerthError(
@@ -109,11 +116,22 @@ export async function listInStandIn(
       );
     }
     if (listed.some(({ digest }) => digest === entry.digest)) return;
+    if (n > tries) throw unlisted(entry, subject);
     const index = { schemaVersion: 2, mediaType: indexType, manifests: [...listed, entry] };
     const bytes = Buffer.from(JSON.stringify(index));
     if (bytes.length > limits.json) throw new BerthError("failed-precondition", `${subject} has too many referrers`);
     await storeManifest(source, { tagOrDigest: standIn(subject), bytes, mediaType: indexType }, operation);
+    // To others, reading and writing takes as long.
+    const pause = Math.max(shortestPause, 2 * (monotonic() - began));
+    await sleep(pause * (1 + n * Math.random()), operation.signal);
   }
+}
+
+function unlisted({ digest }: Referrer, subject: Digest): BerthError {
+  const what = `${digest} is there, but not among the referrers of ${subject}`;
+  return new BerthError("conflict", `${what}: others write ${standIn(subject)} at the same time`, {
+    hint: "Push it again: nothing but the list is sent then.",
+  });
 }
 
 /** @see distribution-spec v1.1 spec.md#pushing-manifests-with-subject */

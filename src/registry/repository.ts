@@ -105,7 +105,7 @@ export interface Repository {
    * Store a manifest or index by its digest, and then give it the tag, where one is meant. Where it has a `subject` and the registry
    * has no referrers API, the index that stands in for that is brought up to date.
    *
-   * @throws {BerthError} data-loss, when the registry has another one in its place; failed-precondition, when it can't be listed
+   * @throws {BerthError} data-loss, when the registry has another one in its place; failed-precondition and conflict, when it can't be listed
    */
   putManifest(
     tagOrDigest: string,
