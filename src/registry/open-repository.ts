@@ -41,11 +41,12 @@ export function openRepository({ name, maxAttempts, mirrors, own, givers, spare 
     return last;
   };
   const mirrorsUp = (): readonly Source[] => mirrors().filter(({ endpoint }) => !endpoint.isDown());
-  /** Ask the mirrors one after the other, then the registry itself; its error is the one that counts. */
+  /** Ask the mirrors one after the other, then the registry itself; its error is the one that counts, and so is its `undefined`. */
   const read = async <T>(ask: (source: Source) => Promise<T>): Promise<T> => {
     for (const mirror of mirrorsUp()) {
       try {
         const answer = await ask(mirror);
+        if (answer === undefined) continue;
         last = mirror;
         return answer;
       } catch (error) {
@@ -88,7 +89,7 @@ export function openRepository({ name, maxAttempts, mirrors, own, givers, spare 
     async *tags(operation) {
       yield* listTags(await self(), operation);
     },
-    referrers: (digest, options) => pulled(digest, (each) => listReferrers(each, digest, options)),
+    referrers: async (digest, options) => (await pulled(digest, (each) => listReferrers(each, digest, options))) ?? [],
     rateLimit: () => last?.endpoint.rateLimit(),
   };
 }

@@ -16,17 +16,17 @@ type Referrer = TypedDescriptor & { readonly artifactType?: string };
 /**
  * The manifests whose `subject` is `digest`: as the registry's API lists them, or else the index that stands in for it.
  *
+ * @returns undefined, where there is neither
  * @see distribution-spec v1.1 spec.md#listing-referrers
  */
 export async function listReferrers(
   source: Source,
   digest: Digest,
   { artifactType, signal }: Operation & { readonly artifactType?: string } = {},
-): Promise<readonly TypedDescriptor[]> {
-  const operation = stoppedBy(signal);
-  const all =
-    (await fromApi(source, { digest, artifactType, signal })) ?? (await fromTag(source, digest, operation)) ?? [];
-  return artifactType === undefined ? all : all.filter((each) => each.artifactType === artifactType);
+): Promise<readonly TypedDescriptor[] | undefined> {
+  const listed = (await fromApi(source, { digest, artifactType, signal })) ?? (await fromTag(source, digest, signal));
+  if (listed === "absent") return undefined;
+  return artifactType === undefined ? listed : listed?.filter((each) => each.artifactType === artifactType);
 }
 
 /** @returns undefined, when the registry has no such API */
@@ -64,12 +64,16 @@ function standIn(digest: Digest): string {
 }
 
 /** @returns undefined, where the tag leads to something else */
-async function fromTag(source: Source, digest: Digest, operation: Operation): Promise<readonly Referrer[] | undefined> {
+async function fromTag(
+  source: Source,
+  digest: Digest,
+  signal: AbortSignal | undefined,
+): Promise<readonly Referrer[] | "absent" | undefined> {
   try {
-    const { bytes } = await fetchManifest(source, standIn(digest), operation);
+    const { bytes } = await fetchManifest(source, standIn(digest), stoppedBy(signal));
     return referrersIn(bytes);
   } catch (error) {
-    if (isKind(error, "not-found")) return [];
+    if (isKind(error, "not-found")) return "absent";
     throw error;
   }
 }
@@ -108,13 +112,14 @@ export async function listInStandIn(
   const entry = referrerOf(manifest.bytes, manifest.mediaType);
   for (let n = 1; ; n++) {
     const began = monotonic();
-    const listed = await fromTag(source, subject, operation);
-    if (listed === undefined) {
+    const found = await fromTag(source, subject, operation.signal);
+    if (found === undefined) {
       throw new BerthError(
         "failed-precondition",
         `${standIn(subject)} is no index: the referrers of ${subject} can't be listed there`,
       );
     }
+    const listed = found === "absent" ? [] : found;
     if (listed.some(({ digest }) => digest === entry.digest)) return;
     if (n > tries) throw unlisted(entry, subject);
     const index = { schemaVersion: 2, mediaType: indexType, manifests: [...listed, entry] };

@@ -366,6 +366,40 @@ test("a mirror is told whose registry is meant, and a registry isn't told its ow
   expect(registry.requests.map(({ path }) => path)).toEqual([`/v2/app/blobs/${blob.digest}`]);
 });
 
+test.each([
+  ["a mirror with neither list of referrers isn't taken for one without any", 404],
+  ["a mirror whose list is no index isn't, either", 200],
+])("%s", async (_, status) => {
+  const entry = { ...blob, mediaType: "application/x" };
+  const mirror = await scripted((request, response) => {
+    const isTag = request.url?.startsWith("/v2/app/manifests/sha256-") === true;
+    response.writeHead(isTag ? status : 404).end(isTag ? '{"schemaVersion":2,"layers":[]}' : "");
+  });
+  const registry = await answering({ body: JSON.stringify({ manifests: [entry] }) });
+  const registries = new Map([[registry.host, { mirrors: [mirror.url] }]]);
+  const mirrored = repositoryOfTest(registry.host, { settings: { registries } });
+  expect(await mirrored.referrers(blob.digest)).toEqual([entry]);
+  expect(mirror.requests).toHaveLength(2);
+});
+
+test("where neither mirror nor registry has a list of referrers, there are none", async () => {
+  const [mirror, registry] = [await answering({ status: 404 }), await answering({ status: 404 })];
+  const registries = new Map([[registry.host, { mirrors: [mirror.url] }]]);
+  const mirrored = repositoryOfTest(registry.host, { settings: { registries } });
+  expect(await mirrored.referrers(blob.digest)).toEqual([]);
+  expect(asked(registry)).toBe(2);
+});
+
+test("a mirror without a blob isn't asked for its size alone", async () => {
+  const [mirror, registry] = [
+    await answering({ status: 404 }),
+    await answering({ headers: { "content-length": "5" } }),
+  ];
+  const registries = new Map([[registry.host, { mirrors: [mirror.url] }]]);
+  const mirrored = repositoryOfTest(registry.host, { settings: { registries } });
+  expect(await mirrored.blobSize(blob.digest)).toBe(5);
+});
+
 test("a repository that is written to is read with the token that writes, and a mount asks for its source beside", async () => {
   const asked: (readonly string[])[] = [];
   const registry = await scripted((request, response) => {
