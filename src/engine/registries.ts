@@ -1,3 +1,4 @@
+import { serverName } from "../host/server-name.ts";
 import type { Settings } from "../host/settings.ts";
 import type { Registries } from "../registry/registries.ts";
 
@@ -68,6 +69,9 @@ export function lazyRegistries({ warn, insecure = [], secure = [] }: LazyOptions
 }
 
 function withHosts(settings: Settings, hosts: readonly (readonly [string, boolean])[]): Settings {
-  const named = hosts.map(([host, insecure]) => [host, { ...settings.registries.get(host), insecure }] as const);
+  const named = hosts.map(([host, insecure]) => {
+    const name = serverName(host);
+    return [name, { ...settings.registries.get(name), insecure }] as const;
+  });
   return { ...settings, registries: new Map([...settings.registries, ...named]) };
 }

@@ -54,6 +54,16 @@ test("what a file leaves out is as usual, and an empty one leaves out all", () =
   expect(readSettings(fileWith(""))).toEqual(defaultSettings);
 });
 
+test("hosts are read as URLs write them", () => {
+  const insecure = ["A.Test:5000", "a.test:443", "[fd55:0::2]:5443", "fd55:0::3", "fd55:0::/32", "10.0.0.0/8"];
+  const registries = { "Quay.test:443": { blocked: true } };
+  const path = fileWith(JSON.stringify({ "insecure-registries": insecure, registries }));
+  expect(readSettings(path)).toMatchObject({
+    insecureRegistries: ["a.test:5000", "a.test", "[fd55::2]:5443", "[fd55::3]", "fd55:0::/32", "10.0.0.0/8"],
+    registries: new Map([["quay.test", { blocked: true }]]),
+  });
+});
+
 test("what the build cache keeps has an older name, too", () => {
   const text = '{"builder": {"gc": {"defaultKeepStorage": "10MB"}}}';
   expect(readSettings(fileWith(text)).builder).toEqual({ gc: { reservedSpace: 10 * 2 ** 20 } });

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { isObject } from "../base/json-object.ts";
 import { callerOf } from "./host.ts";
+import { serverName } from "./server-name.ts";
 
 /** What an administrator or a user has set for an engine, with the keys of Docker's `daemon.json` where it has them. */
 export interface Settings {
   /** URLs of mirrors of Docker Hub, each with a scheme and without a `/` at the end; asked in this order. */
   readonly registryMirrors: readonly string[];
-  /** Hosts, `host:port` or CIDR: certificates aren't checked there, and plain HTTP will do. */
+  /** Hosts, `host:port` as {@link serverName} has them, or CIDR: certificates aren't checked there, and plain HTTP will do. */
   readonly insecureRegistries: readonly string[];
   readonly maxConcurrentDownloads: number;
   readonly maxConcurrentUploads: number;
@@ -26,7 +27,7 @@ export interface Settings {
   /** Where specifications of devices are looked for, the last first; {@link cdiDirectories} when absent. */
   readonly cdiSpecDirs?: readonly string[];
   readonly builder: BuilderSettings;
-  /** By host, `docker.io` for Docker Hub. */
+  /** By host as {@link serverName} has it, `docker.io` for Docker Hub. */
   readonly registries: ReadonlyMap<string, RegistrySettings>;
 }
 
@@ -249,8 +250,11 @@ const readRegistries: Reader<ReadonlyMap<string, RegistrySettings>> = (value, at
 
 /** Docker Hub has two names. */
 function hostOf(name: string): string {
-  return name === "index.docker.io" ? "docker.io" : name;
+  const host = serverName(name);
+  return host === "index.docker.io" ? "docker.io" : host;
 }
+
+const readInsecure: Reader<readonly string[]> = (value, key, wrong) => readTexts(value, key, wrong).map(serverName);
 
 function settingsOf(value: unknown, wrong: Wrong): Settings {
   const set = fieldsOf<Required<Settings>>(
@@ -258,7 +262,7 @@ function settingsOf(value: unknown, wrong: Wrong): Settings {
     {
       cdiSpecDirs: { key: "cdi-spec-dirs", read: readTexts },
       registryMirrors: { key: "registry-mirrors", read: readMirrors },
-      insecureRegistries: { key: "insecure-registries", read: readTexts },
+      insecureRegistries: { key: "insecure-registries", read: readInsecure },
       maxConcurrentDownloads: { key: "max-concurrent-downloads", read: readCount },
       maxConcurrentUploads: { key: "max-concurrent-uploads", read: readCount },
       maxConcurrentRanges: { key: "max-concurrent-ranges", read: readCount },

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { BerthError } from "../base/errors.ts";
+import { isNetwork } from "../host/server-name.ts";
 import type { ProxySettings } from "../host/settings.ts";
 
 /** Environment variables. */
@@ -78,11 +79,9 @@ function splitPort(entry: string): { readonly name: string; readonly port: strin
 
 /** Whether an address is in a network, `10.0.0.0/8`; false for what is none. */
 export function isInNetwork(host: string, network: string): boolean {
-  const [address = "", bits = ""] = network.split("/");
-  const family = isIP(address);
-  if (family === 0 || isIP(host) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128))
-    return false;
+  if (!isNetwork(network) || isIP(host) === 0) return false;
+  const [address = "", bits] = network.split("/");
   const list = new BlockList();
-  list.addSubnet(address, Number(bits), family === 4 ? "ipv4" : "ipv6");
+  list.addSubnet(address, Number(bits), isIP(address) === 4 ? "ipv4" : "ipv6");
   return list.check(host, isIP(host) === 4 ? "ipv4" : "ipv6");
 }

@@ -1,6 +1,7 @@
 import { BerthError } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { version } from "../base/version.ts";
+import { serverName } from "../host/server-name.ts";
 import type { Settings } from "../host/settings.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { AuthSubject } from "./auth-file.ts";
@@ -15,7 +16,7 @@ import { statusText } from "./refusal.ts";
 import { isConnectionFailure, RegistryError } from "./registry-error.ts";
 import type { Credentials, Repository } from "./repository.ts";
 import { dockerHubIndex, type SearchQuery, type SearchResult, searchIndex } from "./search.ts";
-import { insecureAddress, isInsecure, type Lookup, serversOf } from "./servers.ts";
+import { insecureAddress, isInsecure, type Lookup, serversOf, setFor } from "./servers.ts";
 import { type Source, scopeOf } from "./source.ts";
 import { openTransport, type Transport } from "./transport.ts";
 import { openWarnings } from "./warnings.ts";
@@ -67,7 +68,7 @@ export function openRegistries(options: RegistriesOptions): Registries {
   const givers = openGivers();
   const spare = openSpare({ ...usualRanges, beside: settings.maxConcurrentRanges - 1, ...options.ranges });
   const checkBlocked = (name: RepositoryName, { isWritten = false }: RepositoryUse = {}): void => {
-    if (settings.registries.get(name.domain)?.blocked === true) throw blockedError(name, isWritten);
+    if (setFor(name.domain, settings).blocked === true) throw blockedError(name, isWritten);
   };
   return {
     repository: (name, use) =>
@@ -90,7 +91,7 @@ export function openRegistries(options: RegistriesOptions): Registries {
         },
       }),
     login: async (domain, given, operation) => {
-      if (settings.registries.get(domain)?.blocked === true) throw blocked("login to", domain);
+      if (setFor(domain, settings).blocked === true) throw blocked("login to", domain);
       const { base } = await endpoints.own(domain);
       const { endpoint, authorizer } = endpoints.with(base, {
         credentials: () => Promise.resolve(given),
@@ -101,7 +102,7 @@ export function openRegistries(options: RegistriesOptions): Registries {
       return identityToken === undefined ? given : { identityToken };
     },
     search: async (domain, query, operation) => {
-      if (settings.registries.get(domain)?.blocked === true) throw blocked("search of", domain);
+      if (setFor(domain, settings).blocked === true) throw blocked("search of", domain);
       const own = { credentials: () => credentials({ domain }) };
       const isHub = domain === "docker.io";
       const endpoint = isHub ? endpoints.with(dockerHubIndex, own).endpoint : await endpoints.own(domain);
@@ -168,7 +169,7 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
   const mirrorAt = memoized((name: string) => {
     const [url = "", domain = ""] = name.split(" ");
     const base = new URL(url);
-    const isProxy = base.host !== domain;
+    const isProxy = base.host !== serverName(domain);
     const identity = { credentials: () => credentials({ domain: base.host }) };
     // There is another to ask.
     const how = { transport: mirrorTransport, maxAttempts: 1 };
@@ -178,8 +179,9 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
     // Behind a proxy it is the proxy that looks the name up.
     const direct = proxyFor(new URL(`https://${domain}/`), proxies) === undefined;
     const address = direct ? await insecureAddress(domain, settings, lookup) : undefined;
-    if (address !== undefined) pinned.set(domain, address);
-    return serversOf(domain, settings, address !== undefined).own;
+    const servers = serversOf(domain, settings, address !== undefined).own;
+    if (address !== undefined) for (const { host } of servers) pinned.set(host, address);
+    return servers;
   });
   /** Which of its servers a registry answers on. */
   const chosen = new Map<string, readonly URL[]>();

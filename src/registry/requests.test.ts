@@ -435,6 +435,18 @@ test("a name in an insecure network is reached at that address, without TLS", as
   expect(registry.requests[0]?.headers["host"]).toBe(domain);
 });
 
+test.each(["Registry.TEST", "registry.test"])("%s is blocked, mirrored and in an insecure network", async (name) => {
+  const registry = await answering({ headers: { "content-length": "5" } });
+  const domain = registry.host.replace("127.0.0.1", name);
+  const lower = domain.toLowerCase();
+  const blocking = { settings: { registries: new Map([[lower, { blocked: true }]]) } };
+  await expect(has(domain, blocking)).rejects.toMatchObject({ hint: expect.stringContaining("blocks") });
+  const mirrors = { settings: { registries: new Map([[lower, { mirrors: [registry.url] }]]) } };
+  expect(await repositoryOfTest(domain, mirrors).blobSize(blob.digest)).toBe(5);
+  const settings = { insecureRegistries: ["127.0.0.0/8"] };
+  expect(await has(domain, { settings, addresses: { "registry.test": "127.0.0.1" } })).toBe(true);
+});
+
 test("a plain registry is reached through a proxy", async () => {
   const proxy = await scripted((_, response) => void response.end());
   const env = { HTTP_PROXY: proxy.url.replace("http://", "http://me:secret@"), NO_PROXY: "other.test" };

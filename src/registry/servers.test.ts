@@ -19,6 +19,10 @@ test("mirrors of one registry come before those of all", () => {
   const registries = new Map([["docker.io", { mirrors: ["https://mine.test"] }]]);
   const settings = { registryMirrors: ["https://one.test"], registries };
   expect(texts("docker.io", settings)).toMatchObject({ mirrors: ["https://mine.test/"] });
+  expect(texts("DOCKER.test", { registries: new Map([["docker.test", { mirrors: ["https://a.test"] }]]) })).toEqual({
+    mirrors: ["https://a.test/"],
+    own: ["https://docker.test/"],
+  });
 });
 
 test("plain HTTP comes behind HTTPS, where it will do, and before it on this machine", () => {
@@ -43,12 +47,20 @@ test.each([
   ["11.1.2.3:5000", false],
   ["set.test", true],
   ["127.0.0.1:6000", false],
+  ["Named.TEST:5000", true],
+  ["SET.test:443", true],
+  ["[fd55:0::2]:5443", true],
+  ["[fd55::2]:5443", true],
+  ["[fd55::2]:443", false],
+  ["usual.test", true],
+  ["usual.test:443", true],
+  ["usual.test:80", false],
 ])("%s is insecure: %s", (host, insecure) => {
   const registries = new Map([
     ["set.test", { insecure: true }],
     ["127.0.0.1:6000", { insecure: false }],
   ]);
-  const insecureRegistries = ["named.test:5000", "10.0.0.0/8"];
+  const insecureRegistries = ["named.test:5000", "10.0.0.0/8", "[fd55::2]:5443", "usual.test"];
   expect(isInsecure(host, { ...defaultSettings, registries, insecureRegistries })).toBe(insecure);
 });
 

@@ -1,9 +1,15 @@
 import { codeOf } from "../base/errors.ts";
-import type { Settings } from "../host/settings.ts";
+import { serverName } from "../host/server-name.ts";
+import type { RegistrySettings, Settings } from "../host/settings.ts";
 import { isInNetwork, isLoopback } from "./proxies.ts";
 
 /** Finds the addresses of a name. */
 export type Lookup = (name: string) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+
+/** What is set for a registry, however its name is written. */
+export function setFor(domain: string, { registries }: Settings): RegistrySettings {
+  return registries.get(serverName(domain)) ?? {};
+}
 
 /**
  * The address of a server that is in a network of `insecure-registries`, as Docker looks for it. It is the one to connect to: another
@@ -11,11 +17,11 @@ export type Lookup = (name: string) => Promise<readonly { readonly address: stri
  */
 export async function insecureAddress(
   domain: string,
-  { insecureRegistries, registries }: Settings,
+  settings: Settings,
   lookup: Lookup,
 ): Promise<{ readonly address: string; readonly family: number } | undefined> {
-  const networks = insecureRegistries.filter((entry) => entry.includes("/"));
-  const set = registries.get(domain)?.insecure !== undefined || domain === "docker.io";
+  const networks = settings.insecureRegistries.filter((entry) => entry.includes("/"));
+  const set = setFor(domain, settings).insecure !== undefined || domain === "docker.io";
   const { hostname } = new URL(`https://${domain}/`);
   if (set || networks.length === 0 || isLoopback(hostname)) return undefined;
   try {
@@ -49,7 +55,7 @@ export interface Servers {
  * @param inNetwork whether its address is in a network of `insecure-registries`
  */
 export function serversOf(domain: string, settings: Settings, inNetwork: boolean = false): Servers {
-  const set = settings.registries.get(domain)?.mirrors ?? (domain === "docker.io" ? settings.registryMirrors : []);
+  const set = setFor(domain, settings).mirrors ?? (domain === "docker.io" ? settings.registryMirrors : []);
   const mirrors = set.map((mirror) => new URL(`${mirror}/`));
   if (domain === "docker.io") return { mirrors, own: [dockerHub] };
   const secure = new URL(`https://${domain}/`);
@@ -64,9 +70,10 @@ export function serversOf(domain: string, settings: Settings, inNetwork: boolean
  * @param host with its port where that isn't the usual one
  */
 export function isInsecure(host: string, settings: Settings): boolean {
-  const set = settings.registries.get(host)?.insecure;
+  const set = setFor(host, settings).insecure;
   if (set !== undefined) return set;
-  if (settings.insecureRegistries.includes(host)) return true;
-  const name = host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-  return isLoopback(name) || settings.insecureRegistries.some((network) => isInNetwork(name, network));
+  const name = serverName(host);
+  if (settings.insecureRegistries.includes(name)) return true;
+  const bare = name.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return isLoopback(bare) || settings.insecureRegistries.some((network) => isInNetwork(bare, network));
 }
