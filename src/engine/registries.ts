@@ -23,7 +23,7 @@ export interface LazyRegistries extends AsyncDisposable {
 
 /** What {@link lazyRegistries} may be told. */
 export interface LazyOptions {
-  /** Told of a place of credentials that can't be read, and of what registries warn of. */
+  /** Told of a place of credentials that can't be read, of what is passed over in the settings file, and of what registries warn of. */
   readonly warn?: (message: string) => void;
   /** Hosts that are taken as the settings take insecure ones. */
   readonly insecure?: readonly string[];
@@ -35,13 +35,15 @@ export interface LazyOptions {
 export function lazyRegistries({ warn, insecure = [], secure = [] }: LazyOptions = {}): LazyRegistries {
   let opened: Promise<OpenedRegistries> | undefined;
   const others = new Map<string, Promise<OpenedRegistries>>();
+  let read: Settings | undefined;
   const openWith = async (change: (settings: Settings) => Settings): Promise<OpenedRegistries> => {
     const [{ readSettings }, { openCredentialStore }, { openRegistries }] = await Promise.all([
       import("../host/settings.ts"),
       import("../registry/credentials.ts"),
       import("../registry/registries.ts"),
     ]);
-    const settings = withHosts(change(readSettings()), [
+    read ??= readSettings(undefined, process.env, warn);
+    const settings = withHosts(change(read), [
       ...insecure.map((host) => [host, true] as const),
       ...secure.map((host) => [host, false] as const),
     ]);

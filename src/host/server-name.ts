@@ -12,6 +12,14 @@ export function serverName(name: string): string {
   return (form.test(name) || isIPv6(name)) && URL.canParse(url) ? new URL(url).host : name;
 }
 
+/** What is wrong with a name of a server, in Docker's words; undefined where nothing is. @see moby daemon/pkg/registry/config.go */
+export function wrongServerName(name: string): string | undefined {
+  if (isIPv6(name)) return undefined;
+  const [, host = name, port] = /^(.*):(\d*)$/.exec(name) ?? [];
+  if (!form.test(name)) return `invalid host ${JSON.stringify(host)}`;
+  return Number(port ?? 0) > 65_535 ? `invalid port ${JSON.stringify(port)}` : undefined;
+}
+
 /** True for a network, `10.0.0.0/8`. */
 export function isNetwork(text: string): boolean {
   const [, address = "", bits] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];

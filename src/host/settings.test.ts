@@ -64,6 +64,18 @@ test("hosts are read as URLs write them", () => {
   });
 });
 
+test("the scheme of an insecure registry is taken away, and that is warned of", () => {
+  const path = fileWith('{"insecure-registries": ["http://a.test:5000", "HTTPS://b.test", "http://10.0.0.0/8"]}');
+  const warned: string[] = [];
+  const { insecureRegistries } = readSettings(path, {}, (message) => warned.push(message));
+  expect(insecureRegistries).toEqual(["a.test:5000", "b.test", "10.0.0.0/8"]);
+  expect(warned).toEqual([
+    "insecure registry http://a.test:5000 should not contain 'http://' and 'http://' has been removed from the insecure registry config",
+    "insecure registry HTTPS://b.test should not contain 'https://' and 'https://' has been removed from the insecure registry config",
+    "insecure registry http://10.0.0.0/8 should not contain 'http://' and 'http://' has been removed from the insecure registry config",
+  ]);
+});
+
 test("what the build cache keeps has an older name, too", () => {
   const text = '{"builder": {"gc": {"defaultKeepStorage": "10MB"}}}';
   expect(readSettings(fileWith(text)).builder).toEqual({ gc: { reservedSpace: 10 * 2 ** 20 } });
@@ -95,6 +107,24 @@ test.each([
   ['{"max-concurrent-uploads": "3"}', /max-concurrent-uploads: not a whole number/],
   ['{"insecure-registries": "a"}', /insecure-registries: not a list of strings$/],
   ['{"insecure-registries": [1]}', /insecure-registries\[0\]: not a string$/],
+  [
+    '{"insecure-registries": ["10.55.0.2/33"]}',
+    /: insecure registry 10\.55\.0\.2\/33 is not valid: invalid host "10\.55\.0\.2\/33"$/,
+  ],
+  [
+    '{"insecure-registries": ["a.test:5000/"]}',
+    /: insecure registry a\.test:5000\/ is not valid: invalid host "a\.test:5000\/"$/,
+  ],
+  [
+    '{"insecure-registries": ["http://a.test/b"]}',
+    /: insecure registry a\.test\/b is not valid: invalid host "a\.test\/b"$/,
+  ],
+  [
+    '{"insecure-registries": ["a.test:65536"]}',
+    /: insecure registry a\.test:65536 is not valid: invalid port "65536"$/,
+  ],
+  ['{"insecure-registries": ["ftp://a.test"]}', /: insecure registry ftp:\/\/a\.test should not contain '[:]\/\/'$/],
+  ['{"insecure-registries": [""]}', /: insecure registry {2}is not valid: invalid host ""$/],
   ['{"registry-mirrors": ["mirror.test"]}', /registry-mirrors: invalid mirror: no scheme specified for "mirror\.test"/],
   ['{"registry-mirrors": ["ftp://mirror.test"]}', /invalid mirror: unsupported scheme/],
   ['{"registry-mirrors": ["https://me:pw@mirror.test"]}', /invalid mirror: username\/password not allowed in URI$/],

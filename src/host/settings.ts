@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { BerthError, codeOf } from "../base/errors.ts";
 import { isObject } from "../base/json-object.ts";
 import { callerOf } from "./host.ts";
-import { serverName } from "./server-name.ts";
+import { isNetwork, serverName, wrongServerName } from "./server-name.ts";
 
 /** What an administrator or a user has set for an engine, with the keys of Docker's `daemon.json` where it has them. */
 export interface Settings {
@@ -89,15 +89,16 @@ type Env = Readonly<Record<string, string | undefined>>;
  * Read the settings file: `file`, else `$BERTH_CONFIG_FILE`, and one of these must be there; else `/etc/berth/engine.json` for
  * root and `$XDG_CONFIG_HOME/berth/engine.json` for anybody else, which may be absent.
  *
+ * @param warn told, in a sentence, what of it is passed over
  * @throws {BerthError} invalid-argument, naming file and key, when it isn't JSON, or has a key or a type that it may not have;
  *   not-found, when a named file is not there
  */
-export function readSettings(file?: string, env: Env = process.env): Settings {
+export function readSettings(file?: string, env: Env = process.env, warn: Warn = () => undefined): Settings {
   const named = file ?? (env["BERTH_CONFIG_FILE"] || undefined);
   const path = named ?? usualPath(env);
   const text = textOf(path, named !== undefined);
   if (text === undefined) return defaultSettings;
-  return settingsOf(objectIn(path, text), (what) => wrongFile(path, what));
+  return settingsOf(objectIn(path, text), (what) => wrongFile(path, what), warn);
 }
 
 function usualPath(env: Env): string {
@@ -134,6 +135,7 @@ function wrongFile(path: string, what: string, cause?: unknown): BerthError {
 }
 
 type Wrong = (what: string) => BerthError;
+type Warn = (message: string) => void;
 /** Reads the value of a key, or throws. */
 type Reader<T> = (value: unknown, key: string, wrong: Wrong) => T;
 
@@ -254,15 +256,34 @@ function hostOf(name: string): string {
   return host === "index.docker.io" ? "docker.io" : host;
 }
 
-const readInsecure: Reader<readonly string[]> = (value, key, wrong) => readTexts(value, key, wrong).map(serverName);
+/** @throws in the words of Docker */
+function insecureHost(entry: string, wrong: Wrong, warn: Warn): string {
+  const [, scheme, rest = ""] = /^(.*?):\/\/(.*)$/.exec(entry) ?? [];
+  const kind = scheme?.toLowerCase();
+  if (kind !== undefined && kind !== "http" && kind !== "https")
+    throw wrong(`insecure registry ${entry} should not contain '://'`);
+  const host = kind === undefined ? entry : rest;
+  const what = isNetwork(host) ? undefined : wrongServerName(host);
+  if (what !== undefined) throw wrong(`insecure registry ${host} is not valid: ${what}`);
+  if (kind !== undefined) {
+    const removed = `'${kind}://' has been removed from the insecure registry config`;
+    warn(`insecure registry ${entry} should not contain '${kind}://' and ${removed}`);
+  }
+  return serverName(host);
+}
 
-function settingsOf(value: unknown, wrong: Wrong): Settings {
+const readInsecure =
+  (warn: Warn): Reader<readonly string[]> =>
+  (value, key, wrong) =>
+    readTexts(value, key, wrong).map((entry) => insecureHost(entry, (what) => wrong(`${key}: ${what}`), warn));
+
+function settingsOf(value: unknown, wrong: Wrong, warn: Warn): Settings {
   const set = fieldsOf<Required<Settings>>(
     value,
     {
       cdiSpecDirs: { key: "cdi-spec-dirs", read: readTexts },
       registryMirrors: { key: "registry-mirrors", read: readMirrors },
-      insecureRegistries: { key: "insecure-registries", read: readInsecure },
+      insecureRegistries: { key: "insecure-registries", read: readInsecure(warn) },
       maxConcurrentDownloads: { key: "max-concurrent-downloads", read: readCount },
       maxConcurrentUploads: { key: "max-concurrent-uploads", read: readCount },
       maxConcurrentRanges: { key: "max-concurrent-ranges", read: readCount },

@@ -118,10 +118,11 @@ async function logIn({ domain, store, io }: Session, { username, password }: Acc
   const { openRegistries } = await import("../../registry/registries.ts");
   const { readSettings } = await import("../../host/settings.ts");
   using interrupt = interruptible(io);
+  const warn = (message: string): void => void io.stderr.write(`WARNING: ${message}\n`);
   await using registries = openRegistries({
-    settings: readSettings(undefined, io.env),
+    settings: readSettings(undefined, io.env, warn),
     credentials: async () => undefined,
-    warn: (message) => void io.stderr.write(`WARNING: ${message}\n`),
+    warn,
   });
   const kept = await registries.login(domain, { username, password }, interrupt);
   const file = await keep({ domain, store, io }, username, kept);
