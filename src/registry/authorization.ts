@@ -2,8 +2,9 @@ import { monotonic } from "../base/clock.ts";
 import { BerthError } from "../base/errors.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { HttpResponse } from "./connection.ts";
+import type { IdentityTokens } from "./identity-tokens.ts";
 import type { Credentials } from "./repository.ts";
-import { fetchToken, isWithin, type TokenService, tokenServiceOf } from "./token.ts";
+import { isWithin, type TokenService, tokenServiceOf } from "./token.ts";
 import type { Transport } from "./transport.ts";
 
 /** What a request says of who asks. */
@@ -36,6 +37,7 @@ export interface AuthorizerParts {
   readonly transport: Transport;
   /** Asked for when the server wants them; once. */
   readonly credentials: () => Promise<Credentials | undefined>;
+  readonly identityTokens: IdentityTokens;
   /** Whether a token server may be reached without TLS. */
   readonly allowsPlain: (url: URL) => boolean;
   /** Ask for an identity token, too. */
@@ -77,7 +79,7 @@ export function openAuthorizer(parts: AuthorizerParts): Authorizer {
       return { scopes, token: found.registryToken, expires: Number.POSITIVE_INFINITY };
     }
     const request = { service, scopes, credentials: found, offline: parts.offline === true };
-    const { token, lifetime, identityToken } = await fetchToken({ ...parts, conceal }, request);
+    const { token, lifetime, identityToken } = await parts.identityTokens.fetch({ ...parts, conceal }, request);
     secrets.add(token);
     identity = identityToken ?? identity;
     const one = { scopes, token, expires: monotonic() + lifetime };

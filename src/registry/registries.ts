@@ -9,6 +9,7 @@ import { type Authorizer, type AuthorizerParts, openAuthorizer } from "./authori
 import type { Patience } from "./connection.ts";
 import { type Endpoint, type EndpointParts, openEndpoint } from "./endpoint.ts";
 import { openGivers } from "./givers.ts";
+import { openIdentityTokens } from "./identity-tokens.ts";
 import { denied, openRepository } from "./open-repository.ts";
 import { type Env, proxyFor, proxySettings } from "./proxies.ts";
 import { openSpare, type RangeOptions, usualRanges } from "./ranges.ts";
@@ -141,6 +142,7 @@ type Identity = Pick<AuthorizerParts, "credentials" | "offline">;
 function openEndpoints(options: RegistriesOptions): Endpoints {
   const { settings, credentials, env = process.env, patience, lookup = systemLookup, warn = () => undefined } = options;
   const warnings = openWarnings(warn);
+  const identityTokens = openIdentityTokens();
   /** Servers that a network of the settings makes insecure: at that address alone. */
   const pinned = new Map<string, Awaited<ReturnType<typeof insecureAddress>>>();
   const insecure = (url: URL): boolean => isInsecure(url.host, settings) || pinned.get(url.host) !== undefined;
@@ -162,7 +164,7 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
   const endpointWith = (base: URL, identity: Identity, how: Asking = own): OpenedEndpoint => {
     // What a registry without TLS says is nothing that its token server could make safe.
     const allowsPlain = (url: URL): boolean => base.protocol === "http:" || insecure(base) || insecure(url);
-    const authorizer = openAuthorizer({ transport: how.transport, allowsPlain, ...identity });
+    const authorizer = openAuthorizer({ transport: how.transport, allowsPlain, identityTokens, ...identity });
     return { endpoint: openEndpoint({ base, authorizer, allowsPlain, warnings, ...how }), authorizer };
   };
   /** Who a user is at Docker Hub is nothing for its mirrors, which are asked as the hosts that they are. */
