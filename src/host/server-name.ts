@@ -8,13 +8,19 @@ const form = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0
  * names of one server are equal in this form. What is no name of a server stays as it is.
  */
 export function serverName(name: string): string {
-  const url = `https://${isIPv6(name) ? `[${name}]` : name}`;
-  return (form.test(name) || isIPv6(name)) && URL.canParse(url) ? new URL(url).host : name;
+  const isBare = isBareIPv6(name);
+  const url = `https://${isBare ? `[${name}]` : name}`;
+  return (form.test(name) || isBare) && URL.canParse(url) ? new URL(url).host : name;
+}
+
+/** An address of IPv6 alone. Node takes several milliseconds to ask that for the first time; few names have two colons. */
+function isBareIPv6(name: string): boolean {
+  return name.indexOf(":") !== name.lastIndexOf(":") && isIPv6(name);
 }
 
 /** What is wrong with a name of a server, in Docker's words; undefined where nothing is. @see moby daemon/pkg/registry/config.go */
 export function wrongServerName(name: string): string | undefined {
-  if (isIPv6(name)) return undefined;
+  if (isBareIPv6(name)) return undefined;
   const [, host = name, port] = /^(.*):(\d*)$/.exec(name) ?? [];
   if (!form.test(name)) return `invalid host ${JSON.stringify(host)}`;
   return Number(port ?? 0) > 65_535 ? `invalid port ${JSON.stringify(port)}` : undefined;

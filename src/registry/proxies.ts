@@ -1,4 +1,4 @@
-import { BlockList, isIP } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import { BerthError } from "../base/errors.ts";
 import { isNetwork } from "../host/server-name.ts";
 import type { ProxySettings } from "../host/settings.ts";
@@ -39,7 +39,7 @@ export function proxyFor(url: URL, { httpProxy, httpsProxy, noProxy = "" }: Prox
 /** True for a name or address of this machine itself. */
 export function isLoopback(host: string): boolean {
   if (host === "localhost" || host.endsWith(".localhost") || host === "::1" || host === "[::1]") return true;
-  return isIP(host) === 4 && host.startsWith("127.");
+  return host.startsWith("127.") && isIPv4(host);
 }
 
 const kinds: ReadonlySet<string> = new Set(["http:", "https:", "socks5:", "socks5h:"]);
