@@ -214,7 +214,7 @@ export async function openStep(
     network: networkOf(op, network),
     ...(cgroup === undefined ? {} : { cgroupsPath: join(cgroup, basename(directory)) }),
     resources,
-    ...deps.security,
+    ...(deps.security === undefined ? {} : { security: deps.security }),
     ...(op.security === "insecure" ? { privileged: { devices: insecureDevices } } : {}),
     ...(ulimits === undefined ? {} : { ulimits }),
     ...(shmSize === undefined ? {} : { shmSize }),

@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.ts";
+import type { Security } from "../runtime/security.ts";
 import type { Ulimit } from "../runtime/ulimits.ts";
 
 /** What the command line gives every `RUN` step to see: part of what the step is, and of its key. Empty where nothing is given. */
@@ -15,10 +16,7 @@ export interface StepSettings {
 }
 
 /** How far every `RUN` step is confined. Like limits, it is no part of a key. */
-export interface StepSecurity {
-  readonly seccomp?: "unconfined";
-  readonly noNewPrivileges?: boolean;
-}
+export type StepSecurity = Security;
 
 /** The settings as a step's key has them: a host whose address changes is the same host, as in BuildKit. */
 export function keyedSettings({ extraHosts, ...settings }: StepSettings): StepSettings {

@@ -40,7 +40,7 @@ export interface ContainerRequest {
   readonly readonlyRootfs: boolean;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
-  /** `seccomp=unconfined`, `no-new-privileges`. */
+  /** `seccomp=unconfined` or `seccomp=` and a profile as JSON, `apparmor=NAME`, `no-new-privileges`, `label=disable`. */
   readonly securityOpt: readonly string[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly ulimits: readonly Ulimit[];

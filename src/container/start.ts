@@ -6,6 +6,7 @@ import { networkFiles, readHostFiles } from "../network/network-files.ts";
 import type { RuntimeSpec, SpecMount } from "../oci/runtime-spec.ts";
 import { type AttachIO, type Attachment, attach } from "../runtime/attach.ts";
 import { createBundle } from "../runtime/bundle.ts";
+import { securityIn } from "../runtime/security.ts";
 import { runtimeSpec } from "../runtime/spec.ts";
 import type { WindowSize } from "../runtime/window-size.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
@@ -131,8 +132,7 @@ function specOf(
     capAdd: request.capAdd,
     capDrop: request.capDrop,
     ...(request.privileged ? { privileged: { devices: machineDevices() } } : {}),
-    noNewPrivileges: request.securityOpt.some((option) => /^no-new-privileges(:true)?$/.test(option)),
-    seccomp: request.securityOpt.includes("seccomp=unconfined") ? "unconfined" : "default",
+    security: securityIn(request.securityOpt),
     ulimits: request.ulimits,
     sysctls: request.sysctls,
     cgroup: deps.host.cgroup,

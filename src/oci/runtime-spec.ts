@@ -39,6 +39,7 @@ export interface ProcessSpec {
   readonly capabilities: Capabilities;
   readonly rlimits?: readonly Rlimit[];
   readonly noNewPrivileges?: boolean;
+  readonly apparmorProfile?: string;
   readonly oomScoreAdj?: number;
 }
 

@@ -2,18 +2,19 @@ import { type SeccompArgument, type SeccompRule, seccompRules } from "./seccomp-
 
 /** @see runtime-spec v1.1 config-linux.md#seccomp */
 export interface Seccomp {
-  readonly defaultAction: "SCMP_ACT_ERRNO";
-  readonly defaultErrnoRet: number;
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
   readonly architectures: readonly string[];
+  readonly flags?: readonly string[];
   readonly syscalls: readonly SeccompSyscalls[];
 }
 
 /** What happens to some system calls. */
 export interface SeccompSyscalls {
   readonly names: readonly string[];
-  readonly action: "SCMP_ACT_ALLOW" | "SCMP_ACT_ERRNO";
+  readonly action: string;
   readonly errnoRet?: number;
-  readonly args?: readonly SeccompArgument[];
+  readonly args?: readonly (Omit<SeccompArgument, "op"> & { readonly op: string })[];
 }
 
 const eperm = 1;
@@ -27,6 +28,11 @@ const seccompArchitectures: Readonly<Record<string, readonly string[]>> = {
   loong64: ["SCMP_ARCH_LOONGARCH64"],
 };
 
+/** The names that seccomp has for a machine and what else runs on it, its own first. @param architecture in Go's words */
+export function architecturesOf(architecture: string): readonly string[] {
+  return seccompArchitectures[architecture] ?? [];
+}
+
 /**
  * Docker's default seccomp profile for a process.
  *
@@ -37,7 +43,7 @@ export function defaultSeccomp(capabilities: readonly string[], architecture: st
   return {
     defaultAction: "SCMP_ACT_ERRNO",
     defaultErrnoRet: eperm,
-    architectures: seccompArchitectures[architecture] ?? [],
+    architectures: architecturesOf(architecture),
     syscalls: seccompRules.filter((rule) => counts(rule, capabilities, architecture)).map(toSyscalls),
   };
 }

@@ -138,12 +138,22 @@ test("Resource limits are only those given", () => {
 });
 
 test("Options reach the specification", () => {
-  const { process, root, linux } = specWith({ readonlyRootfs: true, noNewPrivileges: true, seccomp: "unconfined" });
+  const { process, root, linux } = specWith({
+    readonlyRootfs: true,
+    security: { noNewPrivileges: true, seccomp: "unconfined" },
+  });
   expect({ readonly: root.readonly, noNewPrivileges: process.noNewPrivileges }).toEqual({
     readonly: true,
     noNewPrivileges: true,
   });
   expect(linux).not.toHaveProperty("seccomp");
+});
+
+test("A seccomp profile of the user's own holds for a privileged container, too", () => {
+  const seccomp = JSON.stringify({ defaultAction: "SCMP_ACT_LOG" });
+  const expected = { defaultAction: "SCMP_ACT_LOG", architectures: [], syscalls: [] };
+  expect(specWith({ security: { seccomp } }).linux.seccomp).toEqual(expected);
+  expect(specWith({ security: { seccomp }, privileged: { devices: [] } }).linux.seccomp).toEqual(expected);
 });
 
 test("Another user than root holds no capability, but may gain some", () => {

@@ -1,3 +1,4 @@
+import { release } from "node:os";
 import type { CgroupLayout } from "../host/cgroup.ts";
 import type { Device } from "../host/devices.ts";
 import { maskedPaths, readonlyPaths } from "../oci/hidden-paths.ts";
@@ -11,7 +12,9 @@ import {
 } from "../oci/runtime-spec.ts";
 import { dockerCapabilities } from "./capabilities.ts";
 import { consoleSizeOf } from "./console-size.ts";
-import { defaultSeccomp } from "./seccomp.ts";
+import { defaultSeccomp, type Seccomp } from "./seccomp.ts";
+import { seccompProfile } from "./seccomp-profile.ts";
+import { apparmorProfile, type Security } from "./security.ts";
 import { rlimitsOf, type Ulimit } from "./ulimits.ts";
 import type { WindowSize } from "./window-size.ts";
 
@@ -57,8 +60,7 @@ export interface SpecInput {
   readonly capDrop?: readonly string[];
   /** Every capability, nothing masked, no seccomp filter, and what devices the machine has; unprivileged when absent. */
   readonly privileged?: { readonly devices: readonly Device[] };
-  readonly noNewPrivileges?: boolean;
-  readonly seccomp?: "default" | "unconfined";
+  readonly security?: Security;
   readonly ulimits?: readonly Ulimit[];
   /** Bytes of /dev/shm; 64 MiB when absent. */
   readonly shmSize?: number;
@@ -75,10 +77,10 @@ export interface SpecInput {
  * @see runtime-spec v1.1
  */
 export function runtimeSpec(input: SpecInput): RuntimeSpec {
-  const { user, readonlyRootfs = false, capAdd = [], capDrop = [], seccomp = "default" } = input;
+  const { user, readonlyRootfs = false, capAdd = [], capDrop = [] } = input;
   const privileged = input.privileged !== undefined;
   const capabilities = dockerCapabilities({ add: capAdd, drop: capDrop, privileged, uid: user.uid });
-  const confined = !privileged && seccomp === "default";
+  const seccomp = seccompOf(input, capabilities.bounding);
   return {
     ociVersion: "1.0.2",
     process: processOf(input, capabilities),
@@ -90,7 +92,7 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
       ...(input.cgroupsPath === undefined ? {} : { cgroupsPath: input.cgroupsPath }),
       resources: { devices: privileged ? everyDevice : defaultDevices, ...limitsOf(input.resources) },
       sysctl: { ...(input.network === "new" ? networkSysctls(input.ids) : {}), ...input.sysctls },
-      ...(confined ? { seccomp: defaultSeccomp(capabilities.bounding, hostPlatform.architecture) } : {}),
+      ...(seccomp === undefined ? {} : { seccomp }),
       ...(input.privileged === undefined
         ? { maskedPaths, readonlyPaths }
         : { devices: input.privileged.devices.map(deviceNode) }),
@@ -99,8 +101,19 @@ export function runtimeSpec(input: SpecInput): RuntimeSpec {
   };
 }
 
+/** A profile of the user's own holds for a privileged container as well, as in Docker. */
+function seccompOf({ security, privileged }: SpecInput, capabilities: readonly string[]): Seccomp | undefined {
+  const { seccomp = "builtin" } = security ?? {};
+  const { architecture } = hostPlatform;
+  if (seccomp === "unconfined") return undefined;
+  if (seccomp !== "builtin") return seccompProfile(seccomp, { capabilities, architecture, kernel: release() });
+  return privileged === undefined ? defaultSeccomp(capabilities, architecture) : undefined;
+}
+
 function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["process"] {
-  const { terminal, user, args, env, cwd, noNewPrivileges = false, ulimits = [], ids } = input;
+  const { terminal, user, args, env, cwd, security = {}, ulimits = [], ids } = input;
+  const { noNewPrivileges = false } = security;
+  const profile = apparmorProfile(security);
   const { uid, gid, additionalGids = [] } = user;
   return {
     terminal,
@@ -112,6 +125,7 @@ function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["p
     capabilities,
     rlimits: ulimits.length === 0 ? [] : rlimitsOf(ulimits),
     noNewPrivileges,
+    ...(profile === undefined ? {} : { apparmorProfile: profile }),
     // Lower than that of the caller only root may set it.
     ...(ids === undefined ? { oomScoreAdj: 0 } : {}),
   };

@@ -67,6 +67,15 @@ describe("a RUN step is given", () => {
     expect((await build(saying(status, "echo plain"))).stderr).toMatch(/NoNewPrivs:\t0\n.*Seccomp:\t2\n/);
   });
 
+  test("a seccomp profile of the user's own", async () => {
+    const syscalls = [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 122 }];
+    const profile = JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls });
+    const file = join(await berth.files("profiles", { "no-mkdir.json": profile }), "no-mkdir.json");
+    const { code, stderr } = await build(saying("mkdir /new"), "--security-opt", `seccomp=${file}`);
+    expect(stderr).toContain("mkdir: can't create directory '/new': Disk quota exceeded");
+    expect(code).toBe(1);
+  });
+
   test("the bridge's address as host-gateway, which a step without the bridge has not", async () => {
     const context = await contextOf(saying("grep up /etc/hosts", "ip route"));
     const { stderr } = await berth.run(["build", "--progress", "plain", "--add-host", "up=host-gateway", context]);

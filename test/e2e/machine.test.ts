@@ -33,6 +33,18 @@ describe("a limit holds:", () => {
   });
 });
 
+const hasApparmor = existsSync("/sys/kernel/security/apparmor/profiles");
+
+test("a profile of AppArmor is asked of the kernel: one that it hasn't got starts no container", async () => {
+  const confined = (profile: string, ...command: readonly string[]) =>
+    berth.run(["run", "--rm", "--network", "none", "--security-opt", `apparmor=${profile}`, "busybox", ...command]);
+  const shown = hasApparmor ? ["cat", "/proc/self/attr/current"] : ["echo", "unconfined"];
+  expect(await confined("unconfined", ...shown)).toMatchObject({ code: 0, stdout: "unconfined\n" });
+  const refused = await confined("nosuch", "true");
+  expect(refused.code).toBeGreaterThanOrEqual(125);
+  expect(refused.stderr).toMatch(hasApparmor ? /apparmor|attr\/exec/i : /"nosuch": this kernel has no AppArmor\n/);
+});
+
 test("a container that uses more memory than it may is killed, and says so", async () => {
   const eater = ["sh", "-c", "head -c 200m /dev/zero | tail"];
   const { code } = await berth.run([

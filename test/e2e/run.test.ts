@@ -224,6 +224,33 @@ test("isolation: no other processes, masked /proc files, Docker's capabilities, 
   expect(stdout.replace(/[ \t]+/g, " ")).toBe("3\n0\nCapEff: 00000000a80425fb\nSeccomp: 2\n");
 });
 
+test("a seccomp profile from a file decides on system calls, in exec as well", async () => {
+  const syscalls = [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 122 }];
+  const profile = JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls }, undefined, 2);
+  await berth.files("profiles", {
+    "no-mkdir.json": profile,
+    "wrong.json": '{"defaultAction":"SOME"}',
+    "none.json": "{",
+  });
+  const confined = ["--security-opt", "seccomp=profiles/no-mkdir.json"];
+  const refused = { code: 1, stderr: "mkdir: can't create directory '/new': Disk quota exceeded\n" };
+  expect(await offline(...confined, "busybox", "mkdir", "/new")).toMatchObject(refused);
+  await berth.out(["run", "-d", "--network", "none", "--name", "confined", ...confined, "busybox", "sleep", "1000"]);
+  expect(await berth.run(["exec", "confined", "mkdir", "/new"])).toMatchObject(refused);
+  expect(await berth.out(["inspect", "-f", "{{index .HostConfig.SecurityOpt 0}}", "confined"])).toBe(
+    `seccomp=${JSON.stringify(JSON.parse(profile))}`,
+  );
+  await berth.out(["rm", "-f", "confined"]);
+  expect(await offline("--security-opt", "seccomp=profiles/wrong.json", "busybox", "true")).toMatchObject({
+    code: 125,
+    stderr: expect.stringContaining("Decoding seccomp profile failed: no action that berth knows"),
+  });
+  expect(await offline("--security-opt", "seccomp=profiles/none.json", "busybox", "true")).toMatchObject({
+    code: 125,
+    stderr: expect.stringContaining("compacting json for seccomp profile (profiles/none.json) failed: "),
+  });
+});
+
 test("the first containers of an engine may start all at once, each with the seccomp filter that they make for those to come", async () => {
   await using other = await openBerthWithBusybox();
   const args = ["run", "--rm", "--network", "none", "busybox", "grep", "Seccomp:", "/proc/self/status"];

@@ -126,7 +126,13 @@ test.each([
   [["--init"], "berth doesn't have this flag yet"],
   [["--restart", "always"], "berth doesn't restart containers yet"],
   [["--network", "mine"], "none of your own yet"],
-  [["--security-opt", "apparmor=x"], "berth takes seccomp=unconfined"],
+  [["--security-opt", "label=type:x"], "berth takes seccomp, apparmor, no-new-privileges and label=disable"],
+  [["--security-opt", "seccomp="], 'Invalid --security-opt: "seccomp="'],
+  [
+    ["--security-opt", "seccomp=/none"],
+    "opening seccomp profile (/none) failed: open /none: no such file or directory",
+  ],
+  [["--security-opt", "seccomp=/etc/passwd"], "compacting json for seccomp profile (/etc/passwd) failed: "],
   [["-v", "a:b:c:d", "b"], "invalid volume specification: 'a:b:c:d'"],
   [["--env-file", "/nonexist", "b"], "open /nonexist: no such file or directory"],
 ])("%j is refused", (argv, message) => {

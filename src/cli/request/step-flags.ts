@@ -1,6 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
 import type { BuildOptions } from "../../build/build.ts";
 import type { Ulimit } from "../../container/request.ts";
+import { securityIn } from "../../runtime/security.ts";
 import type { Flag } from "../flags/flag.ts";
 import { parseBytes, parseMemorySwap } from "../flags/go-values.ts";
 import { integer, list, readLate, text, value } from "../flags/kinds.ts";
@@ -91,16 +92,9 @@ export function stepOptions(values: StepValues): Pick<BuildOptions, "resources" 
   };
   return {
     resources: resourcesOf(Object.assign({ ...values }, ...values.resource)),
-    security: securityOf(values["security-opt"]),
+    security: securityIn(values["security-opt"]),
     // A step that is given nothing has the key that it always had.
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
-  };
-}
-
-function securityOf(given: readonly string[]): NonNullable<BuildOptions["security"]> {
-  return {
-    ...(given.includes("seccomp=unconfined") ? { seccomp: "unconfined" } : {}),
-    noNewPrivileges: given.findLast((option) => option.startsWith("no-new-privileges")) === "no-new-privileges",
   };
 }
 

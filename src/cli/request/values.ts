@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Ulimit } from "../../container/request.ts";
 import { parseInteger, quote } from "../flags/go-values.ts";
+import { errorText } from "../print-error.ts";
 
 /** Limits that `--ulimit` knows, as setrlimit(2) has them without `RLIMIT_`. */
 const limits = "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(
@@ -75,11 +77,44 @@ export function parseNetwork(text: string): "bridge" | "host" | "none" {
   throw new Error("berth has the networks bridge, host and none, and none of your own yet");
 }
 
-/** Read one `--security-opt`. @throws {Error} for what berth doesn't have */
+/**
+ * Read one `--security-opt`; a seccomp profile is read from its file, and goes on as JSON.
+ *
+ * @throws {Error} in the words of Docker's client; for what berth doesn't have
+ */
 export function parseSecurityOpt(text: string): string {
-  const [, name = "", value] = /^([^=:]+)(?:[=:](.*))?$/.exec(text) ?? [];
-  if (name === "no-new-privileges" && (value === undefined || value === "true")) return "no-new-privileges";
-  if (name === "no-new-privileges" && value === "false") return "no-new-privileges=false";
-  if (name === "seccomp" && (value === "unconfined" || value === "builtin")) return `seccomp=${value}`;
-  throw new Error("berth takes seccomp=unconfined, seccomp=builtin and no-new-privileges");
+  if (text === "disable") return "label=disable";
+  const [, name = "", value = ""] = /^([^=:]+)(?:[=:](.*))?$/s.exec(text) ?? [];
+  if (name === "no-new-privileges") return parseNoNewPrivileges(value);
+  if (value === "") throw new Error(`Invalid --security-opt: ${quote(text)}`);
+  if (name === "seccomp")
+    return `seccomp=${value === "unconfined" || value === "builtin" ? value : readProfile(value)}`;
+  if (name === "apparmor") return `apparmor=${value}`;
+  // Containers have no SELinux label.
+  if (name === "label" && value === "disable") return "label=disable";
+  throw new Error("berth takes seccomp, apparmor, no-new-privileges and label=disable");
+}
+
+function parseNoNewPrivileges(value: string): string {
+  if (value === "" || value === "true") return "no-new-privileges";
+  if (value === "false") return "no-new-privileges=false";
+  throw new Error(`invalid --security-opt 2: "no-new-privileges=${value}"`);
+}
+
+function readProfile(path: string): string {
+  const text = readProfileFile(path);
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new Error(`compacting json for seccomp profile (${path}) failed: ${error.message}`, { cause: error });
+  }
+}
+
+function readProfileFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(`opening seccomp profile (${path}) failed: ${errorText(error)}`, { cause: error });
+  }
 }
