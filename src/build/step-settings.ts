@@ -1,5 +1,5 @@
 import { BerthError } from "../base/errors.ts";
-import type { Security } from "../runtime/security.ts";
+import { type Security, securityIn } from "../runtime/security.ts";
 import type { Ulimit } from "../runtime/ulimits.ts";
 
 /** What the command line gives every `RUN` step to see: part of what the step is, and of its key. Empty where nothing is given. */
@@ -17,6 +17,9 @@ export interface StepSettings {
 
 /** How far every `RUN` step is confined. Like limits, it is no part of a key. */
 export type StepSecurity = Security;
+
+/** What options in the form of `--security-opt` come to for steps. */
+export const stepSecurity: (options: readonly string[]) => StepSecurity = securityIn;
 
 /** The settings as a step's key has them: a host whose address changes is the same host, as in BuildKit. */
 export function keyedSettings({ extraHosts, ...settings }: StepSettings): StepSettings {

@@ -1,7 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
 import type { BuildOptions } from "../../build/build.ts";
+import { stepSecurity } from "../../build/step-settings.ts";
 import type { Ulimit } from "../../container/request.ts";
-import { securityIn } from "../../runtime/security.ts";
 import type { Flag } from "../flags/flag.ts";
 import { parseBytes, parseMemorySwap } from "../flags/go-values.ts";
 import { integer, list, readLate, text, value } from "../flags/kinds.ts";
@@ -92,7 +92,7 @@ export function stepOptions(values: StepValues): Pick<BuildOptions, "resources" 
   };
   return {
     resources: resourcesOf(Object.assign({ ...values }, ...values.resource)),
-    security: securityIn(values["security-opt"]),
+    security: stepSecurity(values["security-opt"]),
     // A step that is given nothing has the key that it always had.
     ...(Object.keys(settings).length === 0 ? {} : { settings }),
   };
