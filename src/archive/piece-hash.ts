@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { threadProgram } from "../base/thread-program.ts";
 
 /** What a piece has at most, bytes. */
 const pieceSize = 1 << 20;
@@ -48,8 +48,7 @@ export class PieceHash implements AsyncDisposable {
   }
 }
 
-/** In the sources this file's neighbour, else a bundle of its own beside the one that this is part of. */
-const program = join(import.meta.dirname, import.meta.filename.endsWith(".ts") ? "hash-worker.ts" : "hash-worker.cjs");
+const program = threadProgram(import.meta.filename, "hash-worker");
 
 class HashThread {
   readonly #worker: Worker = new Worker(program, { execArgv: [] });

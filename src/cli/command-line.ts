@@ -15,6 +15,7 @@ import { printError } from "./print-error.ts";
 import { buildVerbs, groups, internalCommands, pathsOf, topLevel } from "./registry.ts";
 import { nearest } from "./suggest.ts";
 import type { Terminal } from "./terminal/terminal.ts";
+import { warnOn } from "./terminal/warn.ts";
 
 const globalFlags = {
   config: text("Location of client config files", { shownDefault: '"~/.docker"' }),
@@ -164,7 +165,7 @@ async function runEntry({ entry, path, argv }: EntryCall, io: Terminal, engine: 
     engine: () =>
       engine({
         onFullDisk: command.onFullDisk ?? false,
-        warn: (message) => void io.stderr.write(`WARNING: ${message}\n`),
+        warn: warnOn(io),
       }),
   });
 }

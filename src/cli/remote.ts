@@ -3,10 +3,11 @@ import { type LazyRegistries, lazyRegistries } from "../engine/registries.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { RemoteManifest, Repository } from "../registry/repository.ts";
 import type { Terminal } from "./terminal/terminal.ts";
+import { warnOn } from "./terminal/warn.ts";
 
 /** Registries for a command that needs no store. @param insecure hosts that are taken as the settings take insecure ones */
-export function remoteOf({ stderr }: Pick<Terminal, "stderr">, insecure: readonly string[] = []): LazyRegistries {
-  return lazyRegistries({ insecure, warn: (message) => void stderr.write(`WARNING: ${message}\n`) });
+export function remoteOf(io: Pick<Terminal, "stderr">, insecure: readonly string[] = []): LazyRegistries {
+  return lazyRegistries({ insecure, warn: warnOn(io) });
 }
 
 /** The manifest or index that a name means. @param absent what is said when there is none @throws {BerthError} not-found; permission-denied */

@@ -3,7 +3,7 @@ import type { ProcessSpec } from "../oci/runtime-spec.ts";
 import type { AttachIO } from "../runtime/attach.ts";
 import { dockerCapabilities } from "../runtime/capabilities.ts";
 import type { ExecProcess } from "../runtime/exec-process.ts";
-import { apparmorProfile, securityIn } from "../runtime/security.ts";
+import { confinementOf, securityIn } from "../runtime/security.ts";
 import type { MergedTree } from "../snapshot/merged-tree.ts";
 import type { Container } from "./container.ts";
 import type { ContainerDeps } from "./deps.ts";
@@ -52,8 +52,6 @@ function processSpec({ config, request: own }: Container, tree: MergedTree, requ
     privileged: own.privileged,
     uid: user.uid,
   });
-  const security = securityIn(own.securityOpt);
-  const profile = apparmorProfile(security);
   return {
     terminal: request.terminal,
     user,
@@ -66,7 +64,6 @@ function processSpec({ config, request: own }: Container, tree: MergedTree, requ
     }),
     cwd: request.workingDir ?? (config.WorkingDir || "/"),
     capabilities,
-    noNewPrivileges: security.noNewPrivileges ?? false,
-    ...(profile === undefined ? {} : { apparmorProfile: profile }),
+    ...confinementOf(securityIn(own.securityOpt)),
   };
 }

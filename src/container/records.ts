@@ -95,7 +95,7 @@ export async function recordWhole({ db }: Pick<Records, "db">, chainID: ChainID)
 /** Whether there is a container that was made before all of its layers were here, of which the topmost is this one. */
 export function isAwaited({ db }: Pick<Records, "db">, chainID: ChainID): boolean {
   const query = "SELECT 1 FROM container WHERE json_extract(request, '$.coming.chainID') = ?";
-  return db.read((sql) => sql.get(query, chainID)) !== undefined;
+  return db.get(query, chainID) !== undefined;
 }
 
 function hasLayer(sql: Sql, chainID: ChainID): boolean {

@@ -28,6 +28,8 @@ export function wrongServerName(name: string): string | undefined {
 
 /** True for a network, `10.0.0.0/8`. */
 export function isNetwork(text: string): boolean {
-  const [, address = "", bits] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
-  return isIP(address) !== 0 && Number(bits) <= (isIPv6(address) ? 128 : 32);
+  const [, address, bits] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
+  // Hosts are no addresses to be asked about, which takes long for the first time.
+  const family = address === undefined ? 0 : isIP(address);
+  return family !== 0 && Number(bits) <= (family === 6 ? 128 : 32);
 }

@@ -105,7 +105,11 @@ export async function serveCache(deps: CacheDeps, options: ServeOptions): Promis
 }
 
 function urlOf({ host, port }: Address, { tls }: ServeOptions): string {
-  return `${tls === undefined ? "http" : "https"}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return `${tls === undefined ? "http" : "https"}://${textOf({ host, port })}`;
+}
+
+function textOf({ host, port }: Address): string {
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
 /** @throws {BerthError} invalid-argument; failed-precondition, for what anybody on the network could read and change */
@@ -152,7 +156,7 @@ async function listen(server: Server, { host, port }: Address): Promise<Address>
   } catch (error) {
     const reason = notListening.get(codeOf(error) ?? "");
     if (reason === undefined) throw error;
-    throw new BerthError("failed-precondition", `listen tcp ${isIPv6(host) ? `[${host}]` : host}:${port}: ${reason}`, {
+    throw new BerthError("failed-precondition", `listen tcp ${textOf({ host, port })}: ${reason}`, {
       cause: error,
       hint: "Choose another address by --listen.",
     });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { BerthError, codeOf } from "../base/errors.ts";
+import type { ProcessSpec } from "../oci/runtime-spec.ts";
 
 /** How far a process is confined. */
 export interface Security {
@@ -17,16 +18,22 @@ export function securityIn(options: readonly string[]): Security {
   return {
     ...(seccomp === undefined || seccomp === "builtin" ? {} : { seccomp }),
     ...(apparmor === undefined ? {} : { apparmor }),
-    noNewPrivileges:
-      options.some((each) => each === noNewPrivileges) || valueGiven(options, noNewPrivileges) === "true",
+    noNewPrivileges: options.includes(noNew) || valueGiven(options, noNew) === "true",
   };
 }
 
-const noNewPrivileges = "no-new-privileges";
+const noNew = "no-new-privileges";
 
 function valueGiven(options: readonly string[], name: string): string | undefined {
   const found = options.findLast((option) => option.startsWith(name) && /[=:]/.test(option.charAt(name.length)));
   return found?.slice(name.length + 1);
+}
+
+/** What a process is started with of it: all but the seccomp filter, which is its container's. @throws {BerthError} failed-precondition, for a profile of AppArmor where the kernel has none */
+export function confinementOf(security: Security): Pick<ProcessSpec, "noNewPrivileges" | "apparmorProfile"> {
+  const profile = apparmorProfile(security);
+  const { noNewPrivileges = false } = security;
+  return { noNewPrivileges, ...(profile === undefined ? {} : { apparmorProfile: profile }) };
 }
 
 /**
@@ -34,7 +41,7 @@ function valueGiven(options: readonly string[], name: string): string | undefine
  *
  * @throws {BerthError} failed-precondition, where one is asked for and the kernel has none
  */
-export function apparmorProfile({ apparmor }: Security): string | undefined {
+function apparmorProfile({ apparmor }: Security): string | undefined {
   if (apparmor === undefined || hasApparmor()) return apparmor;
   if (apparmor === "unconfined") return undefined;
   throw new BerthError(

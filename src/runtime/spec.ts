@@ -14,7 +14,7 @@ import { dockerCapabilities } from "./capabilities.ts";
 import { consoleSizeOf } from "./console-size.ts";
 import { defaultSeccomp, type Seccomp } from "./seccomp.ts";
 import { seccompProfile } from "./seccomp-profile.ts";
-import { apparmorProfile, type Security } from "./security.ts";
+import { confinementOf, type Security } from "./security.ts";
 import { rlimitsOf, type Ulimit } from "./ulimits.ts";
 import type { WindowSize } from "./window-size.ts";
 
@@ -112,8 +112,6 @@ function seccompOf({ security, privileged }: SpecInput, capabilities: readonly s
 
 function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["process"] {
   const { terminal, user, args, env, cwd, security = {}, ulimits = [], ids } = input;
-  const { noNewPrivileges = false } = security;
-  const profile = apparmorProfile(security);
   const { uid, gid, additionalGids = [] } = user;
   return {
     terminal,
@@ -124,8 +122,7 @@ function processOf(input: SpecInput, capabilities: Capabilities): RuntimeSpec["p
     cwd,
     capabilities,
     rlimits: ulimits.length === 0 ? [] : rlimitsOf(ulimits),
-    noNewPrivileges,
-    ...(profile === undefined ? {} : { apparmorProfile: profile }),
+    ...confinementOf(security),
     // Lower than that of the caller only root may set it.
     ...(ids === undefined ? { oomScoreAdj: 0 } : {}),
   };

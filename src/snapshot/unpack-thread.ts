@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { ProgressEvent } from "../base/operation.ts";
 import { receivedError, type SentError } from "../base/sent-error.ts";
+import { threadProgram } from "../base/thread-program.ts";
 import type { LayerArchive, UnpackedLayer, UnpackOptions, UnpackPlaces } from "./unpack-layer.ts";
 
 /** What a thread is told. The bytes of an archive are numbered by how often it was opened. */
@@ -39,11 +39,7 @@ export interface Unpacker {
 const pieces = 8;
 const pieceSize = 1 << 19;
 
-/** In the sources this file's neighbour, else a bundle of its own beside the one that this is part of. */
-const program = join(
-  import.meta.dirname,
-  import.meta.filename.endsWith(".ts") ? "unpack-worker.ts" : "unpack-worker.cjs",
-);
+const program = threadProgram(import.meta.filename, "unpack-worker");
 
 /** A thread that does it. The bytes of an archive are fed to it. When a signal stops it, it is gone. */
 export class UnpackThread implements Unpacker, AsyncDisposable {

@@ -15,6 +15,7 @@ import { copyProgress } from "../progress/copy.ts";
 import { compressionFlag } from "../request/compression.ts";
 import { parsePlatforms } from "../request/platforms.ts";
 import { interruptible } from "../terminal/interrupt.ts";
+import { warnOn } from "../terminal/warn.ts";
 import { asStreamed } from "./pull-image.ts";
 
 interface CopyValues {
@@ -78,7 +79,7 @@ async function copy({ values, args: [from = "", to = ""], io, engine }: Call<Cop
     ]),
     signal: interrupt.signal,
   };
-  const warn = (message: string): void => void io.stderr.write(`WARNING: ${message}\n`);
+  const warn = warnOn(io);
   const usesStore = [source, destination].some(({ transport }) => transport === "store");
   const copies = usesStore ? (await engine()).images : (await import("../../engine/copies.ts")).copyBetween;
   using progress = copyProgress(io.stdout, { quiet });

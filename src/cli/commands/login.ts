@@ -7,6 +7,7 @@ import { bool, text } from "../flags/kinds.ts";
 import { errorText } from "../print-error.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { warnOn } from "../terminal/warn.ts";
 
 interface LoginValues {
   readonly username: string | undefined;
@@ -42,7 +43,7 @@ async function login({ values, args: [server = "docker.io"], io }: Call<LoginVal
   const { domainOf } = await import("../../registry/auth-file.ts");
   const { openCredentialStore } = await import("../../registry/credentials.ts");
   const domain = checked(domainOf(server));
-  const store = openCredentialStore({ env: io.env, warn: (message) => io.stderr.write(`WARNING: ${message}\n`) });
+  const store = openCredentialStore({ env: io.env, warn: warnOn(io) });
   const session: Session = { domain, store, io };
   const stored = given.username === "" && given.password === "" ? await store.stored(domain) : undefined;
   const { username = "", password = "" } = stored ?? {};
@@ -118,7 +119,7 @@ async function logIn({ domain, store, io }: Session, { username, password }: Acc
   const { openRegistries } = await import("../../registry/registries.ts");
   const { readSettings } = await import("../../host/settings.ts");
   using interrupt = interruptible(io);
-  const warn = (message: string): void => void io.stderr.write(`WARNING: ${message}\n`);
+  const warn = warnOn(io);
   await using registries = openRegistries({
     settings: readSettings(undefined, io.env, warn),
     credentials: async () => undefined,

@@ -1,5 +1,6 @@
 import { messageOf } from "../../base/errors.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { warnOn } from "../terminal/warn.ts";
 
 /** `berth logout` */
 export const command: Command = defineCommand({
@@ -14,7 +15,7 @@ export const command: Command = defineCommand({
     const domain = domainOf(server);
     const name = keyOf(domain).replace(/^.*@/s, "xxxxx@");
     io.stdout.write(`Removing login credentials for ${name}\n`);
-    const warn = (message: string): void => void io.stderr.write(`WARNING: ${message}\n`);
+    const warn = warnOn(io);
     try {
       await openCredentialStore({ env: io.env, warn }).erase(domain);
     } catch (error) {

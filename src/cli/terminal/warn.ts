@@ -1,0 +1,6 @@
+import type { Terminal } from "./terminal.ts";
+
+/** Tells users, a line each, of what they should know and no command fails for. */
+export function warnOn({ stderr }: Pick<Terminal, "stderr">): (message: string) => void {
+  return (message) => void stderr.write(`WARNING: ${message}\n`);
+}
