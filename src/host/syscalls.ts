@@ -164,11 +164,13 @@ function call(name: CallName, ...values: readonly CValue[]): number {
   return result;
 }
 
+const orNothing = { throwIfNoEntry: false } as const;
+
 /** The kernel that this process runs on. */
 export const linux: Syscalls = {
   canChown: process.getuid?.() === 0,
   keeps: false,
-  lstat: (path) => lstatSync(path, { throwIfNoEntry: false }),
+  lstat: (path) => lstatSync(path, orNothing),
   lstatExact: (path) => lstatSync(path, { bigint: true, throwIfNoEntry: false }),
   lchown: (path, uid, gid, fd) => {
     if (fd === undefined) lchownSync(path, uid, gid);

@@ -29,8 +29,10 @@ const filesPerTurn = 1000;
 interface UpperDirectory {
   /** Relative to the root, `""` for that. */
   readonly name: ByteString;
-  /** True where the layers have a directory there, too. */
-  readonly merged: boolean;
+  /** Where it lies on this machine. */
+  readonly source: ByteString;
+  /** Where the layers have a directory there, too, topmost first; empty where it is new. */
+  readonly below: readonly ByteString[];
   /** True where it hides what they have in it. */
   readonly opaque: boolean;
 }
@@ -81,33 +83,30 @@ class Comparison {
   }
 
   root(): UpperDirectory {
-    return { name: "", merged: true, opaque: isOpaque(this.#syscalls, this.#upper) };
+    const source = this.#upper;
+    return { name: "", source, below: this.#below.directoriesOf(""), opaque: isOpaque(this.#syscalls, source) };
   }
 
   /** What is in a directory. What it hides is gone, unless it has it anew. */
-  entries({ name, opaque }: UpperDirectory): readonly Dirent[] {
-    const entries = this.#unlessGone(this.#pathOf(name), (path) =>
-      readdirSync(pathOf(path), { encoding: "latin1", withFileTypes: true }),
-    );
+  entries(directory: UpperDirectory): readonly Dirent[] {
+    const { name, source, opaque } = directory;
+    const entries = unlessGone(source, () => readdirSync(pathOf(source), { encoding: "latin1", withFileTypes: true }));
     if (entries === undefined) return [];
     if (opaque) {
       const own = new Set(entries.map((entry) => entry.name));
-      for (const child of this.#below.names(name)) if (!own.has(child)) this.#record(childOf(name, child), "D");
+      for (const child of this.#below.names(name)) if (!own.has(child)) this.#record(childOf(name, child), "D", name);
     }
     return entries;
   }
 
   /** Compare what is in a directory. @returns it, when it is one */
   add(directory: UpperDirectory, entry: Dirent): UpperDirectory | undefined {
-    const name = childOf(directory.name, entry.name);
-    const old = directory.merged ? this.#below.look(name) : undefined;
-    return this.#unlessGone(this.#pathOf(name), (path) => {
-      if (old === undefined) {
-        if (!isWhiteoutIn(this.#syscalls, this.#pathOf(directory.name), entry)) this.#add(name, directory);
-        return entry.isDirectory() ? { name, merged: false, opaque: false } : undefined;
-      }
-      const stats = this.#syscalls.lstat(pathOf(path));
-      return stats === undefined ? undefined : this.#compare({ name, source: path, stats }, old);
+    const source: ByteString = `${directory.source}/${entry.name}`;
+    const old = this.#below.lookIn(directory.below, entry.name);
+    return unlessGone(source, () => {
+      if (old === undefined) return this.#add(directory, entry);
+      const stats = this.#syscalls.lstat(pathOf(source));
+      return stats === undefined ? undefined : this.#compare(directory, entry, { source, stats }, old);
     });
   }
 
@@ -117,53 +116,58 @@ class Comparison {
     return sorted.map((path) => ({ kind: this.#changes.get(path) ?? "A", path: `/${textOf(path)}` }));
   }
 
-  #compare(file: StackFile<Stats> & { readonly name: ByteString }, old: StackFile<Stats>): UpperDirectory | undefined {
-    const { name, source: path, stats } = file;
+  /** A new directory is a change itself, and so are those above it, already. */
+  #add({ name: above, source, below }: UpperDirectory, entry: Dirent): UpperDirectory | undefined {
+    const name = childOf(above, entry.name);
+    if (!isWhiteoutIn(this.#syscalls, source, entry)) {
+      if (below.length > 0) this.#record(name, "A", above);
+      else this.#new.push(name);
+    }
+    return entry.isDirectory() ? { name, source: `${source}/${entry.name}`, below: [], opaque: false } : undefined;
+  }
+
+  #compare(
+    { name: above }: UpperDirectory,
+    entry: Dirent,
+    file: StackFile<Stats>,
+    old: StackFile<Stats>,
+  ): UpperDirectory | undefined {
+    const name = childOf(above, entry.name);
+    const { source, stats } = file;
     if (isWhiteout(stats)) {
-      this.#record(name, "D");
+      this.#record(name, "D", above);
       return undefined;
     }
     const isDirectory = stats.isDirectory();
     const merged = isDirectory && old.stats.isDirectory();
     const changed = differs(old, file);
-    const xattrs = changed && !merged ? [] : listXattrs(this.#syscalls, path);
-    if (changed || this.#capability(path, xattrs) !== this.#capability(old.source)) this.#record(name, "C");
+    const xattrs = changed && !merged ? [] : listXattrs(this.#syscalls, source);
+    if (changed || this.#capability(source, xattrs) !== this.#capability(old.source)) this.#record(name, "C", above);
     if (!isDirectory) return undefined;
-    return { name, merged, opaque: merged && xattrs.includes(opaqueXattr) && isOpaque(this.#syscalls, path) };
+    const below = merged ? this.#below.directoriesOf(name) : [];
+    return { name, source, below, opaque: merged && xattrs.includes(opaqueXattr) && isOpaque(this.#syscalls, source) };
   }
 
-  #pathOf(name: ByteString): ByteString {
-    return name === "" ? this.#upper : `${this.#upper}/${name}`;
-  }
-
-  #unlessGone<T>(path: ByteString, look: (path: ByteString) => T): T | undefined {
-    try {
-      return look(path);
-    } catch (error) {
-      if (isGone({ path }, error)) return undefined;
-      throw error;
-    }
-  }
-
-  /** A new directory is a change itself, and so are those above it, already. */
-  #add(name: ByteString, { merged }: UpperDirectory): void {
-    if (merged) this.#record(name, "A");
-    else this.#new.push(name);
-  }
-
-  #record(path: ByteString, kind: Change["kind"]): void {
+  /** @param above the directory that it is in */
+  #record(path: ByteString, kind: Change["kind"], above: ByteString): void {
     this.#changes.set(path, kind);
-    let above = parentOf(path);
-    while (above !== "" && !this.#changes.has(above)) {
-      this.#changes.set(above, "C");
-      above = parentOf(above);
-    }
+    for (let next = above; next !== "" && !this.#changes.has(next); next = parentOf(next)) this.#changes.set(next, "C");
   }
 
   /** What a file's list of attributes tells first: most have no capability. */
   #capability(path: ByteString, xattrs: readonly string[] = listXattrs(this.#syscalls, path)): string {
     if (!xattrs.includes(capabilityXattr)) return "";
     return this.#syscalls.lgetxattr(pathOf(path), capabilityXattr)?.toString("hex") ?? "";
+  }
+}
+
+/** What `look` finds; undefined where the file at `path` went away meanwhile. */
+function unlessGone<T>(path: ByteString, look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isGone({ path }, error)) return undefined;
+    throw error;
   }
 }
 

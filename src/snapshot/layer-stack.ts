@@ -45,16 +45,19 @@ export class LayerStack {
     return this.#find(path, (source) => this.#syscalls.lstatExact(pathOf(source)));
   }
 
-  /** The same for half the price: times are not told to the nanosecond. */
-  look(path: ByteString): StackFile<Stats> | undefined {
-    return this.#find(path, this.#stat);
+  /**
+   * A file of the layers alone, by its name and where they have the directory that it is in ({@link directoriesOf}); undefined
+   * where nothing is. For half the price of {@link find}: times are not told to the nanosecond.
+   */
+  lookIn(directories: readonly ByteString[], name: ByteString): StackFile<Stats> | undefined {
+    return fileIn(directories, name, this.#stat);
   }
 
   /** Names in the directory `path`, in the order of their bytes; empty where it is none. */
   names(path: ByteString): readonly ByteString[] {
     const { found, below } = this.#inUpper(path, this.#stat);
     const directories: ByteString[] = found?.stats.isDirectory() === true ? [found.source] : [];
-    if (below) directories.push(...this.#directoriesOf(path));
+    if (below) directories.push(...this.directoriesOf(path));
     // A whiteout hides its namesakes further down, and no others.
     const names = new Map<ByteString, boolean>();
     for (const directory of directories) {
@@ -64,6 +67,26 @@ export class LayerStack {
       }
     }
     return [...names].flatMap(([name, visible]) => (visible ? [name] : [])).sort(byBytes);
+  }
+
+  /** Where the layers have the directory `path`, topmost first; empty where they have none. */
+  directoriesOf(path: ByteString): readonly ByteString[] {
+    const known = this.#directories.get(path);
+    if (known !== undefined) return known;
+    const [parent, name] = splitName(path);
+    const directories: ByteString[] = [];
+    const above = this.directoriesOf(parent);
+    for (const [index, directory] of above.entries()) {
+      const source = `${directory}/${name}`;
+      const stats = this.#stat(source);
+      if (stats === undefined) continue;
+      if (!stats.isDirectory()) break;
+      directories.push(source);
+      // The lowest has nothing to hide.
+      if (index < above.length - 1 && isOpaque(this.#syscalls, source)) break;
+    }
+    this.#directories.set(path, directories);
+    return directories;
   }
 
   #find<S extends Stats | BigIntStats>(path: ByteString, look: Look<S>): StackFile<S> | undefined {
@@ -92,40 +115,21 @@ export class LayerStack {
   }
 
   #inLayers<S extends Stats | BigIntStats>(path: ByteString, look: Look<S>): StackFile<S> | undefined {
-    if (path === "") return firstFile(this.#paths.layers, look);
     const [parent, name] = splitName(path);
-    const sources = this.#directoriesOf(parent).map((directory) => `${directory}/${name}`);
-    const file = firstFile(sources, look);
-    return file === undefined || isWhiteout(file.stats) ? undefined : file;
-  }
-
-  #directoriesOf(path: ByteString): readonly ByteString[] {
-    const known = this.#directories.get(path);
-    if (known !== undefined) return known;
-    const [parent, name] = splitName(path);
-    const directories: ByteString[] = [];
-    const above = this.#directoriesOf(parent);
-    for (const [index, directory] of above.entries()) {
-      const source = `${directory}/${name}`;
-      const stats = this.#stat(source);
-      if (stats === undefined) continue;
-      if (!stats.isDirectory()) break;
-      directories.push(source);
-      // The lowest has nothing to hide.
-      if (index < above.length - 1 && isOpaque(this.#syscalls, source)) break;
-    }
-    this.#directories.set(path, directories);
-    return directories;
+    return fileIn(this.directoriesOf(parent), name, look);
   }
 }
 
-function firstFile<S extends Stats | BigIntStats>(
-  sources: readonly ByteString[],
+/** The topmost file `name` in these directories, or the topmost of them for `""`. */
+function fileIn<S extends Stats | BigIntStats>(
+  directories: readonly ByteString[],
+  name: ByteString,
   look: Look<S>,
 ): StackFile<S> | undefined {
-  for (const source of sources) {
+  for (const directory of directories) {
+    const source = name === "" ? directory : `${directory}/${name}`;
     const stats = look(source);
-    if (stats !== undefined) return { source, stats };
+    if (stats !== undefined) return isWhiteout(stats) ? undefined : { source, stats };
   }
   return undefined;
 }
