@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Berth, openBerthWithBusybox } from "../support/berth.ts";
+import { type Berth, berthCommand, openBerthWithBusybox } from "../support/berth.ts";
 import { eventually } from "../support/eventually.ts";
-import { startProgram } from "../support/program.ts";
+import { runProgram, startProgram } from "../support/program.ts";
 
 let berth: Berth;
 beforeAll(async () => {
@@ -49,6 +49,29 @@ test("logs prints both streams, the last lines with --tail, and follows with -f 
   expect(await berth.run(["logs", "--tail", "1", "talker"])).toEqual({ code: 0, stdout: "four\n", stderr: "" });
   expect(await berth.out(["logs", "-t", "--tail", "1", "talker"])).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z four$/);
   await berth.out(["rm", "talker"]);
+});
+
+test("rm -f of a running container leaves nothing in the run root, though the directory of what conmon calls is gone by then", async () => {
+  const id = await detached("forced", "sleep 1000");
+  await berth.out(["exec", "-d", "forced", "sleep", "1000"]);
+  await berth.out(["rm", "-f", "forced"]);
+  const left = (): readonly string[] =>
+    ["exits", "attended", "containers"].flatMap((place) =>
+      readdirSync(join(berth.directory, "run", place)).filter((name) => name === id),
+    );
+  await eventually(async () => (left().length === 0 ? true : undefined));
+});
+
+test("what needs no directory works in one that was deleted; what needs it says so", async () => {
+  const inDeleted = (...words: readonly string[]) => {
+    const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"';
+    const gone = join(berth.directory, "gone");
+    return runProgram("sh", ["-c", script, "sh", gone, berthCommand, ...words], { env: berth.env });
+  };
+  expect(await inDeleted("ps", "-q")).toMatchObject({ code: 0, stdout: "" });
+  const refused = await inDeleted("run", "--rm", "-v", "./x:/x", "busybox", "true");
+  expect(refused.code).toBe(125);
+  expect(refused.stderr).toContain("getwd: no such file or directory");
 });
 
 test("container prune removes what doesn't run, and tells what; what runs stays, and so do volumes", async () => {

@@ -1,3 +1,4 @@
+import { BerthError, codeOf } from "../../base/errors.ts";
 import { type ProcessOutput, processOutput } from "./process-output.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -7,7 +8,7 @@ export interface ProcessTerminal extends Terminal {
   readonly stderr: ProcessOutput;
 }
 
-/** The terminal of this process. Standard input is opened when it is first asked for. */
+/** The terminal of this process. Standard input is opened, and the directory looked up, when first asked for. */
 export function processTerminal(): ProcessTerminal {
   return {
     get stdin() {
@@ -19,7 +20,9 @@ export function processTerminal(): ProcessTerminal {
     setVariable: (name, value) => {
       process.env[name] = value;
     },
-    cwd: process.cwd(),
+    get cwd() {
+      return workingDirectory();
+    },
     onSignals: (signals, listener) => {
       for (const signal of signals) process.on(signal, listener);
       return {
@@ -29,4 +32,15 @@ export function processTerminal(): ProcessTerminal {
       };
     },
   };
+}
+
+/** @throws {BerthError} not-found, where the directory was deleted: most commands need none, and conmon's may be gone when it calls */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    const hint = "The current directory was deleted: change to one that exists.";
+    throw new BerthError("not-found", "getwd: no such file or directory", { cause: error, hint });
+  }
 }
