@@ -46,8 +46,8 @@ export interface LayerTarOptions extends Operation, BatchOptions {
 
 /** What {@link hashLayer} takes beside. */
 export interface HashOptions extends LayerTarOptions {
-  /** Told of every file that goes into the archive. */
-  readonly manifest?: ManifestRecorder;
+  /** Told of every file that goes into the archive, with all its portable extended attributes. */
+  readonly manifest?: Pick<ManifestRecorder, "add">;
 }
 
 /** What a layer's archive comes to. */
@@ -140,7 +140,7 @@ export async function hashLayer(directory: string, options: HashOptions): Promis
 interface WriterOptions {
   readonly allocate: Allocate;
   readonly plain?: boolean;
-  readonly manifest?: ManifestRecorder;
+  readonly manifest?: HashOptions["manifest"];
 }
 
 /** The checksum of the first `length` bytes of a part, which is copied from its beginning to its end. */
@@ -171,7 +171,7 @@ class TreeWriter {
   readonly #syscalls: Syscalls;
   readonly #style: HeaderStyle;
   readonly #allocate: Allocate;
-  readonly #manifest: ManifestRecorder | undefined;
+  readonly #manifest: HashOptions["manifest"];
   /** First name of each file that has several. */
   readonly #names: Map<bigint, ByteString> = new Map();
 

@@ -9,6 +9,7 @@ import type { Syscalls } from "../host/syscalls.ts";
 import { type ChainID, childChain } from "../oci/digest.ts";
 import type { LayerRecord } from "./layer-records.ts";
 import type { LayerStore } from "./layer-store.ts";
+import { type HashedUpper, hashMade, type LookOptions } from "./made-layer.ts";
 import type { CommitOptions } from "./snapshotter.ts";
 
 /** What layers are made with. This file and what it imports is loaded when one is. */
@@ -34,27 +35,31 @@ export async function commitUpper(
   { directory, parent, manifest }: Upper,
   { signal, writer = layerWriters.made, latest, mounted = false, again = false }: CommitOptions,
 ): Promise<LayerRecord> {
+  const { syscalls } = host;
   if (mounted && host.unprivileged) {
     const { inheritKept } = await import("./inherit-kept.ts");
-    inheritKept(host.syscalls, { upper: directory, lower: store.directories(parent) });
+    inheritKept(syscalls, { upper: directory, lower: store.directories(parent) });
   }
-  if (latest !== undefined) clampTimes(host.syscalls, directory, latest);
+  if (latest !== undefined) clampTimes(syscalls, directory, latest);
   const headStart = again ? undefined : setTimeout(() => store.startWriteback(), writebackDelay);
   try {
-    const recorder = new ManifestRecorder();
-    const options = {
-      syscalls: host.syscalls,
-      writer,
-      manifest: recorder,
-      ...stoppedBy(signal),
-    };
-    const hashed = await hashLayer(directory, options);
+    const options = { syscalls, ...stoppedBy(signal) };
+    const { hashed, recorder } =
+      writer === layerWriters.made ? await hashMade(directory, options) : await hashTaken(directory, options);
     await recorder.write(manifest);
     const layer = { ...hashed, chainID: childChain(parent, hashed.diffID), parent, writer };
     return await store.add({ directory, manifest }, layer);
   } finally {
     clearTimeout(headStart);
   }
+}
+
+async function hashTaken(directory: string, options: LookOptions): Promise<HashedUpper> {
+  const recorder = new ManifestRecorder();
+  return {
+    hashed: await hashLayer(directory, { ...options, writer: layerWriters.taken, manifest: recorder }),
+    recorder,
+  };
 }
 
 /** Give files that are younger than `latest` that time. */

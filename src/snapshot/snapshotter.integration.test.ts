@@ -69,6 +69,55 @@ describe("an active snapshot", () => {
     expect(directories(store, "active")).toEqual([]);
   });
 
+  test("is committed as its archive has it: without attributes that Docker's layers don't have, on each name of a file", async () => {
+    await using store = await testStore();
+    await using active = await store.snapshotter.prepare("work", undefined);
+    const names = ["file", "other", "dir"] as const;
+    inMount(mountOf(active), "mkdir dir; echo > file; ln file other");
+    for (const name of names) {
+      store.host.syscalls.lsetxattr(join(active.upper, name), "user.note", Buffer.from("x"));
+      store.host.syscalls.lsetxattr(join(active.upper, name), "trusted.note", Buffer.from("x"));
+    }
+    const layer = await active.commit();
+    for (const name of names) expect(store.host.syscalls.llistxattr(join(layer.path, name))).toEqual([]);
+    await store.snapshotter.flush();
+    expect(await Array.fromAsync(store.snapshotter.check({ quick: false, looked: () => undefined }))).toEqual([]);
+  });
+
+  test("is committed as its archive has it: a file whose name is a whiteout's is one", async () => {
+    await using store = await testStore();
+    const base = await store.commit([
+      ["kept", "file"],
+      ["gone", "file"],
+      ["d/old", "file"],
+    ]);
+    await using active = await store.snapshotter.prepare("work", base);
+    inMount(mountOf(active), "echo > .wh.gone; echo > d/.wh..wh..opq; echo > d/new; mkdir .wh.dir; echo > .wh.dir/x");
+    const layer = await active.commit();
+    const tree = store.snapshotter.view(layer.chainID);
+    expect(tree.readdir("/")).toEqual([".wh.dir", "d", "kept"]);
+    expect(tree.readdir("/d")).toEqual(["new"]);
+    await store.snapshotter.flush();
+    const archive = await written(store, layer);
+    await using other = await testStore();
+    const otherBase = await other.commit([
+      ["kept", "file"],
+      ["gone", "file"],
+      ["d/old", "file"],
+    ]);
+    const [loaded] = await other.snapshotter.unpack(otherBase, [
+      {
+        diffID: layer.diffID,
+        name: "layer 1",
+        open: async function* () {
+          yield archive;
+        },
+      },
+    ]);
+    expect(other.snapshotter.view(loaded?.chainID).readdir("/")).toEqual(tree.readdir("/"));
+    expect(other.snapshotter.view(loaded?.chainID).readdir("/d")).toEqual(["new"]);
+  });
+
   test("without a parent is an empty root", async () => {
     await using store = await testStore();
     await using active = await store.snapshotter.prepare("scratch", undefined);
