@@ -7,6 +7,8 @@ type Limit =
   | "imageLinks"
   | "layers"
   | "json"
+  | "jsonDepth"
+  | "jsonValues"
   | "indexDepth"
   | "manifests"
   | "diagnostics"
@@ -51,6 +53,10 @@ export const limits: Readonly<Record<Limit, number>> = {
   layers: 499,
   /** Bytes of a config, manifest or index: containerd's limit. They are in memory as a whole. */
   json: 8 << 20,
+  /** Lists and objects of such a document in each other: those of images have some six. */
+  jsonDepth: 500,
+  /** Values of such a document, each of some hundred bytes in memory: an index of 10,000 manifests has half of them. */
+  jsonValues: 250_000,
   /** Indexes in each other. Two is what people have: a layout's, and that of an image for several platforms. */
   indexDepth: 8,
   /** Manifests of all indexes of a layout. */
@@ -92,5 +98,5 @@ export const limits: Readonly<Record<Limit, number>> = {
   /** Layers of an image that is started before it is whole: their longer paths have to fit one mount. */
   servedLayers: 60,
   /** Records of an imported build cache, and layers, and links between records: BuildKit itself reads a megabyte of them. */
-  cacheRecords: 100_000,
+  cacheRecords: 40_000,
 };

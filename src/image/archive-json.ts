@@ -1,8 +1,9 @@
 import { wrongDigest } from "../archive/checked-blob.ts";
 import { BerthError, messageOf } from "../base/errors.ts";
+import { boundJson } from "../base/json-bounds.ts";
 import { limits } from "../base/limits.ts";
 import { digestOf } from "../oci/digest.ts";
-import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
+import { type ImageConfig, parseNewConfig } from "../oci/image-config.ts";
 import { type ArchiveFiles, missing } from "./archive-files.ts";
 import type { Blob } from "./archived-image.ts";
 
@@ -37,6 +38,7 @@ export async function sizeOf(files: ArchiveFiles, blob: Blob): Promise<number> {
 /** Read JSON. @throws {BerthError} invalid-argument, in Docker's words, naming the file */
 export function parseArchiveJson(name: string, bytes: Buffer): unknown {
   try {
+    boundJson(bytes);
     const value: unknown = JSON.parse(bytes.toString());
     return value;
   } catch (error) {
@@ -49,7 +51,7 @@ export function parseArchiveJson(name: string, bytes: Buffer): unknown {
 /** Read the config of an image. @throws {BerthError} invalid-argument, naming the file */
 export function parseArchivedConfig(name: string, bytes: Buffer): ImageConfig {
   try {
-    return parseImageConfig(bytes);
+    return parseNewConfig(bytes);
   } catch (error) {
     throw new BerthError("invalid-argument", `invalid archive: ${name}: ${messageOf(error)}`, { cause: error });
   }

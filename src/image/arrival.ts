@@ -5,7 +5,7 @@ import { limits } from "../base/limits.ts";
 import { type Operation, stoppedBy } from "../base/operation.ts";
 import { type Lock, lock } from "../host/lock.ts";
 import type { Digest } from "../oci/digest.ts";
-import { parseImageConfig } from "../oci/image-config.ts";
+import { parseNewConfig } from "../oci/image-config.ts";
 import { blobsIn, type Descriptor } from "../oci/image-index.ts";
 import { hostPlatform } from "../oci/platform.ts";
 import { readSmallBlob } from "../registry/small-blob.ts";
@@ -134,7 +134,7 @@ export async function fetchConfig(
   const bytes = content.has(config.digest)
     ? content.readAll(config.digest, limits.json)
     : await readSmallBlob(reader, config, { ...operation, what: "image config" });
-  const parsed = parseImageConfig(bytes);
+  const parsed = parseNewConfig(bytes);
   if (parsed.os !== hostPlatform.os) {
     const what = `image operating system ${JSON.stringify(parsed.os)} cannot be used on this platform`;
     throw new BerthError("invalid-argument", `${what}: operating system is not supported`);

@@ -4,7 +4,7 @@ import type { ContentStore } from "../content/content.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import { type ChainID, chainIDs, type Digest, digestOf, isDigest } from "../oci/digest.ts";
-import { type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
+import { type ImageConfig, parseImageConfig, parseNewConfig } from "../oci/image-config.ts";
 import { sizeWithBlobs } from "../oci/image-index.ts";
 import {
   familiar,
@@ -216,7 +216,7 @@ interface NewImage extends NewConfig {
 
 /** @throws {BerthError} not-found, without one of its layers */
 function describe({ snapshotter }: ImageDeps, config: NewConfig): NewImage {
-  const { rootfs, created = null } = parseImageConfig(config.bytes);
+  const { rootfs, created = null } = parseNewConfig(config.bytes);
   const chains = chainIDs(rootfs.diff_ids);
   const layers = chains.map((chain) => snapshotter.find(chain));
   const missing = layers.indexOf(undefined);

@@ -1,21 +1,31 @@
 import { BerthError } from "../base/errors.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { type Descriptor, entriesOf, layerCompression, type ManifestParts, partsOf } from "../oci/image-index.ts";
+import {
+  type Descriptor,
+  entriesOf,
+  indexFault,
+  layerCompression,
+  type ManifestParts,
+  manifestFault,
+  partsOf,
+} from "../oci/image-index.ts";
 import type { ArchiveFiles } from "./archive-files.ts";
 import { parseArchiveJson, readBlob } from "./archive-json.ts";
 import type { ArchivedManifest, Blob } from "./archived-image.ts";
 
 /** The entries of an index. @throws {BerthError} invalid-argument, for what is none */
 export function descriptorsIn(name: string, bytes: Buffer): readonly Descriptor[] {
-  const entries = entriesOf(parseArchiveJson(name, bytes));
-  if (entries === undefined) throw malformed(`${name} has no list of manifests`);
+  const value = parseArchiveJson(name, bytes);
+  const entries = entriesOf(value);
+  if (entries === undefined) throw malformed(`index ${name} can't be read: ${indexFault(value)}`);
   return entries;
 }
 
 /** What a manifest points to. @throws {BerthError} invalid-argument, for what is none */
 export function manifestIn(digest: Digest, bytes: Buffer): ManifestParts {
-  const parts = partsOf(parseArchiveJson(digest, bytes));
-  if (parts === undefined) throw malformed(`manifest ${digest} has no config or no layers`);
+  const value = parseArchiveJson(digest, bytes);
+  const parts = partsOf(value);
+  if (parts === undefined) throw malformed(`manifest ${digest} can't be read: ${manifestFault(value)}`);
   return parts;
 }
 

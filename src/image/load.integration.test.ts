@@ -457,7 +457,11 @@ describe("load refuses", () => {
       { "index.json": json({ manifests: [descriptor(manifestType, image)] }) },
       /no such file or directory$/,
     ],
-    ["an index without manifests", { "index.json": "{}" }, /index\.json has no list of manifests$/],
+    [
+      "an index without manifests",
+      { "index.json": "{}" },
+      /index index\.json can't be read: it has no list of manifests$/,
+    ],
     [
       "an unknown media type",
       { "index.json": json({ manifests: [descriptor("text/plain", image)] }) },
@@ -466,7 +470,7 @@ describe("load refuses", () => {
     [
       "a manifest without layers",
       { "index.json": json({ manifests: [descriptor(manifestType, json({}))] }), [blob(json({}))]: json({}) },
-      /has no config or no layers$/,
+      /manifest sha256:\w+ can't be read: it has no config$/,
     ],
   ])("of a layout: %s", async (_, files, message) => {
     await expect(load(write(join(base, "in"), files))).rejects.toThrow(message);

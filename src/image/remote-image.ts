@@ -12,13 +12,12 @@ import {
   kindOf,
   type ManifestParts,
   mediaTypeIn,
-  partsOf,
 } from "../oci/image-index.ts";
 import { hostPlatform, type Platform } from "../oci/platform.ts";
 import { familiar, type Reference } from "../oci/reference.ts";
 import { chooseEntry } from "../registry/choose-entry.ts";
 import type { RemoteManifest, Repository } from "../registry/repository.ts";
-import { readTree } from "../registry/tree.ts";
+import { checkSize, readParts, readTree } from "../registry/tree.ts";
 import { tooDeep } from "../snapshot/overlay-mount.ts";
 import type { BesideEntry } from "./arrival.ts";
 import { isCached, type RepositoryName } from "./cache-records.ts";
@@ -78,8 +77,8 @@ export async function imageIn(
   if (kind === "manifest") {
     return { root, index: undefined, platform: undefined, manifest: root, parts: imagePartsOf(root) };
   }
-  const { entry, isNested } = await chooseEntry((each) => manifestBy(source, each), root, wanted);
-  const manifest = await manifestBy(source, entry);
+  const { entry, isNested } = await chooseEntry((each) => entryManifest(source, each), root, wanted);
+  const manifest = await entryManifest(source, entry);
   return {
     root,
     index: isNested ? undefined : root,
@@ -133,6 +132,13 @@ async function manifestBy(
   return mediaType === undefined ? known : { ...known, descriptor: { ...known.descriptor, mediaType } };
 }
 
+/** The manifest of an index's entry. @throws {BerthError} invalid-argument, for one of another size than the entry tells */
+async function entryManifest(source: Entries, entry: Descriptor): Promise<RemoteManifest> {
+  const manifest = await manifestBy(source, entry);
+  checkSize(manifest, entry);
+  return manifest;
+}
+
 /** Whether a repository is known to have a manifest or an index, by what was pulled from it or pushed to it. */
 export function isPulled(sql: Sql, { domain, path }: RepositoryName, digest: string): boolean {
   return hasName(sql, "repo_digest", familiar({ domain, path, digest }));
@@ -168,14 +174,8 @@ const configTypes: ReadonlySet<string> = new Set([
 const layerTypes = /^application\/vnd\.(oci\.image|docker)\./i;
 
 /** What the manifest of an image points to. @throws {BerthError} invalid-argument, for what isn't an image's */
-function imagePartsOf({ bytes, descriptor }: RemoteManifest): ManifestParts {
-  const parts = partsOf(jsonIn(bytes));
-  if (parts === undefined) {
-    throw new BerthError(
-      "invalid-argument",
-      `manifest ${descriptor.digest} doesn't say what its config and layers are: each has a digest and a size`,
-    );
-  }
+function imagePartsOf(manifest: RemoteManifest): ManifestParts {
+  const parts = readParts(manifest);
   const { mediaType = "" } = parts.config;
   if (!configTypes.has(mediaType)) throw unsupported(mediaType);
   if (parts.layers.length > limits.layers) throw tooDeep(parts.layers.length);

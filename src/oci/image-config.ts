@@ -1,4 +1,6 @@
 import { BerthError } from "../base/errors.ts";
+import { isTime } from "../base/instant.ts";
+import { boundJson } from "../base/json-bounds.ts";
 import { isObject } from "../base/json-object.ts";
 import { type DiffID, isDigest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
@@ -69,16 +71,33 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   return value;
 }
 
+/**
+ * The same for a config that comes from outside: its times are times.
+ *
+ * @throws {BerthError} invalid-argument, as {@link parseImageConfig}; in Docker's words for what is no time
+ */
+export function parseNewConfig(bytes: Uint8Array): ImageConfig {
+  const config = parseImageConfig(bytes);
+  const times = [config.created, ...(config.history ?? []).map(({ created }) => created)];
+  const wrong = times.find((time) => time !== undefined && !isTime(time));
+  if (wrong === undefined) return config;
+  const shown = JSON.stringify(wrong.slice(0, 100));
+  throw new BerthError(
+    "invalid-argument",
+    `invalid image config: parsing time ${shown}: it is no time as RFC 3339 has it`,
+  );
+}
+
 function parseWithoutNulls(bytes: Uint8Array): unknown {
+  boundJson(bytes);
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     const value: unknown = JSON.parse(text, (_, field: unknown) => (field === null ? undefined : field));
     return value;
   } catch (error) {
-    // No JSON, no UTF-8, or nested deeper than the stack is.
-    if (!(error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError)) throw error;
-    const why = error.name === "RangeError" ? "exceeded max depth" : error.message;
-    throw new BerthError("invalid-argument", `invalid image config: ${why}`, { cause: error });
+    // No JSON, or no UTF-8.
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+    throw new BerthError("invalid-argument", `invalid image config: ${error.message}`, { cause: error });
   }
 }
 

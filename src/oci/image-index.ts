@@ -1,3 +1,5 @@
+import { boundJson } from "../base/json-bounds.ts";
+import { isObject } from "../base/json-object.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import { isPlatformValue, type Platform } from "./platform.ts";
 
@@ -61,8 +63,9 @@ export function isImageEntry(entry: Descriptor): boolean {
   return attestedBy(entry) === undefined && entry.platform?.os !== "unknown";
 }
 
-/** JSON, parsed; undefined for bytes that are none. */
+/** JSON, parsed; undefined for bytes that are none. @throws {BerthError} invalid-argument, as {@link boundJson} */
 export function jsonIn(bytes: Uint8Array): unknown {
+  boundJson(bytes);
   try {
     return JSON.parse(Buffer.from(bytes).toString());
   } catch (error) {
@@ -138,13 +141,55 @@ export function mediaTypeIn(bytes: Uint8Array): string {
   return entriesOf(value) === undefined ? manifestType : indexType;
 }
 
+/**
+ * What keeps a value from being a manifest, as a clause about it: `its layer 2 has no size`. For a value that {@link partsOf} doesn't
+ * take.
+ */
+export function manifestFault(value: unknown): string {
+  if (!isObject(value)) return "it is no JSON object";
+  const { config, layers } = value;
+  if (config === undefined) return "it has no config";
+  if (!Array.isArray(layers)) return "it has no list of layers";
+  const fault = descriptorFault(config);
+  return fault === undefined ? faultIn("layer", layers) : `its config ${fault}`;
+}
+
+/** The same for an index, and {@link entriesOf}. */
+export function indexFault(value: unknown): string {
+  const manifests = isObject(value) ? value["manifests"] : undefined;
+  return Array.isArray(manifests) ? faultIn("manifest", manifests) : "it has no list of manifests";
+}
+
+/** @param values of which one is no descriptor */
+function faultIn(what: string, values: readonly unknown[]): string {
+  const place = values.findIndex((value) => !isDescriptor(value));
+  return `its ${what} ${place + 1} ${descriptorFault(values[place]) ?? ""}`;
+}
+
 function isDescriptor(value: unknown): value is Descriptor {
-  if (typeof value !== "object" || value === null) return false;
-  const { mediaType, digest, size, annotations, platform } = value as Record<string, unknown>;
-  const typed = mediaType === undefined || typeof mediaType === "string";
-  const sized = typeof size === "number" && Number.isSafeInteger(size) && size >= 0;
-  if (!typed || !sized || typeof digest !== "string" || !isDigest(digest)) return false;
-  return isTexts(annotations) && (platform === undefined || platform === null || isPlatformValue(platform));
+  return descriptorFault(value) === undefined;
+}
+
+/** @see image-spec v1.1 descriptor.md#properties */
+function descriptorFault(value: unknown): string | undefined {
+  if (!isObject(value)) return "is no descriptor";
+  const { mediaType, digest, size, annotations, platform } = value;
+  if (typeof digest !== "string") return "has no digest";
+  if (!isDigest(digest)) return digestFault(digest);
+  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) return "has no size";
+  if (mediaType !== undefined && typeof mediaType !== "string") return "has a media type that is no text";
+  if (!isTexts(annotations)) return "has annotations that are no texts";
+  if (platform !== undefined && platform !== null && !isPlatformValue(platform)) return "has a platform that is none";
+  return undefined;
+}
+
+const otherDigest = /^(?!sha256:)([a-z0-9]+(?:[+._-][a-z0-9]+)*):[a-zA-Z0-9=_-]+$/;
+
+/** @see image-spec v1.1 descriptor.md#digests */
+function digestFault(digest: string): string {
+  const algorithm = otherDigest.exec(digest)?.[1];
+  if (algorithm !== undefined) return `has a digest by ${algorithm}: berth reads sha256 alone`;
+  return `has an invalid digest ${JSON.stringify(digest.slice(0, 100))}`;
 }
 
 function isTexts(value: unknown): boolean {

@@ -1,7 +1,7 @@
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Descriptor, entriesOf, isImageEntry, jsonIn, kindOf } from "../oci/image-index.ts";
+import { type Descriptor, entriesOf, indexFault, isImageEntry, jsonIn, kindOf } from "../oci/image-index.ts";
 import { bestFor, hostPlatform, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
 import type { RemoteManifest } from "./repository.ts";
 
@@ -56,8 +56,11 @@ class IndexReader {
 
   async #entries(index: RemoteManifest, above: readonly Digest[]): Promise<readonly ChosenEntry[]> {
     const { digest } = index.descriptor;
-    const descriptors = entriesOf(jsonIn(index.bytes));
-    if (descriptors === undefined) throw new BerthError("invalid-argument", `index ${digest} has no list of manifests`);
+    const value = jsonIn(index.bytes);
+    const descriptors = entriesOf(value);
+    if (descriptors === undefined) {
+      throw new BerthError("invalid-argument", `index ${digest} can't be read: ${indexFault(value)}`);
+    }
     if (above.length === limits.indexDepth) {
       throw new BerthError("invalid-argument", `indexes are nested deeper than ${limits.indexDepth}: ${digest}`);
     }

@@ -2,7 +2,16 @@ import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Descriptor, entriesOf, jsonIn, kindOf, partsOf } from "../oci/image-index.ts";
+import {
+  type Descriptor,
+  entriesOf,
+  indexFault,
+  jsonIn,
+  kindOf,
+  type ManifestParts,
+  manifestFault,
+  partsOf,
+} from "../oci/image-index.ts";
 import type { RemoteManifest, Repository } from "./repository.ts";
 import type { Shipment, ShippedBlob, ShippedImage, ShippedManifest } from "./shipment.ts";
 
@@ -56,26 +65,33 @@ class TreeReader implements ImageTree {
 
   async index(index: RemoteManifest, depth: number): Promise<void> {
     if (depth === 0) throw invalid(`more than ${limits.indexDepth} indexes lie in each other`);
-    const entries = entriesOf(jsonIn(index.bytes));
-    if (entries === undefined) throw invalid(`index ${index.descriptor.digest} has no list of manifests`);
+    const value = jsonIn(index.bytes);
+    const entries = entriesOf(value);
+    if (entries === undefined) throw invalid(`index ${index.descriptor.digest} can't be read: ${indexFault(value)}`);
     for (const entry of entries) await this.#entry(entry, depth);
     this.indexes.push(index);
   }
 
   async #entry(entry: Descriptor, depth: number): Promise<void> {
-    const { digest, size } = entry;
+    const { digest } = entry;
     if (this.#seen.has(digest)) return;
     if (this.#seen.size === limits.manifests) throw invalid(`an index has more than ${limits.manifests} manifests`);
     this.#seen.add(digest);
     if (await this.#options.isThere?.(digest)) return;
-    const { bytes, descriptor } = await this.#reader.manifest(digest, stoppedBy(this.#options.signal));
-    if (bytes.length !== size) throw invalid(`manifest ${digest} has ${bytes.length} bytes, expected ${size}`);
-    this.#left -= size;
+    const found = await this.#reader.manifest(digest, stoppedBy(this.#options.signal));
+    checkSize(found, entry);
+    const { bytes, descriptor } = found;
+    this.#left -= bytes.length;
     if (this.#left < 0) throw invalid(`the manifests of an index have more than ${limits.json} bytes`);
     const manifest = { bytes, descriptor: { ...descriptor, ...(entry.mediaType && { mediaType: entry.mediaType }) } };
     if (kindOf(manifest.descriptor) === "index") await this.index(manifest, depth - 1);
     else this.manifests.push(manifest);
   }
+}
+
+/** @throws {BerthError} invalid-argument, for a manifest of another size than an index's entry tells */
+export function checkSize({ bytes }: Pick<RemoteManifest, "bytes">, { digest, size }: Descriptor): void {
+  if (bytes.length !== size) throw invalid(`manifest ${digest} has ${bytes.length} bytes, expected ${size}`);
 }
 
 function invalid(message: string): BerthError {
@@ -88,14 +104,21 @@ export function shipmentOfTree(reader: ImageReader, tree: ImageTree): Shipment {
   return { images: tree.manifests.map((each) => imageAsIs(reader, each)), indexes: () => indexes };
 }
 
-/** The image of a manifest, with its bytes as they are. */
+/** The image of a manifest, with its bytes as they are. @throws {BerthError} invalid-argument, where it doesn't say what it points to */
 export function imageAsIs(reader: ImageReader, manifest: RemoteManifest): ShippedImage {
-  const { config, layers = [] } = partsOf(jsonIn(manifest.bytes)) ?? {};
-  const blobs = layers.map((layer) => blobAsIs(reader, layer)).toReversed();
+  const { config, layers } = readParts(manifest);
   return {
-    blobs: config === undefined ? blobs : [...blobs, configAsIs(reader, config)],
+    blobs: [...layers.map((layer) => blobAsIs(reader, layer)).toReversed(), configAsIs(reader, config)],
     manifest: async () => shipped(manifest),
   };
+}
+
+/** What a manifest points to. @throws {BerthError} invalid-argument, with what is wrong, where it doesn't say that */
+export function readParts({ bytes, descriptor }: RemoteManifest): ManifestParts {
+  const value = jsonIn(bytes);
+  const parts = partsOf(value);
+  if (parts === undefined) throw invalid(`manifest ${descriptor.digest} can't be read: ${manifestFault(value)}`);
+  return parts;
 }
 
 /** A manifest as it is. */

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -219,6 +219,17 @@ describe("sizes that lie:", () => {
       /size/,
     ],
     [
+      "an index says less of the manifest",
+      serve({
+        ...honest,
+        manifests: byDigest([
+          indexOf([descriptorOf(manifestType, manifest, { size: manifest.bytes.length - 1 })]),
+          manifest,
+        ]),
+      }),
+      /manifest sha256:\w+ has \d+ bytes, expected \d+/,
+    ],
+    [
       "the config is larger than any",
       withManifest(withParts({ config: descriptorOf(configType, config, { size: 2 ** 40 }) })),
       /bytes|size/,
@@ -230,6 +241,8 @@ describe("sizes that lie:", () => {
 
 describe("more than there may be:", () => {
   const large = Buffer.from(JSON.stringify({ schemaVersion: 2, x: " ".repeat(9 << 20) }));
+  const manyObjects = Array.from({ length: 1e6 }, () => ({}));
+  const vast = jsonBlob({ ...JSON.parse(config.bytes.toString()), x: manyObjects });
   const many = withParts({ layers: Array.from({ length: 10_000 }, () => baseDescriptor) });
 
   test.each<[string, Handler, RegExp]>([
@@ -248,7 +261,17 @@ describe("more than there may be:", () => {
       }),
       /more than 10000 manifests/,
     ],
-    ["JSON that is nested without end", withTag({ bytes: Buffer.from(`{"config":${"[".repeat(1e6)}`) }), /./],
+    [
+      "JSON that is nested without end",
+      withTag({ bytes: Buffer.from(`{"config":${"[".repeat(1e6)}`) }),
+      /JSON nested more than 500 deep/,
+    ],
+    ["a manifest of a million values", withManifest(withParts({ x: manyObjects })), /JSON of more than 250000 values/],
+    [
+      "a config of a million values",
+      withManifest(manifestOf(vast, [base, data]), { [vast.digest]: vast.bytes }),
+      /JSON of more than 250000 values/,
+    ],
   ])("%s", async (_, handler, message) => {
     await refuses(handler, message);
   });
@@ -406,6 +429,62 @@ const otherwise = (part: string, answer: (response: ServerResponse, path: string
   };
 };
 const json = { "Content-Type": "application/json" };
+
+describe("times that are none:", () => {
+  const configs = [
+    ["an image is made at", { created: "not a date" }],
+    ["a step is made at", { history: [{ created: "2026-02-30T00:00:00Z", created_by: "x" }] }],
+  ] as const;
+
+  test.each(configs)("%s", async (_, fields) => {
+    const other = jsonBlob({ ...JSON.parse(config.bytes.toString()), ...fields });
+    await refuses(
+      withManifest(manifestOf(other, [base, data]), { [other.digest]: other.bytes }),
+      /invalid image config: parsing time "/,
+    );
+  });
+});
+
+describe("what berth can't read is neither pulled nor copied in part:", () => {
+  const other = `sha512:${"ab".repeat(64)}`;
+
+  test.each<[string, object, RegExp]>([
+    [
+      "a layer's digest by sha512",
+      { layers: [{ ...baseDescriptor, digest: other }] },
+      /its layer 1 has a digest by sha512/,
+    ],
+    [
+      "a config's",
+      { config: { ...descriptorOf(configType, config), digest: other } },
+      /its config has a digest by sha512/,
+    ],
+    [
+      "a digest that is a path",
+      { layers: [{ ...baseDescriptor, digest: "../../../x" }] },
+      /has an invalid digest "\.\./,
+    ],
+    [
+      "a layer without a size",
+      { layers: [baseDescriptor, { ...baseDescriptor, size: undefined }] },
+      /its layer 2 has no size/,
+    ],
+    ["no config", { config: undefined }, /it has no config/],
+    [
+      "a config with less than nothing",
+      { config: descriptorOf(configType, config, { size: -1 }) },
+      /its config has no size/,
+    ],
+    ["layers that are none", { layers: [{}, {}] }, /its layer 1 has no digest/],
+    ["layers that are a text", { layers: "x" }, /it has no list of layers/],
+  ])("%s", async (_, parts, message) => {
+    await using server = await openScriptedRegistry(withManifest(withParts(parts)));
+    await pullFails(server.host, message);
+    const to = join(berth.directory, "copied");
+    await pullFails(server.host, message, { args: ["copy", `docker://${server.host}/x`, `dir:${to}`] });
+    expect(existsSync(to)).toBe(false);
+  });
+});
 
 describe("stalls:", () => {
   test.each<[string, Handler, RegExp]>([

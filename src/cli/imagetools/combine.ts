@@ -1,4 +1,4 @@
-import { attestedBy, entriesOf, indexType, jsonIn, kindOf, partsOf } from "../../oci/image-index.ts";
+import { attestedBy, entriesOf, indexType, jsonIn, kindOf, manifestFault, partsOf } from "../../oci/image-index.ts";
 import { matchesPlatform, type Platform, platformText } from "../../oci/platform.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Registries } from "../../registry/registries.ts";
@@ -54,8 +54,11 @@ export async function combine(
 async function withPlatform(registries: Registries, source: Source): Promise<Source> {
   const { descriptor, manifest, reference } = source;
   if (kindOf(descriptor) !== "manifest" || (descriptor.platform?.os && descriptor.platform.architecture)) return source;
-  const parts = partsOf(jsonIn(manifest.bytes));
-  if (parts === undefined) throw new CliError(`ERROR: ${descriptor.digest} is not a manifest`);
+  const value = jsonIn(manifest.bytes);
+  const parts = partsOf(value);
+  if (parts === undefined) {
+    throw new CliError(`ERROR: ${descriptor.digest} is not a manifest: ${manifestFault(value)}`);
+  }
   const config = (jsonIn(
     await readSmallBlob(registries.repository(reference), parts.config, { what: "image config" }),
   ) ?? {}) as Partial<WholePlatform>;

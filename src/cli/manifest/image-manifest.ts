@@ -1,6 +1,6 @@
 import { BerthError } from "../../base/errors.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { entriesOf, jsonIn, kindOf, partsOf } from "../../oci/image-index.ts";
+import { entriesOf, jsonIn, kindOf, manifestFault, partsOf } from "../../oci/image-index.ts";
 import { fullName, type Reference } from "../../oci/reference.ts";
 import type { Repository } from "../../registry/repository.ts";
 import { readSmallBlob } from "../../registry/small-blob.ts";
@@ -63,8 +63,10 @@ function noSuchManifest(reference: Reference): string {
 
 async function toImage(repository: Repository, found: Omit<ImageManifest, "platform">): Promise<ImageManifest> {
   const { ref, mediaType, digest, size, bytes } = found;
-  const parts = partsOf(jsonIn(bytes));
-  if (parts === undefined) throw new BerthError("invalid-argument", `${ref} is not a manifest`);
+  const value = jsonIn(bytes);
+  const parts = partsOf(value);
+  if (parts === undefined)
+    throw new BerthError("invalid-argument", `${ref} is not a manifest: ${manifestFault(value)}`);
   const platform = platformIn(await readSmallBlob(repository, parts.config, { what: "image config" }));
   return { ref, mediaType, digest, size, platform, bytes };
 }
