@@ -78,8 +78,8 @@ test.each([
   ["has a link that is no number", { records: [{ digest, inputs: [[{ link: 0.5 }]] }] }, "number 0.5"],
   [
     "has too many records",
-    { records: Array.from({ length: 100_001 }, () => ({ digest })) },
-    "more than 100000 records",
+    { records: Array.from({ length: 40_001 }, () => ({ digest })) },
+    "more than 40000 records",
   ],
   [
     "has too many links",
@@ -89,13 +89,13 @@ test.each([
         {
           digest,
           inputs: [
-            Array.from({ length: 60_000 }, () => ({ link: 0 })),
-            Array.from({ length: 60_000 }, () => ({ link: 0 })),
+            Array.from({ length: 25_000 }, () => ({ link: 0 })),
+            Array.from({ length: 25_000 }, () => ({ link: 0 })),
           ],
         },
       ],
     },
-    "more than 100000 links",
+    "more than 40000 links",
   ],
   [
     "has a mount with a path for a name",
