@@ -1,12 +1,12 @@
 import type { Problem } from "../base/problem.ts";
 import type { Sql } from "../metadata/database.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import { parseImageConfig } from "../oci/image-config.ts";
 import { jsonIn, partsOf } from "../oci/image-index.ts";
 import type { Healer, ImageCheckOptions } from "./heal.ts";
 import type { ImageDeps } from "./images.ts";
 import { type EntryRow, entryRows, indexBlobs, namedIn, presentIn, standFor, standing } from "./index-records.ts";
 import { indexIn } from "./indexes.ts";
+import { diffIDsIn, packedLayersOf } from "./manifest-records.ts";
 import { imageNames } from "./resolve.ts";
 import { otherDigest, wrongBlob } from "./wrong-blob.ts";
 
@@ -97,11 +97,11 @@ function wrongOf(sql: Sql, index: Digest, entry: EntryRow): Wrong | undefined {
   return absent === undefined ? undefined : { invariant: "N2", what: `${absent} is not in the store` };
 }
 
-/** What an image gives of a manifest: its config, and its layers' archives as they are. */
+/** What an image gives of a manifest: its config, and its layers' archives as they are and in the forms that are recorded. */
 function madeOf(sql: Sql, id: Digest): ReadonlySet<string> {
-  const config = sql.get<{ config: Uint8Array | null }>("SELECT config FROM image WHERE id = ?", id)?.config;
-  const layers = config ? parseImageConfig(Buffer.from(config)).rootfs.diff_ids : [];
-  return new Set([id, ...layers]);
+  const layers = diffIDsIn(sql, id) ?? [];
+  const packed = layers.flatMap((layer) => packedLayersOf(sql, layer)).map(({ digest }) => digest);
+  return new Set([id, ...layers, ...packed]);
 }
 
 /** The image that should stand for an index, where another does. */

@@ -334,3 +334,14 @@ test.each([
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   expect(stderr.startsWith(says)).toBe(true);
 });
+
+test("a build that was pushed and is pulled is whole, and can be pushed on", async () => {
+  const context = await contextOf();
+  const [name, other] = [`${registry.host}/round`, `${registry.host}/other`];
+  await build(context, "--provenance=true", "--load", "-t", name);
+  await berth.out(["push", "-q", name]);
+  await berth.out(["pull", "-q", name]);
+  expect(await berth.out(["system", "check"])).toMatch(/Everything is as it should be\.$/);
+  await berth.out(["tag", name, other]);
+  expect(await berth.out(["push", "-q", other])).toMatch(/\/other:latest$/);
+});
