@@ -65,10 +65,20 @@ test.each([
   else await expect(answer).rejects.toThrow(message);
 });
 
+test.each(["get", "erase"] as const)("what a helper answers to %s and fails is nowhere in the error", async (call) => {
+  const answers = helper(
+    "answers",
+    `echo '{"ServerURL":"host","Username":"me","Secret":"hunter2"}' | tee /dev/stderr; exit 1`,
+  );
+  const error = await answers[call]("host").catch((each: unknown) => each);
+  expect(inspect(error)).toContain("exit status 1");
+  expect(inspect(error)).not.toContain("hunter2");
+});
+
 test("a helper that says what it was told doesn't say the secret", async () => {
   const told = helper("echo", `cat "$DIRECTORY/input"; cat "$DIRECTORY/input" >&2; exit 3`);
   const error = await told.store("host", { username: "me", password: 'a "secret"' }).catch((each: unknown) => each);
-  expect(String(error)).toContain(`out: \`{"ServerURL":"host","Username":"me","Secret":"***"}\``);
+  expect(String(error)).toContain("out: `(not shown: it may be the credentials)`");
   expect(inspect(error, { depth: null })).not.toContain("secret\\");
 });
 

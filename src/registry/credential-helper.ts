@@ -58,8 +58,7 @@ export function credentialHelper(name: string, { env, patience = patienceOfUsers
       if (out === notFound) return "";
       const message = `error ${doing[verb]} credentials - err: ${what}, out: \`${out}\``;
       throw new BerthError("unavailable", without(message, secret), {
-        // Whoever looks at the cause would find it there.
-        ...(secret === "" && { cause: error }),
+        // No cause: whoever looks at it would find the secret there.
         hint: `config.json names ${program} as the place of credentials: install it, or take its name out.`,
       });
     }
@@ -101,12 +100,18 @@ function complaintOf(program: string, error: unknown): Complaint {
     const why = isMissing ? "executable file not found in $PATH" : (codeOf(cause) ?? "can't be started");
     return { what: `exec: "${program}": ${why}` };
   }
-  const stderr = error.stderr.trim().slice(0, longestComplaint);
+  const stderr = shown(error.stderr);
   const status = code > 128 ? `signal ${code - 128}` : `exit status ${code}`;
   return {
     what: stderr === "" ? status : `${status}: ${stderr}`,
-    out: error.stdout.trim().slice(0, longestComplaint),
+    out: shown(error.stdout),
   };
+}
+
+/** What a helper said of a failure, unless it looks like the credentials: some answer and fail. */
+function shown(text: string): string {
+  const isAnswer = /^\s*\{|\bsecret\b["']?\s*[:=]/i.test(text);
+  return isAnswer ? "(not shown: it may be the credentials)" : text.trim().slice(0, longestComplaint);
 }
 
 /** What isn't as it should be is not quoted: it may hold the secret. */
