@@ -14,16 +14,18 @@ export interface Page {
   next: string | URL | undefined;
 }
 
-/** The pages of a list. Each links to the next. @see distribution-spec v1.1 spec.md#listing-tags, RFC 8288 */
+/** The pages of a list. Each links to the next; what was asked for before ends them. @see distribution-spec v1.1 spec.md#listing-tags, RFC 8288 */
 export async function* pagesOf({ endpoint }: Source, first: EndpointRequest): AsyncGenerator<Page> {
   let target: string | URL | undefined = first.target;
-  for (let n = 0; target !== undefined && n < limits.pages; n++) {
+  const asked = new Set<string>();
+  while (target !== undefined && !asked.has(String(target))) {
+    if (asked.size === limits.pages) throw tooMany(`${limits.pages} pages`);
+    asked.add(String(target));
     const response: HttpResponse = await endpoint.send({ ...first, target });
     const page: Page = { response, bytes: await wholeBody(response, limits.json), next: linked(response) };
     yield page;
     target = page.next;
   }
-  if (target !== undefined) throw tooMany(`${limits.pages} pages`);
 }
 
 /** @param most what a list may have, as `10 pages` */

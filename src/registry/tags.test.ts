@@ -47,6 +47,25 @@ test("a registry that links to what it gave before, or to itself, ends", async (
   expect(lists(registry)).toBe(2);
 });
 
+test("a page without tags that links on isn't the last, and pages that link in a circle end", async () => {
+  const pages: readonly (readonly string[])[] = [["v1"], [], ["v2"], []];
+  const registry = await listing((query) => {
+    const page = Number(query.get("page") ?? 0);
+    return { tags: pages[page], link: `</v2/app/tags/list?page=${page === 3 ? 1 : page + 1}>; rel=next` };
+  });
+  expect(await all(registry)).toEqual(["v1", "v2"]);
+  expect(lists(registry)).toBe(4);
+});
+
+test.each(["<html>Sign in</html>", '{"name":"app","tags":["v1"', "", "[]", "null"])(
+  "%j is no list of tags",
+  async (body) => {
+    const registry = await openScriptedRegistry((_, response) => void response.writeHead(200).end(body));
+    onTestFinished(() => registry[Symbol.asyncDispose]());
+    await expect(all(registry)).rejects.toMatchObject({ kind: "data-loss" });
+  },
+);
+
 test("a link to another server is not followed", async () => {
   const other = await listing(() => ({ tags: ["stolen"] }));
   const registry = await listing(() => ({ tags: ["v1"], link: `<${other.url}/v2/app/tags/list>; rel="next"` }));

@@ -6,7 +6,8 @@ import { errorText, hintOf } from "../print-error.ts";
  * Docker's exit code.
  */
 export function runError(error: unknown, verb: "run" | "create" = "run"): CliError {
-  if (error instanceof CliError && error.usage !== undefined) return error;
+  // What the user interrupted has nothing to say.
+  if (error instanceof CliError && (error.usage !== undefined || error.message === "")) return error;
   const [hint] = hintOf(error);
   return new CliError(`berth: ${errorText(error)}`, {
     code: exitCodeOf(error) ?? 125,
