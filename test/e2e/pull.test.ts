@@ -492,3 +492,24 @@ describe("a registry that lies", () => {
     await isWhole();
   });
 });
+
+test.each([
+  ["pull", "SIGINT", 130],
+  ["create", "SIGTERM", 143],
+  ["run", "SIGINT", 130],
+  ["run", "SIGHUP", 129],
+] as const)("%s that %s ends while it pulls says nothing of it, and has its exit code", async (verb, signal, code) => {
+  let asked = false;
+  await using silent = await openScriptedRegistry(({ url = "" }, response) => {
+    if (url === "/v2/") return void response.end("{}");
+    asked = true;
+  });
+  const child = berth.start([verb, `${silent.host}/app`]);
+  const said: string[] = [];
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => said.push(text));
+  const ended = once(child, "close");
+  await eventually(async () => asked || undefined);
+  child.kill(signal);
+  expect(await ended).toEqual([code, null]);
+  expect(said.join("")).toBe(verb === "pull" ? "" : `Unable to find image '${silent.host}/app:latest' locally\n`);
+});
