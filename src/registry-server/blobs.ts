@@ -1,4 +1,5 @@
 import { isKind } from "../base/errors.ts";
+import type { OpenedBlob } from "../content/content.ts";
 import { cacheBlob, linkedSize, type RepositoryName } from "../image/cache-records.ts";
 import type { Digest } from "../oci/digest.ts";
 import { fullName } from "../oci/reference.ts";
@@ -70,7 +71,7 @@ export async function serveBlob(deps: ServingDeps, blob: BlobName, options: Blob
   const known = knownSize(deps, blob);
   const size = known ?? (await askedSize(deps, blob, options));
   await using stack = new AsyncDisposableStack();
-  const here = stack.use(await deps.content.open(digest));
+  const here = stack.use(await openWhole(deps, { digest, size }));
   if (here !== undefined) {
     deps.uses.note(digest);
     // The repository needn't be asked again.
@@ -91,6 +92,18 @@ export async function serveBlob(deps: ServingDeps, blob: BlobName, options: Blob
     },
     [Symbol.asyncDispose]: () => Promise.resolve(arriving[Symbol.dispose]()),
   };
+}
+
+/** A blob of the store. One that was cut is deleted, and comes anew: a manifest may lie about a size, a digest doesn't. */
+async function openWhole(
+  { content }: ServingDeps,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
+): Promise<OpenedBlob | undefined> {
+  const opened = await content.open(digest);
+  if (opened === undefined || opened.size === size || content.verify(digest) !== "damaged") return opened;
+  await opened[Symbol.asyncDispose]();
+  content.delete(digest);
+  return undefined;
 }
 
 /** A part of what arrives, the last piece of the whole when that has the digest. */

@@ -32,30 +32,43 @@ export interface Upstreams {
 export function openUpstreams(signal: AbortSignal): Upstreams {
   const asked = new Map<string, Promise<unknown>>();
   const restUntil = new Map<string, number>();
-  const ask = <T>({ key, ask: act }: Question<T>, allowed: AbortSignal): Promise<T> => {
+  const ask = <T>({ key, ask: act }: Question<T>): Promise<T> => {
     // The key says what type the answer has.
     const running = asked.get(key) as Promise<T> | undefined;
     if (running !== undefined) return running;
-    const one = act(allowed).finally(() => asked.delete(key));
+    const one = act(signal).finally(() => asked.delete(key));
     asked.set(key, one);
     return one;
   };
   return {
     answer: async (question) => {
       const { domain, known } = question;
-      if (known === undefined) return { value: await ask(question, signal), isStale: false };
-      if ((restUntil.get(domain) ?? 0) > Date.now()) return { value: known, isStale: true };
-      const late = AbortSignal.timeout(patience);
+      if (known === undefined) return { value: await ask(question), isStale: false };
+      const stale = { value: known, isStale: true };
+      if ((restUntil.get(domain) ?? 0) > Date.now()) return stale;
       try {
-        const value = await ask(question, AbortSignal.any([signal, late]));
-        restUntil.delete(domain);
-        return { value, isStale: false };
+        const answered = await withinPatience(ask(question));
+        if (answered !== undefined) {
+          restUntil.delete(domain);
+          return { ...answered, isStale: false };
+        }
       } catch (error) {
         signal.throwIfAborted();
-        if (!late.aborted && !isKind(error, "unavailable")) throw error;
-        restUntil.set(domain, Date.now() + rest);
-        return { value: known, isStale: true };
+        if (!isKind(error, "unavailable")) throw error;
       }
+      restUntil.set(domain, Date.now() + rest);
+      return stale;
     },
   };
+}
+
+/** Undefined where the answer is late: others may have more patience, so it is still waited for. */
+async function withinPatience<T>(answer: Promise<T>): Promise<{ readonly value: T } | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, patience, undefined);
+  try {
+    return await Promise.race([answer.then((value) => ({ value })), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

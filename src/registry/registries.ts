@@ -17,7 +17,7 @@ import { statusText } from "./refusal.ts";
 import { isConnectionFailure, RegistryError } from "./registry-error.ts";
 import type { Credentials, Repository } from "./repository.ts";
 import { dockerHubIndex, type SearchQuery, type SearchResult, searchIndex } from "./search.ts";
-import { insecureAddress, isInsecure, type Lookup, serversOf, setFor } from "./servers.ts";
+import { insecureAddress, isInsecure, type Lookup, serversOf, serverURL, setFor } from "./servers.ts";
 import { type Source, scopeOf } from "./source.ts";
 import { openTransport, type Transport } from "./transport.ts";
 import { openWarnings } from "./warnings.ts";
@@ -179,7 +179,7 @@ function openEndpoints(options: RegistriesOptions): Endpoints {
   });
   const serversFor = memoized(async (domain: string) => {
     // Behind a proxy it is the proxy that looks the name up.
-    const direct = proxyFor(new URL(`https://${domain}/`), proxies) === undefined;
+    const direct = proxyFor(serverURL("https", domain), proxies) === undefined;
     const address = direct ? await insecureAddress(domain, settings, lookup) : undefined;
     const servers = serversOf(domain, settings, address !== undefined).own;
     if (address !== undefined) for (const { host } of servers) pinned.set(host, address);
@@ -219,7 +219,11 @@ function withLoginHint(endpoint: Endpoint, domain: string): Endpoint {
       return await endpoint.send(request);
     } catch (error) {
       if (!(error instanceof RegistryError) || error.kind !== "permission-denied") throw error;
-      throw new RegistryError(error.kind, error.message, { ...error.facts, hint, cause: error.cause });
+      throw new RegistryError(error.kind, error.message, {
+        ...error.facts,
+        hint: error.hint ?? hint,
+        cause: error.cause,
+      });
     }
   };
   return { ...endpoint, send };

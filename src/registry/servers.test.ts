@@ -86,3 +86,7 @@ test("a name whose address is in an insecure network is one of that address alon
   const unknown = (): Promise<never> => Promise.reject(Object.assign(new Error("no"), { code: "ENOTFOUND" }));
   expect(await insecureAddress("a.test", settings, unknown)).toBeUndefined();
 });
+
+test.each(["127.0.0.1:99999", "registry.test:0", "300.1.1.1:5000"])("%s is no registry's host", (domain) => {
+  expect(() => serversOf(domain, defaultSettings)).toThrow(`invalid registry host "${domain}"`);
+});

@@ -1,4 +1,4 @@
-import { codeOf } from "../base/errors.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
 import { serverName } from "../host/server-name.ts";
 import type { RegistrySettings, Settings } from "../host/settings.ts";
 import { isInNetwork, isLoopback } from "./proxies.ts";
@@ -22,7 +22,7 @@ export async function insecureAddress(
 ): Promise<{ readonly address: string; readonly family: number } | undefined> {
   const networks = settings.insecureRegistries.filter((entry) => entry.includes("/"));
   const set = setFor(domain, settings).insecure !== undefined || domain === "docker.io";
-  const { hostname } = new URL(`https://${domain}/`);
+  const { hostname } = serverURL("https", domain);
   if (set || networks.length === 0 || isLoopback(hostname)) return undefined;
   try {
     const found = await lookup(hostname);
@@ -32,6 +32,20 @@ export async function insecureAddress(
     if (codeOf(error) === undefined) throw error;
     return undefined;
   }
+}
+
+/**
+ * Where a registry is.
+ *
+ * @param domain `localhost:5000`
+ * @throws {BerthError} invalid-argument, for a port or a number of a host that none has
+ */
+export function serverURL(scheme: "http" | "https", domain: string): URL {
+  const text = `${scheme}://${domain}/`;
+  if (URL.canParse(text) && !/:0+$/.test(domain)) return new URL(text);
+  throw new BerthError("invalid-argument", `invalid registry host ${JSON.stringify(domain)}`, {
+    hint: "A port is a number from 1 to 65535, and each number of an address at most 255.",
+  });
 }
 
 /** Where Docker Hub's registry is. */
@@ -58,9 +72,9 @@ export function serversOf(domain: string, settings: Settings, inNetwork: boolean
   const set = setFor(domain, settings).mirrors ?? (domain === "docker.io" ? settings.registryMirrors : []);
   const mirrors = set.map((mirror) => new URL(`${mirror}/`));
   if (domain === "docker.io") return { mirrors, own: [dockerHub] };
-  const secure = new URL(`https://${domain}/`);
+  const secure = serverURL("https", domain);
   if (!inNetwork && !isInsecure(domain, settings)) return { mirrors, own: [secure] };
-  const plain = new URL(`http://${domain}/`);
+  const plain = serverURL("http", domain);
   return { mirrors, own: isLoopback(plain.hostname) ? [plain, secure] : [secure, plain] };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { digestOf, hexOf } from "../../src/oci/digest.ts";
@@ -421,6 +421,24 @@ test("what the registry refuses is told, and nothing of who asked it", async () 
     expect(response.headers.get("docker-content-digest")).toBe(null);
   }
   expect(await berth.out(["system", "df", "--all"])).not.toMatch(/^(registry cache|temporary|nobody)/m);
+});
+
+test("a blob whose file was cut is fetched anew", async () => {
+  await using registry = await openRegistry();
+  await using app = fillRepository(registry.host, "app");
+  const blob = randomBytes(10_000);
+  const digest = await app.blob(blob);
+  await using berth = openBerth();
+  await using cache = await openCacheServer(berth, ["--upstream", registry.host]);
+  const fetched = async (): Promise<Buffer> =>
+    Buffer.from(await (await fetch(`${cache.url}/v2/app/blobs/${digest}`)).arrayBuffer());
+  expect(await fetched()).toEqual(blob);
+  const file = join(berth.directory, "root/blobs/sha256", hexOf(digest));
+  await eventually(async () => existsSync(file) || undefined);
+  truncateSync(file, 1000);
+  expect(await fetched()).toEqual(blob);
+  await cache.end("SIGTERM");
+  expect(await berth.out(["system", "check"])).toMatch(/Everything is as it should be\.$/);
 });
 
 test("a blob of nothing is served", async () => {
