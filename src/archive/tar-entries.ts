@@ -10,6 +10,9 @@ export interface TarEntry {
 
 type Event = { readonly header: TarHeader } | { readonly chunk: Buffer; readonly offset: number } | "end";
 
+/** Bytes behind an archive's end that are read, for whoever writes them to a pipe: tar(1) fills up the last block of its tape. */
+const mostTrailing = 1 << 20;
+
 /** Largest run of zeros that a hole is turned into at once, bytes. */
 const zeros = Buffer.alloc(1 << 16);
 
@@ -40,7 +43,10 @@ async function* eventsOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Even
     data: (chunk, offset) => queue.push({ chunk, offset }),
     end: () => queue.push("end"),
   });
+  let trailing = 0;
   for await (const chunk of source) {
+    if (parser.isEnded) trailing += chunk.length;
+    if (trailing > mostTrailing) break;
     parser.write(chunk);
     yield* queue.splice(0);
   }

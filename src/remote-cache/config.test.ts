@@ -76,11 +76,7 @@ test.each([
   ],
   ["has a link to nowhere", { records: [{ digest, inputs: [[{ link: 1 }]] }] }, "number 1 of 1"],
   ["has a link that is no number", { records: [{ digest, inputs: [[{ link: 0.5 }]] }] }, "number 0.5"],
-  [
-    "has too many records",
-    { records: Array.from({ length: 40_001 }, () => ({ digest })) },
-    "more than 40000 records",
-  ],
+  ["has too many records", { records: Array.from({ length: 40_001 }, () => ({ digest })) }, "more than 40000 records"],
   [
     "has too many links",
     {

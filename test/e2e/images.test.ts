@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -291,6 +292,28 @@ test.each([["save"], ["export"]])(
     await berth.out(["rmi", "kept:1"]);
   },
 );
+
+test.each([
+  [["load"], "SIGINT", 130],
+  [["load", "-q"], "SIGTERM", 143],
+  [["import", "-"], "SIGINT", 130],
+] as const)("%j that waits for a pipe ends by %s, and leaves the store as it was", async (args, signal, code) => {
+  const before = storedFiles();
+  const child = berth.start(args);
+  const ended = once(child, "close");
+  // The beginning of an archive, and nothing more.
+  child.stdin?.write(readFileSync(busybox).subarray(0, 100_000));
+  await eventually(async () => storedFiles().length > before.length || undefined);
+  child.kill(signal);
+  expect(await ended).toEqual([code, null]);
+  await berth.out(["system", "prune", "-f"]);
+  expect(storedFiles()).toEqual(before);
+});
+
+test("an endless stream of nothing is no archive of images", async () => {
+  const loaded = await runProgram("sh", ["-c", 'exec "$0" load < /dev/zero', berthCommand], { env: berth.env });
+  expect(loaded).toMatchObject({ code: 1, stderr: expect.stringContaining("invalid archive") });
+});
 
 test("save and load carry an image to another store", async () => {
   await berth.out(["import", "-c", 'CMD ["true"]', busybox, "travels:1"]);

@@ -10,6 +10,7 @@ import { list, text } from "../flags/kinds.ts";
 import { parseName } from "../request/name.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { untilAborted } from "../terminal/until-aborted.ts";
 
 /** `berth import` */
 export const command: Command = defineCommand({
@@ -45,7 +46,7 @@ async function openArchive(
   io: Pick<Terminal, "stdin">,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
-  if (source === "-") return io.stdin;
+  if (source === "-") return untilAborted(io.stdin, signal);
   if (isURL(source)) return fetchArchive(source, signal);
   try {
     const fd = await open(source, "r");

@@ -10,6 +10,7 @@ import { loadProgress } from "../progress/load.ts";
 import { parsePlatforms, platformList } from "../request/platforms.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { untilAborted } from "../terminal/until-aborted.ts";
 import { asStreamed } from "./pull-image.ts";
 
 /** `berth load` */
@@ -27,7 +28,7 @@ export const command: Command = defineCommand({
   run: async ({ values: { input, platform, quiet }, io, engine }) => {
     const platforms = parsePlatforms(platform);
     using interrupt = interruptible(io);
-    const source = await sourceOf(input, io);
+    const source = await sourceOf(input, io, interrupt.signal);
     const { images } = await engine();
     using progress = loadProgress(io.stdout, { quiet });
     const options = { signal: interrupt.signal, platforms, report: progress.report };
@@ -58,10 +59,14 @@ function linesOf({ id, index, references, moved }: LoadedImage): string {
     .join("");
 }
 
-async function sourceOf(path: string | undefined, { stdin }: Pick<Terminal, "stdin">): Promise<ArchiveSource> {
-  if (path === undefined) {
+async function sourceOf(
+  path: string | undefined,
+  { stdin }: Pick<Terminal, "stdin">,
+  signal: AbortSignal,
+): Promise<ArchiveSource> {
+  if (path === undefined || path === "") {
     if (stdin.isTTY === true) throw new CliError("requested load from stdin, but stdin is empty");
-    return isWholeFile(stdin) ? "/dev/stdin" : stdin;
+    return isWholeFile(stdin) ? "/dev/stdin" : untilAborted(stdin, signal);
   }
   try {
     await stat(path);
