@@ -34,6 +34,8 @@ export function layoutLists(images: readonly Described[]): readonly ArchiveFile[
 export interface ListedImage {
   readonly config: Digest;
   readonly references: readonly Reference[];
+  /** The image that it was made from; left out where the archive hasn't got it. */
+  readonly parent?: Digest | undefined;
   /** The bottom one first. */
   readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly mediaType?: string }[];
 }
@@ -41,18 +43,24 @@ export interface ListedImage {
 /** Docker's lists of the images in an archive. @see moby tarexport save.go */
 export function dockerLists(images: readonly ListedImage[]): readonly ArchiveFile[] {
   const repositories = repositoriesOf(images);
+  const there = new Set(images.map(({ config }) => config));
   return [
-    jsonFile(manifestName, images.map(itemOf), "\n"),
+    jsonFile(
+      manifestName,
+      images.map((image) => itemOf(image, there)),
+      "\n",
+    ),
     ...(Object.keys(repositories).length > 0 ? [jsonFile("repositories", repositories, "\n")] : []),
   ];
 }
 
-function itemOf({ config, references, layers }: ListedImage): ManifestItem {
+function itemOf({ config, references, parent, layers }: ListedImage, there: ReadonlySet<Digest>): ManifestItem {
   const sources = new Map(layers.map(({ mediaType, size, digest }) => [digest, { mediaType, size, digest }]));
   const item = {
     Config: blobName(config),
     RepoTags: references.length === 0 ? null : references.map(familiar),
     Layers: layers.map(({ digest }) => blobName(digest)),
+    ...(parent !== undefined && there.has(parent) && { Parent: parent }),
     LayerSources: Object.fromEntries([...sources].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
   return item;

@@ -19,6 +19,8 @@ export interface ArchivedImage {
   readonly layers: readonly Blob[];
   /** As the archive writes them. */
   readonly references: readonly string[];
+  /** ID of the image that it was made from, as the archive writes it. */
+  readonly parent?: string;
   /** Its manifest, which is kept; undefined where the archive has none, or one that was made for it alone. */
   readonly manifest?: ArchivedManifest;
 }
@@ -58,6 +60,8 @@ export interface ManifestItem {
   readonly Config: string;
   readonly RepoTags: readonly string[] | null;
   readonly Layers: readonly string[] | null;
+  /** ID of the image that it was made from, where the archive has that one, too. */
+  readonly Parent?: string;
 }
 
 /** The name of Docker's list of images in an archive. */
@@ -79,9 +83,10 @@ export async function dockerImages(files: ArchiveFiles): Promise<readonly Archiv
       `invalid archive: failed to decode ${manifestName}: it is no list of images`,
     );
   }
-  return value.map(({ Config, RepoTags, Layers }) => {
+  return value.map(({ Config, RepoTags, Layers, Parent = "" }) => {
     if (Config === "") throw missing("the image config");
-    return { config: blobOf(Config), layers: (Layers ?? []).map(blobOf), references: RepoTags ?? [] };
+    const image = { config: blobOf(Config), layers: (Layers ?? []).map(blobOf), references: RepoTags ?? [] };
+    return Parent === "" ? image : { ...image, parent: Parent };
   });
 }
 
@@ -94,8 +99,9 @@ function blobOf(name: string): Blob {
 
 function isManifestItem(value: unknown): value is ManifestItem {
   if (typeof value !== "object" || value === null) return false;
-  const { Config, RepoTags, Layers } = value as Record<string, unknown>;
-  return typeof Config === "string" && isOptionalList(Layers) && isOptionalList(RepoTags);
+  const { Config, RepoTags, Layers, Parent = "" } = value as Record<string, unknown>;
+  if (typeof Config !== "string" || typeof Parent !== "string") return false;
+  return isOptionalList(Layers) && isOptionalList(RepoTags);
 }
 
 function isOptionalList(list: unknown): boolean {

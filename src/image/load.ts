@@ -18,6 +18,7 @@ import { type ImageDeps, pointReference, storeConfigs } from "./images.ts";
 import { type NewEntry, recordIndex } from "./index-records.ts";
 import { keepBlobs, type LayerBlob, verifyLayer } from "./keep-blobs.ts";
 import { type NewManifest, recordManifest } from "./manifest-records.ts";
+import { linkParents, type ParentLink } from "./parent-links.ts";
 import { resolveTarget, type Target } from "./resolve.ts";
 
 /** What {@link loadImages} takes beside the archive. */
@@ -63,14 +64,15 @@ export async function* loadImages(
     ...images.map((image) => () => loader.load(image)),
     ...indexes.map((index) => () => loader.loadIndex(index)),
   ];
-  let loaded = false;
+  const loaded = new Set<string>();
   for (const load of loads) {
     const image = await loadOrForget(deps, load);
     if (image === undefined) continue;
-    loaded = true;
+    loaded.add(image.id);
     yield image;
   }
-  if (!loaded && platforms.length > 0) throw nothingFor(platforms, loader.passedOver);
+  if (loaded.size === 0 && platforms.length > 0) throw nothingFor(platforms, loader.passedOver);
+  await linkParents(deps, loader.links, loaded);
 }
 
 /** An image that can't be loaded leaves nothing behind. */
@@ -108,6 +110,8 @@ class ImageLoader {
   readonly #options: LoadOptions;
   /** Layers that were unpacked, and so are what their blobs say. */
   readonly #unpacked: Set<string> = new Set();
+  /** Which of the images were made from another one. */
+  readonly links: ParentLink[] = [];
   /** The platforms of images that nobody asked for. */
   readonly passedOver: Set<string> = new Set();
 
@@ -131,6 +135,7 @@ class ImageLoader {
       if (manifest !== undefined) recordManifest(sql, manifest);
       for (const name of names.filter(isTag)) pointReference(sql, name, now);
     });
+    if (image.parent !== undefined) this.links.push({ id: now.id, parent: image.parent });
     return { id: now.id, ...movedFrom(before, now) };
   }
 

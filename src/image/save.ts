@@ -177,7 +177,7 @@ function described({ references, manifest: { mediaType, digest, bytes } }: Saved
 }
 
 function listed({ image, references, manifest: { layers } }: SavedImage): ListedImage {
-  return { config: image.id, references, layers };
+  return { config: image.id, references, parent: image.parent, layers };
 }
 
 const blobFile = (bytes: Buffer): ArchiveFile => bytesFile(blobName(digestOf(bytes)), bytes);

@@ -55,6 +55,16 @@ describe.skipIf(twins === undefined)("images of Docker's", () => {
     }
   });
 
+  test("know which of them they were made from, and say so in berth's archive", async () => {
+    const base = await docker("image", "inspect", "--format", "{{.Id}}", "grown:2");
+    expect(await berth("image", "inspect", "--format", "{{.Parent}}", "grown:3")).toBe(base);
+    const removed = await twins?.berth.run(["rmi", "-f", base]);
+    expect(removed?.stderr).toMatch(/\(cannot be forced\) - image has dependent child images\n/);
+    await berth("save", "-o", at("both.tar"), "grown:3", "grown:2");
+    const list = JSON.parse(execFileSync("tar", ["-xOf", at("both.tar"), "manifest.json"]).toString());
+    expect(list.map(({ Parent }: { readonly Parent?: string }) => Parent)).toEqual([base, undefined]);
+  });
+
   test("come out with the bytes of their layers, and Docker takes them for its own", async () => {
     await berth("save", "-o", at("berth.tar"), "grown:3");
     const ids = JSON.parse(await docker("inspect", "--format", "{{json .RootFS.Layers}}", "grown:3"));
@@ -68,6 +78,10 @@ describe.skipIf(twins === undefined)("images of Docker's", () => {
     await docker("rmi", "grown:3", "grown:2", "grown:1", "grown:0");
     expect(await docker("load", "-i", at("berth.tar"))).toBe("Loaded image: grown:3");
     expect(await docker(...inspect, "grown:3")).toBe(before);
+    await docker("load", "-i", at("both.tar"));
+    expect(await docker("image", "inspect", "--format", "{{.Parent}}", "grown:3")).toBe(
+      await docker("image", "inspect", "--format", "{{.Id}}", "grown:2"),
+    );
   });
 
   test("look in a container as they do in Docker's", async () => {
