@@ -6,7 +6,8 @@ import { randomID } from "../base/ids.ts";
 import { getImage, type Image } from "../image/images.ts";
 import { getPlatformImage } from "../image/indexes.ts";
 import { chainIDs } from "../oci/digest.ts";
-import { hostPlatform, matchesPlatform, platformText } from "../oci/platform.ts";
+import { hostPlatform, platformText } from "../oci/platform.ts";
+import { runsOn } from "../oci/platform-choice.ts";
 import { ulimitWarnings } from "../runtime/ulimits.ts";
 import type { ComingImage, Container, ContainerMount } from "./container.ts";
 import { attendancePath, type ContainerDeps } from "./deps.ts";
@@ -81,7 +82,7 @@ export async function createContainer(
 /** What a container that is made as asked will have otherwise, a sentence each. */
 export function warningsOf(deps: ContainerDeps, request: ContainerRequest, early?: EarlyImage): readonly string[] {
   const { config } = early ?? imageOf(deps, request);
-  const isForeign = request.platform === undefined && !matchesPlatform(hostPlatform, config);
+  const isForeign = request.platform === undefined && !runsOn(undefined, config);
   const mismatch = `The requested image's platform (${platformText(config)}) does not match the detected host platform (${platformText(hostPlatform)}) and no specific platform was requested`;
   return [...ulimitWarnings(request.ulimits), ...(isForeign ? [mismatch] : [])];
 }

@@ -1,7 +1,8 @@
 import type { Sql } from "../metadata/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { attestedBy, contentsOf, entriesOf, type IndexContents, jsonIn } from "../oci/image-index.ts";
-import { bestFor, hostPlatform, type Platform } from "../oci/platform.ts";
+import type { Platform } from "../oci/platform.ts";
+import { choose } from "../oci/platform-choice.ts";
 import { diffIDsIn, packedIn, recordPackedLayers } from "./manifest-records.ts";
 import { imageNames } from "./resolve.ts";
 
@@ -76,7 +77,7 @@ export function recordIndex(sql: Sql, { digest, mediaType, bytes, entries }: New
 
 /** Of the images of an index the one that stands for it: this machine's, or else what did before, or else the first. */
 export function standing(images: readonly Present[], before: Digest | undefined): Digest | undefined {
-  return bestFor(hostPlatform, images, ({ platform }) => platform)?.imageID ?? before ?? images[0]?.imageID;
+  return choose(undefined, images, ({ platform }) => platform)?.imageID ?? before ?? images[0]?.imageID;
 }
 
 /** Let an image stand for an index, also where its names are. */

@@ -3,7 +3,8 @@ import type { Database, Sql } from "../metadata/database.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
 import { type Descriptor, isImageEntry, sizeWithBlobs } from "../oci/image-index.ts";
-import { bestFor, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
+import { matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
+import { choose, runsOn } from "../oci/platform-choice.ts";
 import {
   findImage,
   findTarget,
@@ -112,8 +113,7 @@ export function readIndex({ db }: { readonly db: Database }, digest: Digest): Bu
 export function getPlatformImage(deps: ImageDeps, nameOrID: string, wanted: Platform): Image {
   const target = findTarget(deps, nameOrID);
   const index = target.index === undefined ? undefined : findIndex(deps, target.index);
-  const best =
-    index === undefined ? undefined : bestFor(wanted, presentIn(index.platforms), ({ platform }) => platform);
+  const best = index === undefined ? undefined : choose(wanted, presentIn(index.platforms), ({ platform }) => platform);
   const image = findImage(deps, best?.imageID ?? target.id);
   if (image === undefined) throw noSuchImage(nameOrID);
   if (index === undefined) return requirePlatform(image, nameOrID, wanted);
@@ -132,7 +132,7 @@ export function notProvided(name: string, { platforms }: ImageIndex, wanted: Pla
 }
 
 function requirePlatform(image: Image, name: string, wanted: Platform): Image {
-  if (matchesPlatform(wanted, image.config)) return image;
+  if (matchesPlatform(wanted, image.config) || runsOn(wanted, image.config)) return image;
   const found = `image with reference ${name} was found but its platform (${platformText(image.config)})`;
   throw new BerthError("not-found", `${found} does not match the specified platform (${platformText(wanted)})`);
 }

@@ -2,7 +2,8 @@ import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Descriptor, entriesOf, indexFault, isImageEntry, jsonIn, kindOf } from "../oci/image-index.ts";
-import { bestFor, hostPlatform, matchesPlatform, type Platform, platformText } from "../oci/platform.ts";
+import { hostPlatform, type Platform, platformText } from "../oci/platform.ts";
+import { choose, runsOn } from "../oci/platform-choice.ts";
 import type { RemoteManifest } from "./repository.ts";
 
 /** An entry of an index, for a platform. */
@@ -43,8 +44,7 @@ class IndexReader {
   async entry(root: RemoteManifest): Promise<ChosenEntry> {
     const entries = await this.#entries(root, []);
     const placed = entries.flatMap((each) => (each.entry.platform ? [{ ...each, platform: each.entry.platform }] : []));
-    const wanted = this.#wanted ?? hostPlatform;
-    const best = bestFor(wanted, placed, ({ platform }) => platform);
+    const best = choose(this.#wanted, placed, ({ platform }) => platform);
     // What says nothing of its platform may be for any.
     const chosen = best ?? entries.find(({ entry }) => !entry.platform);
     if (chosen !== undefined) return chosen;
@@ -79,7 +79,7 @@ class IndexReader {
 
   /** Whether an inner index is worth asking for. */
   #mayFit({ platform }: Descriptor): boolean {
-    return !platform || matchesPlatform(this.#wanted ?? hostPlatform, platform);
+    return !platform || runsOn(this.#wanted, platform);
   }
 }
 
