@@ -97,11 +97,11 @@ function wrongOf(sql: Sql, index: Digest, entry: EntryRow): Wrong | undefined {
   return absent === undefined ? undefined : { invariant: "N2", what: `${absent} is not in the store` };
 }
 
-/** What an image gives of a manifest: its config, and its layers' archives as they are and in the forms that are recorded. */
+/** What an image gives of a manifest: its config, and its layers' archives as they are and in forms that berth makes. */
 function madeOf(sql: Sql, id: Digest): ReadonlySet<string> {
   const layers = diffIDsIn(sql, id) ?? [];
-  const packed = layers.flatMap((layer) => packedLayersOf(sql, layer)).map(({ digest }) => digest);
-  return new Set([id, ...layers, ...packed]);
+  const packed = layers.flatMap((layer) => packedLayersOf(sql, layer)).filter(({ writer }) => writer !== null);
+  return new Set([id, ...layers, ...packed.map(({ digest }) => digest)]);
 }
 
 /** The image that should stand for an index, where another does. */

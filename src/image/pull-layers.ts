@@ -15,7 +15,7 @@ export interface PulledLayer {
   readonly diffID: DiffID;
   /** Its directory is here. */
   readonly unpacked: boolean;
-  /** Its blob is here; or can be made again, or was given up; or is the plain archive, and the directory is here. */
+  /** Its blob is here; or can be made again; or is the plain archive, and the directory is here. */
   readonly packed: boolean;
 }
 
@@ -30,8 +30,11 @@ export function layersHere(
     const [diffID, chain] = [diffIDs[index], chains[index]];
     if (diffID === undefined || chain === undefined) return [];
     const unpacked = snapshotter.find(chain) !== undefined;
-    const isKnown = (): boolean => db.read((sql) => packedLayer(sql, blob.digest))?.diffID === diffID;
-    const packed = content.has(blob.digest) || (unpacked && (!isPacked({ blob, diffID }) || isKnown()));
+    const canBeMade = (): boolean => {
+      const record = db.read((sql) => packedLayer(sql, blob.digest));
+      return record?.diffID === diffID && record.writer !== null;
+    };
+    const packed = content.has(blob.digest) || (unpacked && (!isPacked({ blob, diffID }) || canBeMade()));
     return [{ blob, diffID, unpacked, packed }];
   });
 }
