@@ -1,13 +1,23 @@
-const secondsOnly = /^\d{1,11}$/;
+import { BerthError } from "../base/errors.ts";
+
+const number = /^[+-]?\d+$/;
+/** Seconds of the years that RFC 3339 has. */
+const [firstSecond, lastSecond] = [-62_167_219_200, 253_402_300_799];
 
 /**
  * SOURCE_DATE_EPOCH: the latest time that anything in an image gets, so that equal content makes equal images. Seconds since
- * the epoch; undefined where it isn't set, or no number.
+ * the epoch, also before it; undefined where it isn't set, or empty.
  *
+ * @throws {BerthError} invalid-argument, in buildx's words, for what is no number
  * @see https://reproducible-builds.org/specs/source-date-epoch/
  */
 export function sourceDateEpoch(text: string | undefined = process.env["SOURCE_DATE_EPOCH"]): number | undefined {
-  return text !== undefined && secondsOnly.test(text) ? Number(text) : undefined;
+  if (text === undefined || text === "") return undefined;
+  const seconds = Number(text);
+  if (number.test(text) && seconds >= firstSecond && seconds <= lastSecond) return seconds;
+  const why = number.test(text) ? "value out of range" : "invalid syntax";
+  const parsing = `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`;
+  throw new BerthError("invalid-argument", `invalid SOURCE_DATE_EPOCH: ${text}: ${parsing}`);
 }
 
 /** The same as the latest time of a layer's files, for a commit of theirs. */
