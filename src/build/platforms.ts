@@ -1,4 +1,4 @@
-import { hostPlatform, type Platform, parsePlatform, platformText } from "../oci/platform.ts";
+import { hostPlatform, normalPlatform, type Platform, parsePlatform, platformText } from "../oci/platform.ts";
 
 /**
  * Read `--platform`: platforms with commas between them, each once, in the form that BuildKit gives them.
@@ -15,11 +15,4 @@ export function askedPlatforms(text: string = ""): readonly Platform[] {
 /** `local` is buildx's word for this machine. */
 function parsed(text: string): Platform {
   return text === "local" ? hostPlatform : normalPlatform(parsePlatform(text));
-}
-
-/** A platform as containerd shortens it: the variant that an architecture has anyway is left out. @see containerd platforms, Normalize */
-function normalPlatform({ os, architecture, variant }: Platform): Platform {
-  const usual = { arm64: "v8", amd64: "v1" }[architecture];
-  if (architecture === "arm") return { os, architecture, variant: variant ?? "v7" };
-  return variant === undefined || variant === usual ? { os, architecture } : { os, architecture, variant };
 }

@@ -1,6 +1,7 @@
 import { decompress } from "../archive/decompress.ts";
 import { applyLayer } from "../archive/extract.ts";
 import { layerWriters } from "../archive/layer-tar.ts";
+import { BerthError } from "../base/errors.ts";
 import { randomID } from "../base/ids.ts";
 import { type Operation, stoppedBy } from "../base/operation.ts";
 import type { RunConfig } from "../oci/image-config.ts";
@@ -24,14 +25,15 @@ export interface ImportOptions extends Operation {
 /**
  * Make an image of one layer from the archive of a root file system: a tar, plain or compressed.
  *
- * @throws {BerthError} invalid-argument, when the archive is cut off, malformed or leads out of the root; the store is unchanged then
+ * @throws {BerthError} invalid-argument, for another operating system than this one; when the archive is cut off, malformed or leads out of the root; the store is unchanged then
  */
 export async function importImage(
   deps: ImageDeps,
   archive: AsyncIterable<Uint8Array>,
   options: ImportOptions = {},
 ): Promise<Image> {
-  const { signal } = options;
+  const { signal, platform = hostPlatform } = options;
+  if (platform.os !== hostPlatform.os) throw new BerthError("invalid-argument", "operating system is not supported");
   await using snapshot = await deps.snapshotter.prepare(`import-${randomID()}`, undefined);
   await applyLayer(decompress(archive), snapshot.upper, {
     syscalls: deps.host.syscalls,
@@ -41,7 +43,7 @@ export async function importImage(
   const layer = await snapshot.commit({ ...options, writer: layerWriters.taken });
   const created = creationTime();
   const comment = options.message || `Imported from ${options.source ?? "-"}`;
-  const { os, architecture, variant } = options.platform ?? hostPlatform;
+  const { os, architecture, variant } = platform;
   const config = {
     architecture,
     comment,

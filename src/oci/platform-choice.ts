@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { hostPlatform, type Platform } from "./platform.ts";
+import { hostPlatform, normalPlatform, type Platform, platformText } from "./platform.ts";
 
 /**
  * Of what is there for several platforms what runs best where `wanted` is asked for: that, or an older variant of it, or the
@@ -63,18 +63,10 @@ function arm64Variants(variant: string): readonly string[] {
     : [...below(9, Number(part)), ...below(8, Math.min(Number(part) + 5, 9))];
 }
 
-function nameOf(platform: Platform): string {
-  return `${platform.os}/${platform.architecture}/${variantOf(platform)}`;
-}
+const nameOf = (platform: Platform): string => platformText(normalPlatform(platform));
 
-/** Empty for the one that is meant where none is said. @see containerd platforms `normalizeArch` */
-function variantOf({ architecture, variant }: Platform): string {
-  const text = (variant ?? "").toLowerCase();
-  const short = (/^\d/.test(text) ? `v${text}` : text).replace(/^(v\d+)\.0$/, "$1");
-  if (architecture === "arm") return short || "v7";
-  const usual: Readonly<Record<string, string>> = { arm64: "v8", amd64: "v1" };
-  return short === usual[architecture] ? "" : short;
-}
+/** Empty for the one that an architecture has anyway. */
+const variantOf = (platform: Platform): string => normalPlatform(platform).variant ?? "";
 
 /** What processors have beyond the variant before. @see x86-64 psABI, section 3.1.1; names as Linux has them */
 const levels: readonly (readonly string[])[] = [

@@ -89,6 +89,16 @@ function variantOf({ architecture, variant }: Platform): string | undefined {
   return architecture === "arm64" ? (variant ?? "v8") : variant;
 }
 
+/** A platform as containerd shortens it: the variant that an architecture has anyway is left out. @see containerd platforms `Normalize` */
+export function normalPlatform({ os, architecture, variant }: Platform): Platform {
+  // What comes as JSON may have a null.
+  const text = (variant ?? "").toLowerCase();
+  const named = (/^\d/.test(text) ? `v${text}` : text).replace(/^(v\d+)\.0$/, "$1");
+  if (architecture === "arm") return { os, architecture, variant: named || "v7" };
+  const isUsual = named === "" || named === { arm64: "v8", amd64: "v1" }[architecture];
+  return isUsual ? { os, architecture } : { os, architecture, variant: named };
+}
+
 /** `linux/amd64`, `linux/arm64/v8`. */
 export function platformText(platform: Platform): string {
   const { os, architecture, variant } = platform;

@@ -310,6 +310,11 @@ test.each([
   expect(storedFiles()).toEqual(before);
 });
 
+test("files of another operating system are no image here", async () => {
+  const imported = await berth.run(["import", "--platform", "windows/amd64", busybox]);
+  expect(imported).toMatchObject({ code: 1, stderr: expect.stringContaining("operating system is not supported") });
+});
+
 test("an endless stream of nothing is no archive of images", async () => {
   const loaded = await runProgram("sh", ["-c", 'exec "$0" load < /dev/zero', berthCommand], { env: berth.env });
   expect(loaded).toMatchObject({ code: 1, stderr: expect.stringContaining("invalid archive") });

@@ -9,7 +9,7 @@ import {
   type ManifestParts,
   partsOf,
 } from "../../oci/image-index.ts";
-import { type Platform, platformText } from "../../oci/platform.ts";
+import { isPlatformValue, normalPlatform, platformText } from "../../oci/platform.ts";
 import type { RemoteManifest, Repository } from "../../registry/repository.ts";
 import { readSmallBlob } from "../../registry/small-blob.ts";
 
@@ -41,7 +41,8 @@ export async function imageDetails(
   ];
   for (const { descriptor, parts } of images) {
     const config = jsonIn(await readSmallBlob(repository, parts.config, { what: "image config" }));
-    const platform = platformText(descriptor.platform ?? ((config ?? {}) as Platform));
+    const own = descriptor.platform ?? (isPlatformValue(config) ? config : { os: "", architecture: "" });
+    const platform = platformText(normalPlatform(own));
     configs.set(platform, config);
     const about = found.filter((each) => attested && attestedBy(each.descriptor) === descriptor.digest);
     const statements = await statementsIn(repository, about);
