@@ -22,6 +22,11 @@ test("what failed first is told before what failed in cleaning up, and gives the
   });
 });
 
+test("what moves a terminal's cursor, or turns its text around, is shown and not obeyed; lines and tabs stay", () => {
+  const error = new CliError('name "\x1b[2J\u009b1A\u202e\udce9"\n\tline', { hint: "It is there for \x07." });
+  expect(printed(error).text).toBe('name "\\x1b[2J\\x9b1A\\u202e\\xe9"\n\tline\nhint: It is there for \\x07.\n');
+});
+
 test("the same is told once", () => {
   const full = (): Error => new Error("the disk is full");
   expect(printed(new SuppressedError(full(), new SuppressedError(full(), full())))).toEqual({

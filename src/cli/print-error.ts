@@ -1,9 +1,10 @@
 import { asFullDisk, BerthError, codeOf, messageOf } from "../base/errors.ts";
 import { CliError } from "./cli-error.ts";
+import { printableLines } from "./format/printable.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 
 /**
- * Print what was thrown as Docker's client prints it, then the hint.
+ * Print what was thrown as Docker's client prints it, then the hint. Names of an archive or a registry in it tell a terminal nothing.
  * With `debug`, bugs are shown with their stack.
  *
  * @returns the exit code
@@ -11,8 +12,8 @@ import type { Terminal } from "./terminal/terminal.ts";
 export function printError(io: Pick<Terminal, "stderr">, error: unknown, debug = false): number {
   const each = errorsIn(error);
   const lines = each.map(errorText).filter((line) => line !== "");
-  for (const line of new Set(lines)) io.stderr.write(`${line}\n`);
-  for (const hint of new Set(each.flatMap(hintOf))) io.stderr.write(`hint: ${hint}\n`);
+  for (const line of new Set(lines)) io.stderr.write(`${printableLines(line)}\n`);
+  for (const hint of new Set(each.flatMap(hintOf))) io.stderr.write(`hint: ${printableLines(hint)}\n`);
   if (debug && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
   const [first] = error instanceof SuppressedError ? each : [error];
   return first instanceof CliError ? first.code : 1;

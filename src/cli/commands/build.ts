@@ -13,6 +13,7 @@ import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { builderFlags } from "../flags/builder.ts";
 import { warningsText } from "../format/build-call.ts";
+import { printableLines } from "../format/printable.ts";
 import { displayOf, type ProgressKind } from "../progress/choose.ts";
 import { type BuildCall, parseBuildCall } from "../request/build-call.ts";
 import {
@@ -307,5 +308,5 @@ export function tellResult(
   for (const tag of names) stderr.write(` => => naming to ${fullName(withDefaultTag(parseReference(tag)))}\n`);
   if (image === undefined && tags.length > 0)
     stderr.write("WARNING: no image was made that a tag could name: the outputs are files alone\n");
-  for (const warning of warnings) stderr.write(`WARNING: ${warning}\n`);
+  for (const warning of warnings) stderr.write(`WARNING: ${printableLines(warning)}\n`);
 }

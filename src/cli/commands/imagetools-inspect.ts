@@ -4,6 +4,7 @@ import { type Command, defineCommand } from "../command.ts";
 import { builderFlags } from "../flags/builder.ts";
 import { bool, text } from "../flags/kinds.ts";
 import { goJson } from "../format/go-json.ts";
+import { printableLines } from "../format/printable.ts";
 import { imageDetails } from "../imagetools/details.ts";
 import { buildxError, fetchLocated, located } from "../imagetools/located.ts";
 import { summaryText } from "../imagetools/summary.ts";
@@ -38,7 +39,7 @@ export const command: Command = defineCommand({
       const found = await fetchLocated(image);
       if (raw) io.stdout.write(found.bytes);
       else if (/^\s*(?:\{\{\s*\.Manifest\s*\}\})?\s*$/.test(format))
-        io.stdout.write(summaryText(image.reference, found));
+        io.stdout.write(printableLines(summaryText(image.reference, found)));
       else {
         const attested = /SBOM|Provenance/.test(format);
         const details = await imageDetails(image.repository, found, { attested });

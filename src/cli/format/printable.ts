@@ -11,6 +11,11 @@ export function printable(text: string): string {
   });
 }
 
+/** The same of text that may have several lines, and tabs. */
+export function printableLines(text: string): string {
+  return text.replace(/[^\n\t]+/g, printable);
+}
+
 /** At most `width` characters, the ellipsis included. */
 export function shortened(text: string, width: number): string {
   const letters = [...text];
