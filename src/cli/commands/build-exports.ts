@@ -207,7 +207,7 @@ async function save(
   const onDescribed = (image: SentImage): void => {
     described = image;
   };
-  const options = { signal, references: names, reuse: output.dest !== "-", onDescribed, ...shape };
+  const options = { signal, references: names, reuse: true, onDescribed, ...shape };
   await writeTo(io, images.save([wholeOf(image)], options), { dest: output.dest, signal });
   return described;
 }

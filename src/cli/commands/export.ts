@@ -16,7 +16,7 @@ export const command: Command = defineCommand({
     const { containers } = await engine();
     // An unknown name is told before a file is begun.
     const { id } = await containers.get(name);
-    await writeArchive(io, containers.export(id, { signal, reuse: output !== undefined }), { output, signal });
+    await writeArchive(io, containers.export(id, { signal, reuse: true }), { output, signal });
     return 0;
   },
 });

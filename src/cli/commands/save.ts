@@ -36,7 +36,7 @@ export const command: Command = defineCommand({
         signal,
         format,
         platforms,
-        reuse: output !== undefined,
+        reuse: true,
         ...(compression === undefined ? {} : { compression }),
       })
       [Symbol.asyncIterator]();

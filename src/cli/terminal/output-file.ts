@@ -1,11 +1,10 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { codeOf } from "../../base/errors.ts";
 import { CliError } from "../cli-error.ts";
 import type { Terminal } from "./terminal.ts";
+import { orAborted } from "./until-aborted.ts";
 
 /** Where an archive is written. */
 export interface ArchiveTarget {
@@ -66,15 +65,14 @@ export const plainMode = 0o666;
 /**
  * Write an archive; a file is there whole or not at all.
  *
- * @param archive for a file its chunks need only be good until the next but one is asked for
+ * @param archive its chunks need only be good until the next but one is asked for
  */
 export async function writeArchive(
   { stdout }: Pick<Terminal, "stdout">,
   archive: AsyncIterable<Uint8Array>,
   { output, signal, mode = 0o600 }: WriteOptions,
 ): Promise<void> {
-  if (output === undefined)
-    return await pipeline(Readable.from(archive, { objectMode: false }), stdout.stream, { end: false, signal });
+  if (output === undefined) return await writeEach(archive, (chunk) => writeTo(stdout.stream, chunk), signal);
   const partial = `${output}.${process.pid}.tmp`;
   try {
     // A power loss leaves an earlier archive or this one; where there is none, it isn't waited for, as no program that copies does.
@@ -87,25 +85,39 @@ export async function writeArchive(
   }
 }
 
-/** Each chunk is written while the next is made. @param synced whether it is to be on the disk in the end */
+/** @param synced whether it is to be on the disk in the end */
 async function writeFile(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
   { signal, synced, mode }: Required<Omit<WriteOptions, "output">> & { readonly synced: boolean },
 ): Promise<void> {
   await using file = await open(path, "w", mode);
+  await writeEach(chunks, (chunk) => writeAll(file, chunk), signal);
+  if (synced) await file.sync();
+}
+
+/** Each chunk is written while the next is made. */
+async function writeEach(
+  chunks: AsyncIterable<Uint8Array>,
+  write: (chunk: Uint8Array) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   let written = Promise.resolve();
   for await (const chunk of chunks) {
-    signal.throwIfAborted();
-    await written;
-    written = writeAll(file, chunk);
+    await orAborted(written, signal);
+    written = write(chunk);
     // Whoever awaits it next is told; nobody does when the chunks end in an error.
     written.catch(() => {});
   }
-  await written;
-  if (synced) await file.sync();
+  await orAborted(written, signal);
 }
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten;
+}
+
+async function writeTo(stream: NodeJS.WritableStream, chunk: Uint8Array): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+  await promise;
 }

@@ -6,13 +6,14 @@
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   for (;;) {
-    const next = await orAbort(iterator.next(), signal);
+    const next = await orAborted(iterator.next(), signal);
     if (next.done === true) return;
     yield next.value;
   }
 }
 
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** What a promise comes to, or the signal's reason as soon as it aborts. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(signal.reason);
