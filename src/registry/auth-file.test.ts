@@ -108,3 +108,9 @@ test("what other versions of Docker's client stored is erased too", () => {
   expect(keysToErase("docker.io")).toContain(hub);
   expect(keysToErase("docker.io")).toContain("docker.io");
 });
+
+test("credentials that are stored again leave the file as it was, also where others came meanwhile", () => {
+  const auth = { username: "me", password: "secret" };
+  const both = withAuth(withAuth({}, "one.test", auth), "two.test", auth);
+  expect(JSON.stringify(withAuth(both, "one.test", auth))).toBe(JSON.stringify(both));
+});

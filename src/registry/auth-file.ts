@@ -127,9 +127,11 @@ export function helperName(file: JsonObject, subject: AuthSubject, rules: AuthRu
 
 /** The file with credentials stored under a key: `{}` where a helper has them, nothing for undefined; all else as it was. */
 export function withAuth(file: JsonObject, key: string, auth: StoredAuth | undefined): JsonObject {
-  const { [key]: before, ...others } = tableIn(file, "auths");
+  const all = tableIn(file, "auths");
+  const { [key]: before, ...others } = all;
   if (before === undefined && auth === undefined) return file;
-  return { ...file, auths: auth === undefined ? others : { ...others, [key]: entryOf(auth) } };
+  // In its place: a file that says the same as before is the same.
+  return { ...file, auths: auth === undefined ? others : { ...all, [key]: entryOf(auth) } };
 }
 
 function entryOf({ username, password, identityToken, registryToken }: StoredAuth): JsonObject {

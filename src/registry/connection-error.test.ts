@@ -18,6 +18,15 @@ test.each([
   expect(connectionError(failed("EPROTO", openssl(reason)), server)).toMatchObject({ message });
 });
 
+test.each([
+  ["DNS:b.test, IP Address:127.0.0.1", "certificate is valid for b.test, 127.0.0.1, not a.test"],
+  [undefined, "certificate is not valid for any names, but wanted to match a.test"],
+])("a certificate for %s is told as one for others", (subjectaltname, why) => {
+  const error = failed("ERR_TLS_CERT_ALTNAME_INVALID", "", { cert: { subjectaltname } });
+  const message = `tls: failed to verify certificate: x509: ${why}`;
+  expect(connectionError(error, server)).toMatchObject({ message });
+});
+
 const proxy = new URL("http://me:secret@proxy.test:3128");
 
 test.each<[Error, string]>([

@@ -92,11 +92,22 @@ function tlsError(
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
     return connectionFailure(`${verify} certificate has expired or is not yet valid`, { cause });
   }
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return connectionFailure(`${verify} ${messageOf(cause)}`, { cause });
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return connectionFailure(`${verify} ${otherNames(cause, host)}`, { cause });
   if (code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code === "EPROTO") {
     return connectionFailure(tlsText(messageOf(cause)), { cause });
   }
   return undefined;
+}
+
+/** What a certificate is for, where it isn't for the host. @param cause as Node's `tls.checkServerIdentity` makes it */
+function otherNames(cause: unknown, host: string): string {
+  const { cert } = cause as { readonly cert?: { readonly subjectaltname?: string } };
+  // `DNS:a.test, IP Address:127.0.0.1`
+  const names = (cert?.subjectaltname ?? "").split(", ").flatMap((name) => /^[^:]+:(.+)$/.exec(name)?.[1] ?? []);
+  const name = new URL(`https://${host}/`).hostname;
+  if (names.length > 0) return `certificate is valid for ${names.join(", ")}, not ${name}`;
+  return `certificate is not valid for any names, but wanted to match ${name}`;
 }
 
 /** What OpenSSL says as `4083…:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:../deps/…`. */

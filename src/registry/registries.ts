@@ -299,7 +299,7 @@ async function firstThatAnswers(candidates: readonly Endpoint[]): Promise<Endpoi
 
 /** @throws {BerthError} in Docker's words. @see moby daemon/pkg/registry/auth.go */
 async function logIn(endpoint: Endpoint, { signal }: Operation = {}): Promise<void> {
-  const accepts = (status: number): boolean => status >= 300 && status < 500;
+  const accepts = (): boolean => true;
   const response = await endpoint.send({ method: "GET", target: "", scopes: [], accepts, signal });
   response.discard();
   if (response.status === 200) return;

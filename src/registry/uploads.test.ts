@@ -87,6 +87,13 @@ test.each(["/v2/app/blobs/uploads/", "http://HOST/v2/app/blobs/uploads/"])(
   },
 );
 
+test("an upload goes on nowhere else than over HTTP", async () => {
+  const registry = await takingUploads(undefined, "ftp://HOST/");
+  await expect(repositoryOfTest(registry.host).upload(uploadOf(bytes))).rejects.toThrow(
+    'unsupported protocol scheme "ftp"',
+  );
+});
+
 test("a small blob goes with the request that ends its upload", async () => {
   const registry = await takingUploads();
   await push(registry, uploadOf(Buffer.from("small")));

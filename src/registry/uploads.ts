@@ -92,10 +92,14 @@ function leastIn({ headers }: HttpResponse): number {
   return Number(/^\d{1,15}$/.exec(String(headers["oci-chunk-min-length"] ?? ""))?.[0] ?? 0);
 }
 
-/** Where an upload goes on. @throws {BerthError} when the registry doesn't say */
+/** Where an upload goes on. @throws {BerthError} unavailable, when the registry doesn't say, or names no place of HTTP */
 function placeIn({ headers, url }: HttpResponse, fallback?: URL): URL {
   const { location } = headers;
-  if (location !== undefined && URL.canParse(location, url)) return new URL(location, url);
+  if (location !== undefined && URL.canParse(location, url)) {
+    const place = new URL(location, url);
+    if (/^https?:$/.test(place.protocol)) return place;
+    throw new BerthError("unavailable", `unsupported protocol scheme "${place.protocol.slice(0, -1)}"`);
+  }
   if (fallback !== undefined) return fallback;
   throw new BerthError("unavailable", "the registry gave no place to upload to");
 }

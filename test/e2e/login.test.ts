@@ -106,6 +106,16 @@ test("a wrong password is told in Docker's words, and nothing is stored", async 
   expect(existsSync(join(directory, "config.json"))).toBe(false);
 });
 
+test("a registry that fails is told by its answer, at once", async () => {
+  const { env } = client();
+  await using broken = await openScriptedRegistry((_, response) => void response.writeHead(500).end());
+  const outcome = await berth.run(["login", "-u", "me", "--password-stdin", broken.host], { env, input: password });
+  expect(outcome).toMatchObject({
+    code: 1,
+    stderr: `Error response from daemon: login attempt to http://${broken.host}/v2/ failed with status: 500 Internal Server Error\n`,
+  });
+});
+
 test("a helper gets the secret on its standard input, and the file doesn't", async () => {
   const script = `echo "$*" >> "$DOCKER_CONFIG/verbs"
 case $1 in
