@@ -5,10 +5,10 @@ import { keptPaths } from "../build/prune-kept.ts";
 import type { Container } from "../container/container.ts";
 import type { Containers } from "../container/containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
+import { sizeOfKept } from "../image/collect-blobs.ts";
 import type { ImageSummary } from "../image/images.ts";
-import { indexBlobs } from "../image/index-records.ts";
 import { listPlatforms } from "../image/indexes.ts";
-import { manifestBlobs } from "../image/manifest-records.ts";
+import { sizeOfDownloads } from "../image/prune-downloads.ts";
 import type { Sql } from "../metadata/database.ts";
 import type { Volume } from "../volume/volumes.ts";
 
@@ -18,6 +18,8 @@ export interface DiskUsage {
   readonly layersSize: number;
   /** All blobs that are kept for images as they came, each once. */
   readonly blobsSize: number;
+  /** What pulls that ended early have downloaded. */
+  readonly downloadsSize: number;
   readonly images: readonly ImageUsage[];
   readonly containers: readonly { readonly container: Container; readonly size: number }[];
   readonly volumes: readonly VolumeUsage[];
@@ -57,7 +59,8 @@ export async function diskUsage(deps: ContainerDeps, containers: Containers): Pr
   const chains = new Set([...owned.map(({ chain }) => chain), ...below(list.map(({ chainID }) => chainID ?? ""))]);
   return {
     layersSize: [...chains].reduce((sum, chain) => sum + (layers.get(chain) ?? 0), 0),
-    blobsSize: sizeOfBlobs(deps.db.read((sql) => [...indexBlobs(sql), ...manifestBlobs(sql)])),
+    blobsSize: deps.db.read(sizeOfKept),
+    downloadsSize: sizeOfDownloads(deps),
     images: imageUsages(deps, { owned, layers, list }),
     containers: sized,
     volumes: await volumeUsages(deps, list),

@@ -13,6 +13,12 @@ export function ownedBlobs(sql: Sql): ReadonlySet<string> {
   ]);
 }
 
+/** Bytes of the blobs that are kept for images as they came, each once. */
+export function sizeOfKept(sql: Sql): number {
+  const sizes = new Map([...indexBlobs(sql), ...manifestBlobs(sql)].map(({ digest, size }) => [digest, size]));
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+}
+
 /** Delete the blobs that nothing has and no living process holds: of images that were removed, or never recorded. */
 export async function collectBlobs({ db, content, snapshotter }: Omit<ImageDeps, "host">): Promise<void> {
   const found = content.list();

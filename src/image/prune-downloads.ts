@@ -6,6 +6,13 @@ import { digestOf, isDigest } from "../oci/digest.ts";
 import { downloadPath } from "./download.ts";
 import type { ImageDeps } from "./images.ts";
 
+/** Bytes that pulls have downloaded and not recorded: the next pull goes on with them. */
+export function sizeOfDownloads({ host }: Pick<ImageDeps, "host">): number {
+  const directory = dirname(downloadPath(host, digestOf("")));
+  const sizeOf = (name: string): number => statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0;
+  return namesIn(directory).reduce((sum, name) => sum + sizeOf(name), 0);
+}
+
 /** Delete what pulls have downloaded and not recorded, unless a living process writes or needs it. @returns bytes that were freed */
 export async function pruneDownloads({ host, db, snapshotter }: ImageDeps): Promise<number> {
   const directory = dirname(downloadPath(host, digestOf("")));

@@ -1,5 +1,6 @@
 import { isKind } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import { sizeOfKept } from "./collect-blobs.ts";
 import { getImage, type Image, type ImageDeps, type ImageSummary, listImages } from "./images.ts";
 import { listIndexes } from "./indexes.ts";
 import { pruneDownloads } from "./prune-downloads.ts";
@@ -17,7 +18,7 @@ export interface PruneOptions extends Pick<RemoveOptions, "isRunning"> {
 /** What {@link pruneImages} did. */
 export interface PrunedImages {
   readonly lines: readonly Removed[];
-  /** Bytes of the layers that are gone, and of downloads that were never finished. */
+  /** Bytes of the layers and kept blobs that are gone, and of downloads that were never finished. */
   readonly bytes: number;
 }
 
@@ -29,6 +30,7 @@ export interface PrunedImages {
  */
 export async function pruneImages(deps: ImageDeps, options: PruneOptions): Promise<PrunedImages> {
   const sizes = new Map<string, number>(deps.snapshotter.layers().map(({ chainID, size }) => [chainID, size]));
+  const before = deps.db.read(sizeOfKept);
   const lines: Removed[] = [];
   for (const image of candidates(deps, options)) {
     for (const name of image.references.length > 0 ? image.references : [image.id]) {
@@ -37,7 +39,9 @@ export async function pruneImages(deps: ImageDeps, options: PruneOptions): Promi
   }
   for (const index of unnamedIndexes(deps, options)) lines.push(...(await removedUnlessUsed(deps, index, options)));
   const bytes = lines.reduce((sum, line) => sum + ("deleted" in line ? (sizes.get(line.deleted) ?? 0) : 0), 0);
-  return { lines, bytes: bytes + (await pruneDownloads(deps)) };
+  // Another process may bring some in meanwhile.
+  const blobs = Math.max(0, before - deps.db.read(sizeOfKept));
+  return { lines, bytes: bytes + blobs + (await pruneDownloads(deps)) };
 }
 
 function candidates(deps: ImageDeps, { all, fits }: PruneOptions): readonly ImageSummary[] {

@@ -384,12 +384,22 @@ describe("a pull that was ended early", () => {
     await isWhole();
   });
 
+  test("is counted when an image goes whose layers came compressed, and so are these", async () => {
+    await berth.out(["pull", "-q", `${app}:v1`]);
+    const images = await berth.out(["system", "df", "--format", "{{.Type}} {{.Size}}"]);
+    const size = /^Images (\S+)$/m.exec(images)?.[1];
+    expect(await berth.out(["image", "prune", "-af"])).toContain(`Total reclaimed space: ${size}`);
+  });
+
   test("is pruned with the images", async () => {
     mkdirSync(downloads, { recursive: true });
     writeFileSync(join(downloads, "0".repeat(64)), "12345");
     expect(await berth.out(["system", "df", "--all"])).toMatch(/^download +1 +5$/m);
     await isWhole();
+    const usage = ["system", "df", "--format", "{{.Type}} {{.Size}}"];
+    expect(await berth.out(usage)).toContain("Images 5B\n");
     expect(await berth.out(["image", "prune", "-f"])).toContain("Total reclaimed space: 5B");
+    expect(await berth.out(usage)).toContain("Images 0B\n");
     expect(begun()).toEqual([]);
   });
 

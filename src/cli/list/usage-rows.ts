@@ -48,6 +48,7 @@ function reclaimableText({ size, reclaimable, hasShare }: UsageRow): string {
 export function usageRows({
   layersSize,
   blobsSize,
+  downloadsSize,
   images,
   containers,
   volumes,
@@ -62,8 +63,9 @@ export function usageRows({
   const unlinked = volumes.filter(({ links }) => links === 0);
   const own = sum(builds.filter(({ shared }) => !shared));
   const kept = usedImages.reduce((total, { image, shared, blobs }) => total + image.size - shared + blobs, 0);
+  const all = layersSize + blobsSize + downloadsSize;
   return [
-    row("Images", [images.length, usedImages.length], [layersSize + blobsSize, layersSize + blobsSize - kept]),
+    row("Images", [images.length, usedImages.length], [all, all - kept]),
     row("Containers", [containers.length, containers.length - idle.length], [sum(containers), sum(idle)]),
     row("Local Volumes", [volumes.length, volumes.length - unlinked.length], [sum(volumes), sum(unlinked)]),
     { ...row("Build Cache", [builds.length, 0], [own, own]), hasShare: false },
