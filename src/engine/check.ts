@@ -66,9 +66,16 @@ export async function* checkStore(deps: StoreCheckDeps, options: StoreCheckOptio
     const users = usersOf(deps.db, problem);
     const done = repair && problem.mend !== undefined && (await problem.mend());
     const why = typeof done === "string" ? { why: done } : {};
-    const { invariant, what, advice, leftover = false } = problem;
-    yield { invariant, what, ...users, leftover, advice, mended: done === true, ...why };
+    const { invariant, what, leftover = false } = problem;
+    yield { invariant, what, ...users, leftover, advice: adviceOn(problem, repair), mended: done === true, ...why };
   }
+}
+
+/** What loses nothing comes first. */
+function adviceOn({ advice, leftover, mend }: Problem, tried: boolean): string {
+  if (tried || leftover === true || mend === undefined) return advice;
+  const [first = "", ...rest] = advice;
+  return `Try \`berth system check --repair\` first; where that can't mend it: ${first.toLowerCase()}${rest.join("")}`;
 }
 
 async function openHealer(deps: StoreCheckDeps, operation: Operation): Promise<{ readonly healer: Healer }> {

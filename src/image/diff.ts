@@ -58,15 +58,17 @@ export async function diffImages(
 /** Pairs of files between two turns of the event loop. */
 const filesPerTurn = 1000;
 
-/** What differs; now and then "turn", for the event loop. */
+/** What differs; now and then "turn", for the event loop. A file with several names has its bytes by the first of them alone. */
 function* differences(before: MergedTree, after: MergedTree): Generator<FileDifference | "turn"> {
+  const [oldSize, newSize] = [sizeOnce(), sizeOnce()];
   const pending = ["/"];
   let files = 0;
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     for (const [a, b] of pairsOf(childrenOf(before, directory), childrenOf(after, directory))) {
       const path = a?.path ?? b?.path ?? "";
       const kind = kindOf(a, b);
-      if (kind !== undefined) yield { kind, path, before: sizeOf(a), after: sizeOf(b) };
+      const sizes = { before: oldSize(a), after: newSize(b) };
+      if (kind !== undefined) yield { kind, path, ...sizes };
       if (b?.kind === "dir") pending.push(path);
       if (++files % filesPerTurn === 0) yield "turn";
     }
@@ -129,8 +131,19 @@ function targetOf({ source }: TreeEntry): string {
   return readlinkSync(pathOf(bytesOf(source)), "latin1");
 }
 
-function sizeOf(entry: TreeEntry | undefined): number {
-  return entry?.kind === "file" ? Number(entry.stats.size) : 0;
+/** Sizes of files, each once whatever names it has. */
+function sizeOnce(): (entry: TreeEntry | undefined) => number {
+  const counted = new Set<string>();
+  return (entry) => {
+    if (entry?.kind !== "file") return 0;
+    const { dev, ino, nlink, size } = entry.stats;
+    if (nlink > 1n) {
+      const key = `${dev} ${ino}`;
+      if (counted.has(key)) return 0;
+      counted.add(key);
+    }
+    return Number(size);
+  };
 }
 
 /** The settings that differ, by name. */

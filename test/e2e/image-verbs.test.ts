@@ -45,6 +45,16 @@ describe("image diff", () => {
     expect(await berth.out(["image", "diff", "other", "other"])).toContain("No files differ.\n\nNo settings differ.");
   });
 
+  test("counts the bytes of a file with several names once", async () => {
+    await berth.out(["run", ...offline, "--name", "linker", "busybox", "sh", "-c", "echo 1234567 > /a; ln /a /b"]);
+    await berth.out(["commit", "linker", "linked"]);
+    const text = await berth.out(["image", "diff", "busybox", "linked"]);
+    expect(text).toMatch(/^A +\+8B +\/a$/m);
+    expect(text).toMatch(/^A +\/b$/m);
+    await berth.out(["rm", "linker"]);
+    await berth.out(["rmi", "linked"]);
+  });
+
   test("refuses what isn't there", async () => {
     expect((await berth.run(["image", "diff", "busybox", "nosuch"])).stderr).toContain("No such image: nosuch:latest");
   });
