@@ -89,7 +89,7 @@ async function find(deps: BaseDeps, base: NamedBase, options: BaseOptions): Prom
     if (!(error instanceof BerthError) || error.kind === "canceled") throw error;
     // It is here for another platform, and nobody has it for this one.
     if (here !== undefined) throw noMatch(base, here.other);
-    throw notResolved(base, error);
+    throw notResolved(base, error, options.pull === true && findHere(deps, base) !== undefined);
   }
 }
 
@@ -126,12 +126,15 @@ function noMatch({ name, full }: NamedBase, why: BerthError): BerthError {
   return new BerthError("not-found", message, { cause: why, hint: `${messageOf(why)}.` });
 }
 
-/** What BuildKit makes of a registry's answer. */
-function notResolved(base: NamedBase, error: BerthError): BerthError {
+/** What BuildKit makes of a registry's answer. @param isHere the store was not to be asked, and has one */
+function notResolved(base: NamedBase, error: BerthError, isHere: boolean): BerthError {
   const { name, full, reference } = base;
   if (error.message.startsWith("no matching manifest")) return noMatch(base, error);
   const failed = `${name}: failed to resolve source metadata for ${full}`;
-  const hint = `${name} is not in the store, and ${reference.domain} doesn't give it. ${error.hint === undefined ? "" : `${error.hint} `}\`berth import\` and \`berth build\` make images, \`berth load\` reads archives.`;
+  const advice = error.hint === undefined ? "" : `${error.hint} `;
+  const hint = isHere
+    ? `${advice}The store has ${name}: without --pull it is taken.`
+    : `${name} is not in the store, and ${reference.domain} doesn't give it. ${advice}\`berth import\` and \`berth build\` make images, \`berth load\` reads archives.`;
   const details = { cause: error, hint };
   if (error.message.startsWith("pull access denied")) {
     const message = `${failed}: pull access denied, repository does not exist or may require authorization`;

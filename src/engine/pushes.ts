@@ -2,6 +2,7 @@ import type { Operation } from "../base/operation.ts";
 import type { PushDeps, PushedImage, PushedName, PushOptions } from "../image/push.ts";
 import type { PushPlan } from "../image/push-plan.ts";
 import type { ImageForm } from "../image/shipped-image.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { parseReference } from "../oci/reference.ts";
 
@@ -46,8 +47,9 @@ export function openPushes(openPush: () => Promise<PushDeps>): Pushes {
       yield* each(name, request, pushImage);
     },
     planPush: async function* (name, request = {}) {
-      const { planPush } = await import("../image/push-plan.ts");
-      yield* each(name, request, planPush);
+      const { planBehind, planPush } = await import("../image/push-plan.ts");
+      const sent = new Set<Digest>();
+      for await (const plan of each(name, request, planPush)) yield planBehind(plan, sent);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { operationOf } from "../base/operation.ts";
+import type { Digest } from "../oci/digest.ts";
 import { bytesSent, manifestsOf, type PlannedBlob, planBlobs } from "../registry/send.ts";
 import { type PushDeps, type PushedImage, type PushedName, type PushOptions, sendingOf, shipmentFor } from "./push.ts";
 
@@ -31,4 +32,15 @@ export async function planPush(deps: PushDeps, name: PushedName, options: PushOp
   const { mediaType, digest, size } = top;
   const { insteadOf } = known;
   return { reference, mediaType, digest, size, blobs, bytes: bytesSent(blobs), ...(insteadOf && { insteadOf }) };
+}
+
+/** The same plan behind others of one push: what they upload is there then. @param sent what those before upload; that of this one is added */
+export function planBehind(plan: PushPlan, sent: Set<Digest>): PushPlan {
+  const blobs = plan.blobs.map((blob): PlannedBlob => {
+    if (blob.action !== "upload" || blob.digest === undefined) return blob;
+    const isSent = sent.has(blob.digest);
+    sent.add(blob.digest);
+    return isSent ? { ...blob, action: "exists" } : blob;
+  });
+  return { ...plan, blobs, bytes: bytesSent(blobs) };
 }

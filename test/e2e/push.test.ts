@@ -184,6 +184,14 @@ test("a plan says what a push would send, and sends nothing", async () => {
 test("all tags of a repository are pushed with -a, and -q says the name alone", async () => {
   const name = await built("team/app");
   for (const tag of ["1", "2"]) await berth.out(["tag", name, `${name}:${tag}`]);
+  // What the first tag uploads is there for the others.
+  const plans = lines(await berth.out(["push", "-a", "--plan", name]));
+  expect(plans.filter((line) => /blobs to upload/.test(line))).toEqual([
+    expect.stringMatching(/^4 of 4 blobs to upload, [\d.]+MB$/),
+    "0 of 4 blobs to upload, 0B",
+    "0 of 4 blobs to upload, 0B",
+  ]);
+  expect(plans.at(-1)).toMatch(/^In all [\d.]+MB to upload for 3 tags$/);
   const all = await berth.out(["push", "-a", name]);
   expect(
     lines(all)

@@ -3,10 +3,10 @@ import { type Platform, parsePlatform } from "../../oci/platform.ts";
 import { familiar, fullName, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
-import type { Images } from "../engine-types.ts";
+import type { Images, PushPlan } from "../engine-types.ts";
 import { contentTrust } from "../flags/content-trust.ts";
 import { bool, text } from "../flags/kinds.ts";
-import { pushPlanText } from "../list/push-plan.ts";
+import { allPlansText, pushPlanText } from "../list/push-plan.ts";
 import { noteText } from "../progress/note.ts";
 import { pullProgress } from "../progress/pull.ts";
 import { parsedName } from "../request/name.ts";
@@ -48,6 +48,19 @@ export const command: Command = defineCommand({
   run: push,
 });
 
+async function writePlans(
+  { stdout }: Pick<Terminal, "stdout">,
+  plans: AsyncIterable<PushPlan>,
+  quiet: boolean,
+): Promise<void> {
+  const sizes: number[] = [];
+  for await (const planned of plans) {
+    sizes.push(planned.bytes);
+    stdout.write(quiet ? `${planned.bytes}\n` : pushPlanText(planned));
+  }
+  if (sizes.length > 1 && !quiet) stdout.write(allPlansText(sizes));
+}
+
 async function push({ values, args: [name = ""], io, engine }: Call<PushValues>): Promise<number> {
   const { "all-tags": all, quiet, plan } = values;
   const platform = platformOf(values.platform, io);
@@ -59,9 +72,7 @@ async function push({ values, args: [name = ""], io, engine }: Call<PushValues>)
   const request = { all, signal: interrupt.signal, ...(platform && { platform }) };
   try {
     if (plan) {
-      for await (const planned of images.planPush(name, request)) {
-        io.stdout.write(quiet ? `${planned.bytes}\n` : pushPlanText(planned));
-      }
+      await writePlans(io, images.planPush(name, request), quiet);
       return 0;
     }
     if (values.guard) await guardPushed(images, { reference, all }, interrupt);

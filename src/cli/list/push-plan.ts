@@ -22,3 +22,9 @@ export function pushPlanText({ reference, digest, size, blobs, bytes }: PushPlan
     `${reference.tag}: digest: ${digest} size: ${size}\n`,
   ].join("");
 }
+
+/** What the plans of several tags come to. @param sizes bytes that each uploads beside those before */
+export function allPlansText(sizes: readonly number[]): string {
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  return `In all ${humanSize(bytes, 3)} to upload for ${sizes.length} tags\n`;
+}
