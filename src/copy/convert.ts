@@ -145,6 +145,7 @@ export function packedAnew(
   const blob: ShippedBlob = {
     id,
     digest,
+    estimate: layer.size,
     body: ({ signal, report }) => {
       const told = counted(reader.blob(layer, stoppedBy(signal)), (current) =>
         report?.({ kind: "bytes", id, name: "Pushing", current, total: layer.size }),

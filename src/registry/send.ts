@@ -126,8 +126,9 @@ export interface PlannedBlob {
   readonly id: string | undefined;
   /** Undefined for a layer that is compressed on its way. */
   readonly digest: Digest | undefined;
-  /** Bytes; 0 where only the end tells. */
+  /** Bytes; where only the end tells, an estimate or 0. */
   readonly size: number;
+  readonly isEstimate?: true;
   /** `mount` is what the registry is asked for; where it refuses, the blob is uploaded. */
   readonly action: "exists" | "mount" | "upload";
   /** Path of the repository that it would be mounted from. */
@@ -143,8 +144,8 @@ export async function planBlobs(
   const blobs = blobsOf(shipment);
   const plans: PlannedBlob[] = [];
   await sideBySide([...blobs.entries()], { most, ...stoppedBy(signal) }, async ([place, blob], own) => {
-    const { id, digest, size = 0 } = blob;
-    const known = { id, digest, size };
+    const { id, digest, size, estimate = 0 } = blob;
+    const known = { id, digest, ...(size === undefined ? { size: estimate, isEstimate: true as const } : { size }) };
     const from = digest === undefined ? undefined : mountFrom?.(digest);
     if (digest !== undefined && (await to.hasBlob(digest, { signal: own }))) {
       plans[place] = { ...known, action: "exists" };

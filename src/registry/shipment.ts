@@ -10,6 +10,8 @@ export interface ShippedBlob {
   readonly digest: Digest | undefined;
   /** Bytes, where they are known. */
   readonly size?: number;
+  /** Bytes that it comes to about, where only the end tells: what it has in the compression that it came in. */
+  readonly estimate?: number;
   readonly body: (operation: Operation) => UploadBody;
 }
 

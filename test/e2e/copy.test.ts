@@ -188,6 +188,20 @@ describe("an image for one platform", () => {
   });
 });
 
+test("a plan says about how large layers will be that are converted on their way", async () => {
+  const plan = ["--plan", "oci:multi"];
+  const total = /^\d+ of \d+ blobs to copy, (about )?([\d.]+)([kM])B$/m;
+  for (const flags of [
+    ["--dest-compress-format", "none"],
+    ["--dest-compress-format", "zstd"],
+  ]) {
+    const [, about, size] = total.exec(await copy(...flags, ...plan, "oci:planned")) ?? [];
+    expect(about).toBe("about ");
+    expect(Number(size)).toBeGreaterThan(1);
+  }
+  expect(total.exec(await copy(...plan, "oci:planned"))?.[1]).toBeUndefined();
+});
+
 describe("between repositories of one registry", () => {
   test("blobs are mounted, and what is there is neither sent nor asked for again", async () => {
     await copy("-q", "--all", "oci:multi", locationOf("docker", "mounts"));

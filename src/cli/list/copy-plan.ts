@@ -12,17 +12,17 @@ export function eachOnce(blobs: readonly PlannedBlob[]): Pick<CopyPlan, "blobs" 
 
 /** What a copy would do, as a table: its blobs, and what they come to. */
 export function copyPlanText({ digest, blobs, bytes }: Pick<CopyPlan, "digest" | "blobs" | "bytes">): string {
-  const rows = blobs.map(({ id, digest: blob, size, action, from }) => {
+  const rows = blobs.map(({ id, digest: blob, size, isEstimate, action, from }) => {
     const done = action === "upload" ? (blob === undefined ? "convert" : "copy") : action;
-    const length = blob === undefined ? "" : humanSize(size, 3);
+    const length = `${isEstimate === true ? "about " : ""}${humanSize(size, 3)}`;
     const name = blob ?? id;
     return [name === undefined ? "" : shortID(name), length, from === undefined ? done : `${done} from ${from}`];
   });
-  const isKnown = blobs.every(({ digest: blob }) => blob !== undefined);
   const sent = blobs.filter(({ action }) => action === "upload");
+  const about = sent.some(({ isEstimate }) => isEstimate === true) ? "about " : "";
   return [
     align([["BLOB", "SIZE", "ACTION"], ...rows]),
-    `${sent.length} of ${blobs.length} blobs to copy, ${humanSize(bytes, 3)}${isKnown ? "" : " and what is converted"}\n`,
+    `${sent.length} of ${blobs.length} blobs to copy, ${about}${humanSize(bytes, 3)}\n`,
     ...(digest === undefined ? [] : [`Digest: ${digest}\n`]),
   ].join("");
 }
