@@ -437,6 +437,33 @@ describe("load refuses", () => {
     expect(kept).toEqual([]);
   });
 
+  test.each([
+    [
+      "of another history",
+      [{ created_by: "other" }],
+      [{ created_by: "one" }, { created_by: "two" }],
+      /is not a valid parent for/,
+    ],
+    ["of as long a history", [{ created_by: "one" }], [{ created_by: "one" }], /is not a valid parent for/],
+    ["that has none, as its child", undefined, undefined, undefined],
+    ["that is a step behind", [{ created_by: "one" }], [{ created_by: "one" }, { created_by: "two" }], undefined],
+  ] as const)("a parent %s", async (_, before, after, message) => {
+    const [parent, child] = [before, after].map((history, place) =>
+      configFor(layers, { author: String(place), ...(history && { history }) }),
+    ) as [Buffer, Buffer];
+    const item = { Layers: ["1/layer.tar", "2/layer.tar"] };
+    const list = [
+      { Config: "parent.json", RepoTags: ["name:1"], ...item },
+      { Config: "child.json", RepoTags: ["name:2"], ...item, Parent: digestOf(parent) },
+    ];
+    const files = { ...old, "parent.json": parent, "child.json": child, "manifest.json": json(list) };
+    const loaded = load(tarOf(write(join(base, "in"), files)));
+    if (message !== undefined) return await expect(loaded).rejects.toThrow(message);
+    await loaded;
+    const known = before === undefined ? undefined : digestOf(parent);
+    expect(getImage(deps, "name:2").parent).toBe(known);
+  });
+
   const image = manifestFor(config, layers);
   test.each<readonly [string, Files, RegExp]>([
     [
