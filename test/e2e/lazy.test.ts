@@ -203,6 +203,23 @@ test("what isn't what the table of contents says is never read", async () => {
   );
 });
 
+test("a file that is read when the registry answers no more is an I/O error in the end, with the reason in the log", async () => {
+  let isGone = false;
+  const { berth, name } = await fixture(["estargz", "estargz"], (_, request) => {
+    if (!isGone) return "send";
+    request.socket.destroy();
+    return "done";
+  });
+  await berth.out(["run", "-d", "--lazy", "--name", "early", name, "sleep", "1000"]);
+  // Both programs are read by then: one that isn't would end by a bus error, and the container with it.
+  expect(await berth.out(["exec", "early", "cat", "/data/small"])).toBe("small");
+  isGone = true;
+  const read = await berth.run(["exec", "early", "cat", "/data/large"]);
+  expect(read).toMatchObject({ code: 1, stderr: expect.stringContaining("Input/output error") });
+  expect(readFileSync(join(berth.directory, "run/lazy.log"), "utf8")).toMatch(/can't read: .*: unexpected EOF$/m);
+  await berth.out(["rm", "-f", "early"]);
+});
+
 test("two that start an image early share a server", async () => {
   const { berth, name } = await fixture(["estargz", "zstd:chunked"]);
   const runs = await Promise.all([1, 2].map(() => berth.run(["run", "--rm", "--lazy", name])));
