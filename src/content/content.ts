@@ -64,6 +64,7 @@ export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore
   const pathOf = (digest: Digest): string => join(directory, hexOf(digest));
   const write = async (digest: Digest, content: FileContent): Promise<void> => {
     if (verify(pathOf(digest), digest, undefined) === "whole") return;
+    if (statSync(pathOf(digest), { throwIfNoEntry: false })?.isDirectory()) rmSync(pathOf(digest), { recursive: true });
     await makeDirectoryDurably(directory);
     await writeFileDurably(pathOf(digest), content);
   };
@@ -93,14 +94,17 @@ export function openContent(host: Pick<Host, "root" | "syscalls">): ContentStore
       using taken = tryLock(host.syscalls, join(directory, name), { create: false });
       if (taken !== undefined) rmSync(taken.path, { force: true });
     },
-    delete: (digest) => rmSync(pathOf(digest), { force: true }),
+    // What isn't a file there is no blob.
+    delete: (digest) => rmSync(pathOf(digest), { force: true, recursive: true }),
     list: () => listBlobs(directory),
   };
 }
 
 function verify(path: string, digest: Digest, length: number | undefined): "whole" | "damaged" | "missing" {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) return "missing";
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return "missing";
+  if (!found.isFile()) return "damaged";
+  const { size } = found;
   const isWhole = length === undefined ? digestOfFile(path, size) === digest : size === length;
   return isWhole ? "whole" : "damaged";
 }
@@ -126,7 +130,9 @@ function openForReading(path: string): Disposable & { readonly fd: number } {
 }
 
 async function* readChecked(path: string, digest: Digest): AsyncGenerator<Uint8Array> {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw notFound(digest);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw notFound(digest);
+  if (!found.isFile()) throw damaged(digest);
   yield* checkedBytes(createReadStream(path, { highWaterMark: readSize }), digest, damaged);
 }
 
@@ -166,8 +172,10 @@ function isStray(syscalls: Syscalls, path: string): boolean {
 }
 
 function readVerified(path: string, digest: Digest, limit: number): Buffer {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) throw notFound(digest);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw notFound(digest);
+  if (!found.isFile()) throw damaged(digest);
+  const { size } = found;
   if (size > limit) throw new BerthError("invalid-argument", `content ${digest} has ${size} bytes, more than ${limit}`);
   const bytes = readFileSync(path);
   if (digestOf(bytes) !== digest) throw damaged(digest);

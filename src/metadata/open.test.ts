@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
@@ -94,4 +95,18 @@ test("names of a store before its fourth version mean the same images, and no in
   expect(names).toEqual([{ reference: "name:1", image_id: "i", index_digest: null }]);
   const point = database.write((sql) => sql.run("UPDATE image_reference SET index_digest = 'none'"));
   await expect(point).rejects.toThrow("FOREIGN KEY");
+});
+
+test("a file that is no database, and a directory in its place, are named", async () => {
+  const root = place();
+  writeFileSync(
+    join(root, "metadata.db"),
+    "no database, but a text that is long enough to be taken for its first page".repeat(20),
+  );
+  const path = join(root, "metadata.db");
+  const told = (message: string): object => ({ kind: "data-loss", message, hint: expect.stringContaining(".recover") });
+  await expect(openDatabase({ root })).rejects.toMatchObject(told(`open ${path}: file is not a database`));
+  rmSync(path);
+  mkdirSync(path);
+  await expect(openDatabase({ root })).rejects.toMatchObject(told(`open ${path}: unable to open database file`));
 });

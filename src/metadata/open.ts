@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BerthError, fullDiskHint } from "../base/errors.ts";
+import { BerthError, fullDiskHint, messageOf } from "../base/errors.ts";
 import { freeBytes } from "../host/free-bytes.ts";
 import type { Host } from "../host/host.ts";
 import type { Database, Sql, SqlValue } from "./database.ts";
@@ -39,7 +39,7 @@ export function openState(host: Pick<Host, "runRoot">): Promise<Database> {
 /** Open a SQLite file in WAL mode and bring its tables up to date. */
 export async function openDatabaseFile(file: DatabaseFile): Promise<Database> {
   mkdirSync(dirname(file.path), { recursive: true, mode: 0o700 });
-  const connection = new DatabaseSync(file.path, { timeout: 0 });
+  const connection = opened(file.path);
   try {
     await whenFree(() =>
       connection.exec(
@@ -51,7 +51,7 @@ export async function openDatabaseFile(file: DatabaseFile): Promise<Database> {
     return database;
   } catch (error) {
     connection.close();
-    throw asNoSpace(error, file.path);
+    throw asTold(error, file.path);
   }
 }
 
@@ -65,7 +65,7 @@ function wrap(connection: DatabaseSync, { path, synchronous }: DatabaseFile): Da
       return result;
     } catch (error) {
       if (connection.isTransaction) connection.exec("ROLLBACK");
-      throw asNoSpace(error, path);
+      throw asTold(error, path);
     }
   };
   // Without the wait for the disk a commit takes a tenth of the time.
@@ -85,7 +85,7 @@ function wrap(connection: DatabaseSync, { path, synchronous }: DatabaseFile): Da
       try {
         return sql.get(text, ...parameters);
       } catch (error) {
-        throw asNoSpace(error, path);
+        throw asTold(error, path);
       }
     },
     [Symbol.dispose]: () => connection.close(),
@@ -163,11 +163,26 @@ function isBusy(error: unknown): boolean {
   return resultOf(error) === 5;
 }
 
-/** SQLITE_FULL; where the index of its log can't grow, a full disk is SQLITE_IOERR. */
-function asNoSpace(error: unknown, path: string): unknown {
-  const result = resultOf(error);
-  if (result !== 13 && !(result === 10 && isFull(path))) return error;
-  return new BerthError("unavailable", `write ${path}: no space left on device`, { cause: error, hint: fullDiskHint });
+function opened(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (error) {
+    throw asTold(error, path);
+  }
+}
+
+/** SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_NOTADB. */
+const damaged: ReadonlySet<number | undefined> = new Set([11, 14, 26]);
+
+/** What a user can act on. SQLITE_FULL is a full disk, and SQLITE_IOERR where the index of its log can't grow. */
+function asTold(error: unknown, path: string): unknown {
+  const [result, cause] = [resultOf(error), error];
+  if (result === 13 || (result === 10 && isFull(path))) {
+    return new BerthError("unavailable", `write ${path}: no space left on device`, { cause, hint: fullDiskHint });
+  }
+  if (!damaged.has(result)) return error;
+  const hint = "Keep a copy of the file before anything else; sqlite3's .recover may save what is in it.";
+  return new BerthError("data-loss", `open ${path}: ${messageOf(error)}`, { cause, hint });
 }
 
 /** Less is free than one growth of that index takes. */

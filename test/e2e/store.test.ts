@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -93,6 +93,10 @@ test("damage is found, named with what it touches, and mended", async () => {
   for (const spoil of [
     () => truncateSync(blob, 100),
     () => rmSync(blob),
+    () => {
+      rmSync(blob);
+      mkdirSync(blob);
+    },
     () => writeFileSync(blob, readFileSync(blob, "utf8").replace("amd64", "amd63").replace("arm64", "arm63")),
   ]) {
     spoil();
