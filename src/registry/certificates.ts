@@ -38,7 +38,7 @@ export function serverCertificates(
 
 function readDirectory(directory: string, warn: (message: string) => void): ServerCertificates {
   const names = namesIn(directory);
-  const read = (name: string): string => readFileSync(join(directory, name), "utf8");
+  const read = (name: string): string => readFile(join(directory, name));
   const paired = (name: string, extension: string): string => {
     const other = `${name.slice(0, -extname(name).length)}${extension}`;
     if (names.includes(other)) return other;
@@ -63,6 +63,16 @@ function readDirectory(directory: string, warn: (message: string) => void): Serv
       .filter((name) => extname(name) === ".cert")
       .map((name) => usable(directory, { name, keyName: paired(name, ".key"), read })),
   };
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    // Node doesn't say of what.
+    if (codeOf(error) !== "EISDIR") throw error;
+    throw new BerthError("invalid-argument", `read ${path}: is a directory`, { cause: error });
+  }
 }
 
 /** Whether the first certificate of a text can be read. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -122,6 +122,10 @@ test("an authority that is none is passed over as in Docker, and told with its p
   writeFileSync(path, "none\n");
   expect(await repositoryOfTest(registry.host, options).hasBlob(digestOf("none"))).toBe(false);
   expect(warnings).toEqual([`${path} is passed over: it is no certificate in PEM form. Replace it, or delete it.`]);
+  rmSync(path);
+  mkdirSync(path);
+  const refused = repositoryOfTest(registry.host, options).hasBlob(digestOf("none"));
+  await expect(refused).rejects.toThrow(`read ${path}: is a directory`);
 });
 
 test("a plain registry that has to prove who it is isn't spoken with", async () => {
