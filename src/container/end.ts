@@ -5,6 +5,9 @@ import { isID } from "../base/ids.ts";
 import type { Operation } from "../base/operation.ts";
 import { isAlive } from "../host/process.ts";
 import { type ExitStatus, readExit, waitExit } from "../runtime/exit.ts";
+import { leaseNames } from "../snapshot/collect.ts";
+import { heldNames } from "../snapshot/lease.ts";
+import { storePaths } from "../snapshot/store-paths.ts";
 import { cleanPath } from "../volume/mount-spec.ts";
 import { attend, endAttendance, isAttended } from "./attendance.ts";
 import { type Container, isActive } from "./container.ts";
@@ -163,7 +166,7 @@ export async function removeContainer(
 }
 
 /**
- * Delete those of these containers that don't run: their records in one transaction, as each waits for the disk. Their anonymous
+ * Delete those of these containers that don't run, nor are about to: their records in one transaction, as each waits for the disk. Their anonymous
  * volumes stay.
  *
  * @returns the IDs of those that are gone
@@ -182,7 +185,9 @@ async function removeGroup(deps: ContainerDeps, ids: readonly string[]): Promise
     await settleEnd(deps, id);
     locks.use(await lockContainer(deps, id));
   }
-  const stopped = ids.flatMap((id) => recordedContainer(deps, id) ?? []).filter((container) => !isActive(container));
+  const stopped = ids
+    .flatMap((id) => recordedContainer(deps, id) ?? [])
+    .filter((container) => !isNeeded(deps, container));
   await deleteContainers(
     deps,
     stopped.map(({ id }) => id),
@@ -190,6 +195,13 @@ async function removeGroup(deps: ContainerDeps, ids: readonly string[]): Promise
   await Promise.all(stopped.map((container) => eraseFiles(deps, container, false)));
   await collectLayers(deps, stopped);
   return stopped.map(({ id }) => id);
+}
+
+/** Whether a container runs, or the process that made it has yet to start it. */
+function isNeeded({ host }: ContainerDeps, container: Container): boolean {
+  if (isActive(container)) return true;
+  if (container.state.status !== "created") return false;
+  return heldNames(host.syscalls, storePaths(host).leases).has(leaseNames.active(container.id));
 }
 
 async function erase(deps: ContainerDeps, container: Container, volumes = true): Promise<void> {

@@ -137,6 +137,8 @@ async function* readChecked(path: string, digest: Digest): AsyncGenerator<Uint8A
 }
 
 async function openBlob(path: string): Promise<OpenedBlob | undefined> {
+  // What isn't a file there is none: to open a FIFO takes until somebody writes to it.
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
   try {
     const file = await open(path);
     const { size } = await file.stat();

@@ -74,6 +74,30 @@ test("what needs no directory works in one that was deleted; what needs it says 
   expect(refused.stderr).toContain("getwd: no such file or directory");
 });
 
+test("container prune leaves a container that is yet to be started by the process that made it", async () => {
+  const library = join(import.meta.dirname, "../../dist/index.js");
+  const script = `const { defaultRequest, openEngine } = await import(${JSON.stringify(library)});
+    await using engine = await openEngine();
+    const { id } = await engine.containers.create({ ...defaultRequest("busybox"), network: "none" });
+    console.log(id);
+    await new Promise((resolve) => process.stdin.once("data", resolve));
+    process.exit(0);`;
+  const maker = startProgram(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script],
+    {
+      env: berth.env,
+    },
+  );
+  const [said] = await once(maker.stdout ?? maker, "data");
+  const id = String(said).trim();
+  expect(await berth.out(["container", "prune", "-f"])).not.toContain(id);
+  const ended = once(maker, "close");
+  maker.stdin?.write("go");
+  await ended;
+  expect(await berth.out(["container", "prune", "-f"])).toContain(id);
+});
+
 test("container prune removes what doesn't run, and tells what; what runs stays, and so do volumes", async () => {
   await detached("runs", "sleep 1000");
   const stopped = await berth.out(["create", "-v", "/data", "busybox", "true"]);

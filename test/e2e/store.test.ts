@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
@@ -105,6 +106,10 @@ test("damage is found, named with what it touches, and mended", async () => {
     () => {
       rmSync(blob);
       mkdirSync(blob);
+    },
+    () => {
+      rmSync(blob, { recursive: true });
+      execFileSync("mkfifo", [blob]);
     },
     () => writeFileSync(blob, readFileSync(blob, "utf8").replace("amd64", "amd63").replace("arm64", "arm63")),
   ]) {
