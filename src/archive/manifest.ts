@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { crc32, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
-import { BerthError } from "../base/errors.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
 import type { Syscalls } from "../host/syscalls.ts";
 import { type ByteString, bytesOf, pathOf, textOf } from "./byte-string.ts";
 import { crcWithZeros, polynomial, timesX } from "./crc.ts";
@@ -110,7 +110,9 @@ export async function readManifest(path: string): Promise<readonly ManifestEntry
  * a line is told when it comes.
  */
 export async function openManifest(path: string): Promise<Iterable<ManifestEntry>> {
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw asDamaged(path, error);
+  });
   const text = await promisify(zstdDecompress)(bytes, { maxOutputLength: manifestLimit }).catch((error: unknown) => {
     throw damaged(path, error);
   });
@@ -119,7 +121,7 @@ export async function openManifest(path: string): Promise<Iterable<ManifestEntry
 
 /** The same for whoever can't wait. */
 export function openManifestSync(path: string): Iterable<ManifestEntry> {
-  const bytes = readFileSync(path);
+  const bytes = readBytes(path);
   let text: Buffer;
   try {
     text = zstdDecompressSync(bytes, { maxOutputLength: manifestLimit });
@@ -127,6 +129,19 @@ export function openManifestSync(path: string): Iterable<ManifestEntry> {
     throw damaged(path, error);
   }
   return entriesIn(path, text);
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw asDamaged(path, error);
+  }
+}
+
+/** A directory in a manifest's place is no manifest. */
+function asDamaged(path: string, error: unknown): unknown {
+  return codeOf(error) === "EISDIR" ? damaged(path, error) : error;
 }
 
 function entriesIn(path: string, text: Buffer): Iterable<ManifestEntry> {

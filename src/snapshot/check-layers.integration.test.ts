@@ -130,11 +130,12 @@ describe.each(Object.keys(kinds))("a layer that was %s", (kind) => {
     expect(readFileSync(join(layer.path, "opt/c"), "utf8")).toBe("c");
   });
 
-  test.each([["missing"], ["damaged"]])("whose manifest is %s gets it again", async (state) => {
+  test.each([["missing"], ["damaged"], ["a directory"]])("whose manifest is %s gets it again", async (state) => {
     const layer = await make();
     const before = readFileSync(manifestPath(layer.path));
-    if (state === "missing") rmSync(manifestPath(layer.path));
-    else writeFileSync(manifestPath(layer.path), before.subarray(0, 20));
+    if (state !== "damaged") rmSync(manifestPath(layer.path));
+    if (state === "a directory") mkdirSync(manifestPath(layer.path));
+    if (state === "damaged") writeFileSync(manifestPath(layer.path), before.subarray(0, 20));
     await store.snapshotter.flush();
     expect(await mendAll()).toEqual([true]);
     expect(readFileSync(manifestPath(layer.path)).equals(before)).toBe(true);

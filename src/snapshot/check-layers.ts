@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { type ByteString, textOf } from "../archive/byte-string.ts";
 import { hashLayer, layerWriters } from "../archive/layer-tar.ts";
 import { type ManifestEntry, ManifestRecorder, observe } from "../archive/manifest.ts";
@@ -112,7 +112,10 @@ async function rewriteManifest(deps: LayerCheckDeps, layer: LayerRecord): Promis
   if (host.unprivileged && layer.writer === "recipe") return await remakeByRecipe(deps, layer);
   const manifest = new ManifestRecorder();
   for await (const entry of observe(layer.path, { syscalls: host.syscalls })) manifest.add(entry);
-  await manifest.write(manifestPath(layer.path));
+  const path = manifestPath(layer.path);
+  // What isn't a file can't be written over.
+  rmSync(path, { recursive: true, force: true });
+  await manifest.write(path);
   await store.sync();
   return true;
 }

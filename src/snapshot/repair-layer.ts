@@ -99,7 +99,10 @@ async function remakeOf(deps: RepairDeps, layer: LayerRecord, archive: LayerArch
     const places = placesIn(scratch);
     await unpackLayer(syscalls, { ...places, lower: store.directories(layer.parent) }, archive);
     await store.sync();
-    if ((await writtenManifest(layer)) === undefined) renameSync(places.manifest, manifestPath(layer.path));
+    if ((await writtenManifest(layer)) === undefined) {
+      rmSync(manifestPath(layer.path), { recursive: true, force: true });
+      renameSync(places.manifest, manifestPath(layer.path));
+    }
     if (layer.writer === "recipe") renameSync(places.recipe, recipePath(layer.path));
     const isThere = lstatSync(layer.path, { throwIfNoEntry: false })?.isDirectory() === true;
     if (!isThere) {
