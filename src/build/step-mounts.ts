@@ -1,7 +1,7 @@
 import { existsSync, lstatSync } from "node:fs";
 import { chmod, chown, mkdir, rename, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path/posix";
-import { BerthError } from "../base/errors.ts";
+import { BerthError, codeOf } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import { lock, tryLock } from "../host/lock.ts";
 import type { SpecMount } from "../oci/runtime-spec.ts";
@@ -180,7 +180,7 @@ class MountPreparer {
     this.#stack.use(await lock(this.#deps.host.syscalls, use, { ...this.#options, kind: "shared" }));
     await utimes(use, new Date(), new Date());
     if (!(await this.#beginCache(mount, directory, index))) {
-      if (!existsSync(directory)) await mkdir(directory, { mode: mount.mode });
+      await unlessMade(mkdir(directory, { mode: mount.mode }));
       await chmod(directory, mount.mode);
       await chown(directory, mount.uid, mount.gid);
     }
@@ -200,7 +200,7 @@ class MountPreparer {
       await chown(copy, Number(uid), Number(gid));
       await chmod(copy, Number(entry.stats.mode) & 0o7777);
     }
-    await rename(copy, directory);
+    await unlessMade(rename(copy, directory));
     return true;
   }
 
@@ -301,4 +301,13 @@ function sourceAt(sources: readonly CopySource[], input: number): CopySource {
 
 function ownerOption({ owner }: CopySource): { readonly owner?: Owner } {
   return owner === undefined ? {} : { owner };
+}
+
+/** Steps that begin at once with one cache make it at once: who is second finds it made. */
+async function unlessMade(making: Promise<void>): Promise<void> {
+  try {
+    await making;
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST" && codeOf(error) !== "ENOTEMPTY") throw error;
+  }
 }

@@ -87,3 +87,29 @@ test("a build without cache neither waits for a step that began before it nor ta
   writeFileSync(join(berth.directory, "root/build-cache", cache ?? "", "on"), "");
   expect((await running).code).toBe(0);
 });
+
+test("steps that begin at once with caches that are new share them", async () => {
+  await using own = await openBerthWithBusybox();
+  const caches = Array.from({ length: 12 }, (_, n) => `--mount=type=cache,target=/c${n}`).join(" ");
+  const stages = ["one", "two", "three", "four"];
+  const Dockerfile = [
+    ...stages.map((name) => `FROM busybox AS ${name}\nRUN ${caches} echo > /c0/${name} && echo > /${name}`),
+    "FROM busybox",
+    ...stages.map((name) => `COPY --from=${name} /${name} /`),
+    `RUN ${caches} ls /c0 > /found`,
+  ].join("\n");
+  for (let round = 0; round < 3; round++) {
+    await own.out(["builder", "prune", "-af"]);
+    await own.out([
+      "build",
+      "-q",
+      "--network",
+      "none",
+      "-t",
+      "shared",
+      await own.files(`context-${round}`, { Dockerfile }),
+    ]);
+    const found = await own.out(["run", "--rm", "--network", "none", "shared", "cat", "/found"]);
+    expect(found.split("\n").toSorted()).toEqual(stages.toSorted());
+  }
+});
