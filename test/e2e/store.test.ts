@@ -109,7 +109,7 @@ test("damage is found, named with what it touches, and mended", async () => {
     },
     () => {
       rmSync(blob, { recursive: true });
-      execFileSync("mkfifo", [blob]);
+      execFileSync("sh", ["-c", 'mkfifo "$0"', blob]);
     },
     () => writeFileSync(blob, readFileSync(blob, "utf8").replace("amd64", "amd63").replace("arm64", "arm63")),
   ]) {
