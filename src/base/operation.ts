@@ -16,6 +16,20 @@ export function stoppedBy(signal: AbortSignal | undefined): Pick<Operation, "sig
   return signal === undefined ? {} : { signal };
 }
 
+/** What a promise comes to, or the signal's reason as soon as it aborts: the promise goes on, and its failure is nobody's then. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
 /** How far a step is. `cached` ends a step that did not have to run, `canceled` one that was stopped by another's failure. */
 export type StepStatus = "started" | "cached" | "done" | "failed" | "canceled";
 

@@ -1,5 +1,6 @@
 import { monotonic } from "../base/clock.ts";
 import { BerthError } from "../base/errors.ts";
+import { orAborted } from "../base/operation.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { HttpResponse } from "./connection.ts";
 import type { IdentityTokens } from "./identity-tokens.ts";
@@ -107,7 +108,7 @@ export function openAuthorizer(parts: AuthorizerParts): Authorizer {
       const all = [...new Set([...scopes, ...(beside.get(scopes.join(" ")) ?? [])])].sort();
       const now = monotonic();
       const found = kept.find((one) => one.expires > now && all.every((scope) => isWithin(scope, one.scopes)));
-      const { token } = found ?? (await untilAborted(shared(service, all), signal));
+      const { token } = found ?? (await orAborted(shared(service, all), signal));
       return { header: `Bearer ${token}`, fresh: found === undefined };
     },
     refused: (response, used, scopes) => {
@@ -127,20 +128,6 @@ export function openAuthorizer(parts: AuthorizerParts): Authorizer {
     conceal,
     identityToken: () => identity,
   };
-}
-
-/** The same promise, which is given up when a signal says so. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 /** Tokens before passwords. */

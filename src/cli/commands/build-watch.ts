@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { orAborted } from "../../base/operation.ts";
 import type { BuildOptions } from "../../build/build.ts";
 import { ContextReads } from "../../build/read-context.ts";
 import type { BuildGraph } from "../../build/typed/graph.ts";
@@ -112,14 +113,6 @@ class Attempt implements Disposable {
   /** @returns the path of what changed @throws {BerthError} as {@link watchBuild} */
   async change(): Promise<string> {
     this.#isOver = true;
-    const ended = Promise.withResolvers<never>();
-    const onEnd = (): void => ended.reject(this.#end.reason);
-    this.#end.throwIfAborted();
-    this.#end.addEventListener("abort", onEnd, { once: true });
-    try {
-      return await Promise.race([this.#change.promise, ended.promise]);
-    } finally {
-      this.#end.removeEventListener("abort", onEnd);
-    }
+    return await orAborted(this.#change.promise, this.#end);
   }
 }

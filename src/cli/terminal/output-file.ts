@@ -2,9 +2,9 @@ import { lstatSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf } from "../../base/errors.ts";
+import { orAborted } from "../../base/operation.ts";
 import { CliError } from "../cli-error.ts";
 import type { Terminal } from "./terminal.ts";
-import { orAborted } from "./until-aborted.ts";
 
 /** Where an archive is written. */
 export interface ArchiveTarget {

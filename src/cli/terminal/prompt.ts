@@ -1,3 +1,4 @@
+import { orAborted } from "../../base/operation.ts";
 import { linux } from "../../host/syscalls.ts";
 import { interruptible } from "./interrupt.ts";
 import type { Terminal } from "./terminal.ts";
@@ -30,11 +31,7 @@ export function openPrompt(io: Terminal): Prompt {
   };
   const lineUnlessInterrupted = async (): Promise<string> => {
     using interrupt = interruptible(io);
-    const { signal } = interrupt;
-    const interrupted = Promise.withResolvers<never>();
-    const onAbort = (): void => interrupted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    return await Promise.race([nextLine(), interrupted.promise]);
+    return await orAborted(nextLine(), interrupt.signal);
   };
   return {
     ask: async (question) => {
