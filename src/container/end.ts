@@ -185,9 +185,10 @@ async function removeGroup(deps: ContainerDeps, ids: readonly string[]): Promise
     await settleEnd(deps, id);
     locks.use(await lockContainer(deps, id));
   }
+  const held = heldNames(deps.host.syscalls, storePaths(deps.host).leases);
   const stopped = ids
     .flatMap((id) => recordedContainer(deps, id) ?? [])
-    .filter((container) => !isNeeded(deps, container));
+    .filter((container) => !isActive(container) && !isYetToStart(container, held));
   await deleteContainers(
     deps,
     stopped.map(({ id }) => id),
@@ -197,11 +198,9 @@ async function removeGroup(deps: ContainerDeps, ids: readonly string[]): Promise
   return stopped.map(({ id }) => id);
 }
 
-/** Whether a container runs, or the process that made it has yet to start it. */
-function isNeeded({ host }: ContainerDeps, container: Container): boolean {
-  if (isActive(container)) return true;
-  if (container.state.status !== "created") return false;
-  return heldNames(host.syscalls, storePaths(host).leases).has(leaseNames.active(container.id));
+/** Whether the process that made a container has yet to start it. @param held what living processes hold */
+function isYetToStart({ id, state }: Container, held: ReadonlySet<string>): boolean {
+  return state.status === "created" && held.has(leaseNames.active(id));
 }
 
 async function erase(deps: ContainerDeps, container: Container, volumes = true): Promise<void> {

@@ -13,13 +13,17 @@ export function choose<T>(
   platformOf: (each: T) => Platform,
 ): T | undefined {
   const named = list.map((each) => ({ each, name: nameOf(platformOf(each)) }));
-  const needsVariant = list.some((each) => platformOf(each).architecture === "amd64" && variantOf(platformOf(each)));
-  const own = needsVariant ? { ...hostPlatform, variant: processorVariant() } : hostPlatform;
-  for (const name of runnable(wanted ?? own)) {
+  for (const name of runnable(wanted ?? thisMachine(list.map(platformOf)))) {
     const found = named.find((one) => one.name === name);
     if (found !== undefined) return found.each;
   }
   return undefined;
+}
+
+/** The platform of this machine, as exactly as the choice needs it. */
+function thisMachine(list: readonly Platform[]): Platform {
+  const isGraded = list.some((each) => each.architecture === "amd64" && variantOf(each) !== "");
+  return isGraded ? { ...hostPlatform, variant: processorVariant() } : hostPlatform;
 }
 
 /** Whether what is for `platform` runs where `wanted` is asked for; on this machine when undefined. */
