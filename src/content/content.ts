@@ -130,14 +130,12 @@ function openForReading(path: string): Disposable & { readonly fd: number } {
 }
 
 async function* readChecked(path: string, digest: Digest): AsyncGenerator<Uint8Array> {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw notFound(digest);
-  if (!found.isFile()) throw damaged(digest);
+  sizeOfFile(path, digest);
   yield* checkedBytes(createReadStream(path, { highWaterMark: readSize }), digest, damaged);
 }
 
 async function openBlob(path: string): Promise<OpenedBlob | undefined> {
-  // What isn't a file there is none: to open a FIFO takes until somebody writes to it.
+  // Of what isn't a file nobody can be served.
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
   try {
     const file = await open(path);
@@ -173,11 +171,16 @@ function isStray(syscalls: Syscalls, path: string): boolean {
   return taken !== undefined;
 }
 
-function readVerified(path: string, digest: Digest, limit: number): Buffer {
+/** @throws {BerthError} not-found; data-loss, for what is no file: to open a FIFO takes until somebody writes to it */
+function sizeOfFile(path: string, digest: Digest): number {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) throw notFound(digest);
   if (!found.isFile()) throw damaged(digest);
-  const { size } = found;
+  return found.size;
+}
+
+function readVerified(path: string, digest: Digest, limit: number): Buffer {
+  const size = sizeOfFile(path, digest);
   if (size > limit) throw new BerthError("invalid-argument", `content ${digest} has ${size} bytes, more than ${limit}`);
   const bytes = readFileSync(path);
   if (digestOf(bytes) !== digest) throw damaged(digest);

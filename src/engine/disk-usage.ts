@@ -5,7 +5,7 @@ import { keptPaths } from "../build/prune-kept.ts";
 import type { Container } from "../container/container.ts";
 import type { Containers } from "../container/containers.ts";
 import type { ContainerDeps } from "../container/deps.ts";
-import { sizeOfKept } from "../image/collect-blobs.ts";
+import { sizeOfBlobs, sizeOfKept } from "../image/collect-blobs.ts";
 import type { ImageSummary } from "../image/images.ts";
 import { listPlatforms } from "../image/indexes.ts";
 import { sizeOfDownloads } from "../image/prune-downloads.ts";
@@ -107,12 +107,6 @@ function blobsByImage(sql: Sql): ReadonlyMap<string, readonly SizedBlob[]> {
 interface SizedBlob {
   readonly digest: string;
   readonly size: number;
-}
-
-/** Each blob counts once. */
-function sizeOfBlobs(blobs: readonly SizedBlob[]): number {
-  const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
-  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 async function volumeUsages({ volumes }: ContainerDeps, list: readonly Container[]): Promise<readonly VolumeUsage[]> {

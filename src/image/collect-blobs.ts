@@ -15,7 +15,12 @@ export function ownedBlobs(sql: Sql): ReadonlySet<string> {
 
 /** Bytes of the blobs that are kept for images as they came, each once. */
 export function sizeOfKept(sql: Sql): number {
-  const sizes = new Map([...indexBlobs(sql), ...manifestBlobs(sql)].map(({ digest, size }) => [digest, size]));
+  return sizeOfBlobs([...indexBlobs(sql), ...manifestBlobs(sql)]);
+}
+
+/** Bytes of blobs, each once. */
+export function sizeOfBlobs(blobs: readonly { readonly digest: string; readonly size: number }[]): number {
+  const sizes = new Map(blobs.map(({ digest, size }) => [digest, size]));
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 

@@ -21,7 +21,7 @@ test.each([
   expect(() => parseImageConfig(bytes(value))).toThrow("invalid image config: os, architecture or rootfs");
 });
 
-test("a config deeper than the stack is refused in Docker's words", () => {
+test("a config deeper than the stack is refused", () => {
   const deep = `{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
   expect(() => parseImageConfig(Buffer.from(deep))).toThrow(/^JSON nested more than \d+ deep is refused$/);
 });

@@ -74,7 +74,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
 /**
  * The same for a config that comes from outside: its times are times.
  *
- * @throws {BerthError} invalid-argument, as {@link parseImageConfig}; in Docker's words for what is no time
+ * @throws {BerthError} invalid-argument, as {@link parseImageConfig}, and for what is no time
  */
 export function parseNewConfig(bytes: Uint8Array): ImageConfig {
   const config = parseImageConfig(bytes);

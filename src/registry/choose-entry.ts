@@ -1,10 +1,11 @@
 import { BerthError } from "../base/errors.ts";
 import { limits } from "../base/limits.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Descriptor, entriesOf, indexFault, isImageEntry, jsonIn, kindOf } from "../oci/image-index.ts";
+import { type Descriptor, isImageEntry, kindOf } from "../oci/image-index.ts";
 import { hostPlatform, type Platform, platformText } from "../oci/platform.ts";
 import { choose, runsOn } from "../oci/platform-choice.ts";
 import type { RemoteManifest } from "./repository.ts";
+import { readEntries } from "./tree.ts";
 
 /** An entry of an index, for a platform. */
 export interface ChosenEntry {
@@ -56,11 +57,7 @@ class IndexReader {
 
   async #entries(index: RemoteManifest, above: readonly Digest[]): Promise<readonly ChosenEntry[]> {
     const { digest } = index.descriptor;
-    const value = jsonIn(index.bytes);
-    const descriptors = entriesOf(value);
-    if (descriptors === undefined) {
-      throw new BerthError("invalid-argument", `index ${digest} can't be read: ${indexFault(value)}`);
-    }
+    const descriptors = readEntries(index);
     if (above.length === limits.indexDepth) {
       throw new BerthError("invalid-argument", `indexes are nested deeper than ${limits.indexDepth}: ${digest}`);
     }

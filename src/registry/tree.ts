@@ -65,10 +65,7 @@ class TreeReader implements ImageTree {
 
   async index(index: RemoteManifest, depth: number): Promise<void> {
     if (depth === 0) throw invalid(`more than ${limits.indexDepth} indexes lie in each other`);
-    const value = jsonIn(index.bytes);
-    const entries = entriesOf(value);
-    if (entries === undefined) throw invalid(`index ${index.descriptor.digest} can't be read: ${indexFault(value)}`);
-    for (const entry of entries) await this.#entry(entry, depth);
+    for (const entry of readEntries(index)) await this.#entry(entry, depth);
     this.indexes.push(index);
   }
 
@@ -119,6 +116,14 @@ export function readParts({ bytes, descriptor }: RemoteManifest): ManifestParts 
   const parts = partsOf(value);
   if (parts === undefined) throw invalid(`manifest ${descriptor.digest} can't be read: ${manifestFault(value)}`);
   return parts;
+}
+
+/** What an index has. @throws {BerthError} invalid-argument, with what is wrong, for what is none */
+export function readEntries({ bytes, descriptor }: RemoteManifest): readonly Descriptor[] {
+  const value = jsonIn(bytes);
+  const entries = entriesOf(value);
+  if (entries === undefined) throw invalid(`index ${descriptor.digest} can't be read: ${indexFault(value)}`);
+  return entries;
 }
 
 /** A manifest as it is. */

@@ -13,7 +13,6 @@ import { CliError } from "../cli-error.ts";
 import { type Call, type Command, defineCommand } from "../command.ts";
 import { builderFlags } from "../flags/builder.ts";
 import { warningsText } from "../format/build-call.ts";
-import { printableLines } from "../format/printable.ts";
 import { displayOf, type ProgressKind } from "../progress/choose.ts";
 import { type BuildCall, parseBuildCall } from "../request/build-call.ts";
 import {
@@ -29,6 +28,7 @@ import { isProgram, Program } from "../request/import-program.ts";
 import { sshOption } from "../request/ssh-flag.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { warnOn } from "../terminal/warn.ts";
 import { buildAndExport, checkOutputs, type Exported, type Exporting } from "./build-exports.ts";
 import { failureOf } from "./build-failure.ts";
 import { checkRecordOutputs, recordOutputs } from "./build-record.ts";
@@ -308,5 +308,5 @@ export function tellResult(
   for (const tag of names) stderr.write(` => => naming to ${fullName(withDefaultTag(parseReference(tag)))}\n`);
   if (image === undefined && tags.length > 0)
     stderr.write("WARNING: no image was made that a tag could name: the outputs are files alone\n");
-  for (const warning of warnings) stderr.write(`WARNING: ${printableLines(warning)}\n`);
+  for (const warning of warnings) warnOn({ stderr })(warning);
 }

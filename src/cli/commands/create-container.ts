@@ -7,10 +7,10 @@ import type { Engine } from "../../engine/engine.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { familiar, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { CliError } from "../cli-error.ts";
-import { printableLines } from "../format/printable.ts";
 import type { ContainerValues } from "../request/container-flags.ts";
 import { interruptible } from "../terminal/interrupt.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { warnOn } from "../terminal/warn.ts";
 import { pullShown } from "./pull-image.ts";
 
 /** What {@link createNamed} is told beside the request: flags that `run` and `create` share. */
@@ -33,8 +33,7 @@ export async function createNamed(
   const early = await haveImage(deps, request, pulling);
   const { containers } = deps.engine;
   const container = await containers.create(request, early);
-  for (const warning of containers.warnings(request, early))
-    deps.io.stderr.write(`WARNING: ${printableLines(warning)}\n`);
+  for (const warning of containers.warnings(request, early)) warnOn(deps.io)(warning);
   if (cidfile !== undefined) writeFileSync(cidfile, container.id);
   return container;
 }
